@@ -1,0 +1,3 @@
+"""Every door of the house."""
+
+urlpatterns: list[object] = []

@@ -1,0 +1,107 @@
+"""Wake-ups between processes: `work` (a lane has something ready) and `job` (a job's row moved).
+
+A bell carries no facts and may be lost, late or repeated; every listener also
+looks by itself now and then. On one machine it is a unix datagram to each
+listener's socket in a short private folder; with PostgreSQL it is NOTIFY, so
+it reaches other hosts as well. Ring after the commit, never before.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.db import connection
+
+WORK: Final = "work"
+JOB: Final = "job"
+
+CHANNEL = "tidemill_{topic}"
+DATAGRAM_BYTES = 256
+
+
+def run_folder() -> Path:
+    """Return the folder of the sockets, made private to this user."""
+    folder = Path(settings.TIDEMILL_RUN_DIR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else; set TIDEMILL_RUN_DIR.")
+    return folder
+
+
+def ring(topic: str, name: str = "") -> None:
+    """Wake every listener of a topic; `name` is a hint (a lane, a job's number)."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL.format(topic=topic), name])
+        return
+    message = name.encode()[:DATAGRAM_BYTES]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+        for path in run_folder().glob(f"{topic}-*.sock"):
+            _send(sender, path, message)
+
+
+def _send(sender: socket.socket, path: Path, message: bytes) -> None:
+    try:
+        sender.sendto(message, str(path))
+    except (BlockingIOError, FileNotFoundError):
+        pass  # a full queue wakes as well as one more message; a closed one needs no waking
+    except ConnectionRefusedError:
+        path.unlink(missing_ok=True)  # its process was killed
+
+
+class Listener:
+    """Waits for a topic's bell; `fileno` fits any event loop."""
+
+    def __init__(self, topic: str) -> None:
+        self._postgresql = connection.vendor == "postgresql"
+        if self._postgresql:
+            self._open_postgresql(topic)
+        else:
+            self._open_socket(topic)
+
+    def _open_socket(self, topic: str) -> None:
+        self._path = run_folder() / f"{topic}-{os.getpid()}-{time.monotonic_ns() % 10**9}.sock"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.bind(str(self._path))
+
+    def _open_postgresql(self, topic: str) -> None:
+        import psycopg
+
+        parameters = connection.get_connection_params()
+        known = {"host", "port", "user", "password", "dbname", "sslmode", "connect_timeout"}
+        chosen = {key: value for key, value in parameters.items() if key in known}
+        self._connection = psycopg.connect(**chosen, autocommit=True)
+        self._connection.execute(f"LISTEN {CHANNEL.format(topic=topic)}")
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when the bell rings."""
+        return self._connection.fileno() if self._postgresql else self._socket.fileno()
+
+    def take(self) -> list[str]:
+        """Return the names rung since the last call, without waiting."""
+        if self._postgresql:
+            return [note.payload for note in self._connection.notifies(timeout=0)]
+        names = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                names.append(self._socket.recv(DATAGRAM_BYTES).decode(errors="replace"))
+        return names
+
+    def wait(self, seconds: float) -> list[str]:
+        """Wait until the bell rings or the time is over; return what was rung."""
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        return self.take() if poll.poll(max(0, seconds) * 1000) else []
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._postgresql:
+            self._connection.close()
+        else:
+            self._socket.close()
+            self._path.unlink(missing_ok=True)

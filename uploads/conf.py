@@ -1,0 +1,179 @@
+"""Every setting and limit with its default, unit and help; values come from `project.settings`.
+
+`project/settings.py` reads the environment for each name declared here;
+docs/reference/settings.md is checked against the same list. Importing this
+module needs no Django; reading a value does.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
+
+T = TypeVar("T")
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """One setting: environment variable `TIDEMILL_<name>`, read once at start."""
+
+    default: T
+    unit: str
+    help: str
+    parse: Callable[[str], T]
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", name)
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Setting[T]": ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> "Setting[T] | T":
+        if instance is None:
+            return self
+        from django.conf import settings
+
+        value: T = getattr(settings, f"TIDEMILL_{self.name}")
+        return value
+
+
+def _size(text: str) -> int:
+    """Read a size in bytes; K, M, G and T (powers of 1024) may follow the number."""
+    units = {"K": KIB, "M": MIB, "G": GIB, "T": 1024 * GIB}
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    if number and number[-1] in units:
+        return int(float(number[:-1]) * units[number[-1]])
+    return int(number)
+
+
+def _flag(text: str) -> bool:
+    return text.strip().lower() in {"1", "true", "yes", "on"}
+
+
+def number(default: int, unit: str, help: str) -> Setting[int]:
+    return Setting(default, unit, help, int)
+
+
+def seconds(default: float, help: str) -> Setting[float]:
+    return Setting(default, "seconds", help, float)
+
+
+def size(default: int, help: str) -> Setting[int]:
+    return Setting(default, "bytes", help, _size)
+
+
+def text(default: str, help: str) -> Setting[str]:
+    return Setting(default, "text", help, str)
+
+
+def flag(default: bool, help: str) -> Setting[bool]:
+    return Setting(default, "0 or 1", help, _flag)
+
+
+class Conf:
+    """Typed, read-only view of the settings; one class attribute a setting."""
+
+    DATA = text(
+        "var", "Folder of the database, uploads, results and scratch; relative to manage.py."
+    )
+    HOST = text("127.0.0.1", "Address the web server listens on; 0.0.0.0 lets other machines in.")
+    PORT = number(8000, "port", "Port the web server listens on.")
+    PUBLIC_URL = text(
+        "",
+        "Address that people type, such as https://mill.example.org; for links in e-mails and safe cookies.",
+    )
+    WORKERS = number(
+        os.cpu_count() or 2, "workers", "Workers of the `cpu` lane; `light` has one more."
+    )
+    FFMPEG = text(
+        "", "Path of an FFmpeg program to use instead of the one that comes with the package."
+    )
+    SANDBOX = text(
+        "auto", "auto: as strong as the machine allows; require: refuse to run anything below full."
+    )
+    RUN_DIR = text(
+        "",
+        "Short private folder for wake-up sockets; empty chooses one below the temporary folder.",
+    )
+    EMAIL_URL = text(
+        "", "smtp://user:password@host:587?from=mill@example.org; empty switches e-mail off."
+    )
+
+    UPLOAD_MAX_BYTES = size(200 * GIB, "Largest single file.")
+    UPLOAD_KEEP_SECONDS = seconds(
+        7 * 86400, "An upload expires this long after its last byte, unless a job uses it."
+    )
+    UPLOAD_IDLE_SECONDS = seconds(
+        60, "A connection that sends no byte for this long is closed; the bytes stay."
+    )
+    UPLOAD_CHUNK_BYTES = size(
+        64 * MIB,
+        "Size of the pieces in which the browser sends a file; halved when a proxy answers 413.",
+    )
+    UPLOAD_WRITERS = number(
+        8, "threads", "Threads of each web process that write and sync uploaded bytes."
+    )
+    FORM_MAX_BYTES = size(256 * MIB, "Largest plain form with files, the way without JavaScript.")
+    JSON_MAX_BYTES = size(1 * MIB, "Largest JSON body of the API.")
+    QUOTA_BYTES = size(100 * GIB, "Space that one user's uploads and results may take.")
+    DISK_RESERVE_BYTES = size(
+        2 * GIB, "Free space that is never used; uploads are refused and work waits below it."
+    )
+
+    JOB_MAX_FILES = number(10_000, "files", "Files that one job may have.")
+    OWNER_MAX_JOBS = number(50, "jobs", "Unfinished jobs that one user may have.")
+    OWNER_MAX_INFLIGHT = number(
+        0, "steps", "Steps of one user that may run at once; 0 for no limit."
+    )
+    JOB_MAX_INFLIGHT = number(0, "steps", "Steps of one job that may run at once; 0 for no limit.")
+    RESULT_KEEP_SECONDS = seconds(
+        30 * 86400, "Finished jobs and their results are deleted after this time."
+    )
+
+    STEP_SECONDS = seconds(3, "Target length of a step of small items.")
+    LEASE_SECONDS = seconds(30, "A worker that does not renew a step for this long has lost it.")
+    RENEW_SECONDS = seconds(10, "How often a worker renews the lease of a step without news.")
+    DRAIN_SECONDS = seconds(20, "Time that running steps get to end when the server stops.")
+    STEP_ATTEMPTS = number(
+        3, "tries", "How often a step that fails is tried before it is given up."
+    )
+    STEP_CRASHES = number(
+        3, "deaths", "How many worker deaths a step may cause before it is given up."
+    )
+    STEP_MAX_SECONDS = seconds(6 * 3600, "Longest time that one step may run.")
+    STEP_MIN_LIMIT_SECONDS = seconds(
+        120, "A step's time limit is at least this; otherwise 20 times its estimate."
+    )
+
+    MEMORY_MAX_BYTES = size(
+        8 * GIB, "Most memory (address space) that one step's program may ask for."
+    )
+    OUTPUT_MAX_BYTES = size(100 * GIB, "Largest file that one step may write.")
+    IMAGE_MAX_PIXELS = number(200_000_000, "pixels", "Largest image, width times height.")
+    IMAGE_MAX_FRAMES = number(300, "frames", "Most frames or pages of one image.")
+    VIDEO_MAX_PIXELS = number(
+        7680 * 4320, "pixels", "Largest picture of a video, width times height."
+    )
+    VIDEO_MAX_SECONDS = seconds(24 * 3600, "Longest video.")
+    VIDEO_SEGMENT_SECONDS = seconds(
+        10, "Target length of the segments that workers encode side by side."
+    )
+    MEDIA_MAX_STREAMS = number(16, "streams", "Most tracks of one media file.")
+
+    LOGIN_TRIES = number(
+        5, "tries", "Failed sign-ins per user and address in 15 minutes before a pause."
+    )
+    SOCKETS_PER_USER = number(20, "sockets", "Live connections that one user may have open.")
+
+
+conf = Conf()
+
+SETTINGS: tuple[Setting[Any], ...] = tuple(
+    value for value in vars(Conf).values() if isinstance(value, Setting)
+)

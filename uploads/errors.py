@@ -1,0 +1,280 @@
+"""Everything that can go wrong, in words: one catalogue for page, API, admin and docs; no Django.
+
+A code names one sentence (what happened, with the file's name) and one fix
+(what the reader can do). Code raises `TidemillError` or one of its kinds with
+a code and the values that its sentence needs.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One catalogue entry: HTTP status, sentence and fix; `{name}` fields are filled in."""
+
+    status: int
+    sentence: str
+    fix: str
+
+
+CATALOGUE: Final[dict[str, Entry]] = {
+    # --- requests -----------------------------------------------------------
+    "not_found": Entry(404, "There is nothing here.", "Check the address, or open your jobs."),
+    "not_signed_in": Entry(401, "You are not signed in.", "Sign in, or send a valid API token."),
+    "csrf": Entry(
+        403, "The form's security token is missing or old.", "Reload the page and send it again."
+    ),
+    "forbidden": Entry(403, "You may not do this.", "Ask an administrator for the permission."),
+    "method_not_allowed": Entry(405, "{method} is not possible here.", "Use one of: {allowed}."),
+    "bad_request": Entry(
+        400, "The request is not understood: {reason}", "Correct it and send it again."
+    ),
+    "unknown_field": Entry(400, "The field “{field}” is not known here.", "Known fields: {known}."),
+    "invalid_options": Entry(
+        400, "An option does not fit: {reason}", "Correct the option and start again."
+    ),
+    "unknown_operation": Entry(
+        400, "There is no operation “{operation}”.", "Choose one of: {known}."
+    ),
+    "no_files": Entry(400, "No file was chosen.", "Choose at least one file."),
+    "nothing_fits": Entry(
+        400,
+        "“{operation}” takes {accepts}; none of the files fit.",
+        "Choose another operation or other files.",
+    ),
+    "too_many_files": Entry(
+        400,
+        "{count} files are more than the {limit} that one job may have.",
+        "Start several jobs, or raise TIDEMILL_JOB_MAX_FILES.",
+    ),
+    "too_many_jobs": Entry(
+        429,
+        "You have {count} unfinished jobs; {limit} are allowed.",
+        "Wait until one ends, or cancel one.",
+    ),
+    "too_many_attempts": Entry(429, "Too many tries.", "Wait {minutes} minutes and try again."),
+    "body_too_large": Entry(
+        413,
+        "The request is larger than {limit}.",
+        "Send less at once; big files go through the upload area.",
+    ),
+    "conflict": Entry(
+        409, "This is not possible now: {reason}", "Reload the page to see how things stand."
+    ),
+    "setup_link_invalid": Entry(
+        404,
+        "This set-up link is used up or too old.",
+        "Restart Tidemill; it prints a new link until there is an administrator.",
+    ),
+    "server_error": Entry(
+        500,
+        "Something went wrong on the server (reference {reference}).",
+        "Try again; if it stays, send the reference to your administrator.",
+    ),
+    # --- uploads ------------------------------------------------------------
+    "upload_expired": Entry(
+        410, "The upload of “{name}” is too old and was removed.", "Upload the file again."
+    ),
+    "upload_too_large": Entry(
+        413,
+        "“{name}” has {size}; at most {limit} are allowed.",
+        "Send a smaller file, or raise TIDEMILL_UPLOAD_MAX_BYTES.",
+    ),
+    "over_quota": Entry(
+        413,
+        "“{name}” does not fit into your space: {used} of {quota} are used.",
+        "Delete jobs or uploads that you no longer need.",
+    ),
+    "disk_full": Entry(
+        507,
+        "The server's disk has no room for this.",
+        "Delete old jobs, or ask an administrator to make room; it goes on by itself then.",
+    ),
+    "upload_missing": Entry(
+        400, "The upload {upload} does not exist or is not yours.", "Upload the file again."
+    ),
+    "upload_removed": Entry(
+        400,
+        "“{name}” was removed before it had arrived.",
+        "Upload the file again and start a new job.",
+    ),
+    "empty_file": Entry(400, "“{name}” is empty.", "Choose the file again; it has 0 bytes."),
+    "checksum_mismatch": Entry(
+        460, "The bytes that arrived are not those that were sent.", "Send them again."
+    ),
+    # --- items: the input is at fault, never retried -------------------------
+    "not_an_image": Entry(
+        400,
+        "“{name}” is not an image that can be read.",
+        "Open it in an image program and save it again as JPEG or PNG.",
+    ),
+    "image_too_large": Entry(
+        400,
+        "“{name}” is {width} × {height} pixels; at most {limit} megapixels are allowed.",
+        "Make it smaller first, or raise TIDEMILL_IMAGE_MAX_PIXELS.",
+    ),
+    "image_damaged": Entry(
+        400, "“{name}” is damaged: {reason}", "Fetch the file again from where it came."
+    ),
+    "not_a_video": Entry(
+        400, "“{name}” is not a video that can be read.", "Save it again as MP4, MOV, MKV or WebM."
+    ),
+    "no_video_stream": Entry(
+        400, "“{name}” has no picture track.", "Choose an operation for audio, or another file."
+    ),
+    "media_damaged": Entry(
+        400, "“{name}” is damaged: {reason}", "Fetch the file again from where it came."
+    ),
+    "media_truncated": Entry(
+        400,
+        "“{name}” ends at {end} of {duration}.",
+        "The file is incomplete; fetch it again from where it came.",
+    ),
+    "media_too_large": Entry(
+        400,
+        "“{name}” is beyond the limits: {reason}",
+        "Choose a smaller file, or ask an administrator to raise the limit.",
+    ),
+    "media_unsupported": Entry(
+        400, "“{name}” holds {reason}, which is not supported.", "Save it again in a common format."
+    ),
+    "playlist_refused": Entry(
+        400,
+        "“{name}” is a playlist, not a media file.",
+        "Upload the media files that it points to.",
+    ),
+    "unfit_kind": Entry(
+        400,
+        "“{name}” is {kind}; “{operation}” takes {accepts}.",
+        "Choose an operation that fits this kind of file.",
+    ),
+    "decoder_crashed": Entry(
+        400,
+        "The program that reads “{name}” crashed on it, twice.",
+        "The file is probably damaged; save it again in another program.",
+    ),
+    "item_cancelled": Entry(400, "“{name}” was cancelled.", "Run it again if you still want it."),
+    "verification_failed": Entry(
+        500,
+        "The result for “{name}” did not match its source: {reason}",
+        "Retry; if it stays, report the file to the operators.",
+    ),
+    # --- steps: our side is at fault -----------------------------------------
+    "step_timeout": Entry(
+        500,
+        "The step took longer than {limit} and was stopped.",
+        "Retry, choose lighter options, or raise the limit.",
+    ),
+    "out_of_memory": Entry(
+        500,
+        "“{name}” needed more memory than {limit}.",
+        "Choose smaller options, or raise TIDEMILL_MEMORY_MAX_BYTES.",
+    ),
+    "output_too_large": Entry(
+        500, "The result grew beyond {limit}.", "Choose options that make smaller results."
+    ),
+    "worker_lost": Entry(
+        500,
+        "The step stopped its worker {count} times and was given up.",
+        "Retry; if it stays, look at the workers' log.",
+    ),
+    "tool_failed": Entry(
+        500, "{tool} failed: {reason}", "Retry; the log shows the tool's last lines."
+    ),
+    "operation_bug": Entry(
+        500,
+        "The operation itself failed: {reason}",
+        "Report it to the operation's author; the log has the details.",
+    ),
+    "operation_gone": Entry(
+        500,
+        "The operation “{operation}” is no longer installed.",
+        "Install it again, or start a new job.",
+    ),
+    "sandbox_unavailable": Entry(
+        500,
+        "The sandbox is weaker than this server requires: {reason}",
+        "See `manage.py doctor`, or set TIDEMILL_SANDBOX=auto.",
+    ),
+    "mail_unknown": Entry(
+        500,
+        "It is not known whether the e-mail to {recipient} was sent.",
+        "Look into the mailbox; send it again if it is not there.",
+    ),
+    "mail_failed": Entry(
+        500,
+        "The e-mail to {recipient} was not sent: {reason}",
+        "Correct the e-mail settings and send it again.",
+    ),
+}
+
+
+class TidemillError(Exception):
+    """An error with a code of the catalogue; `text` is its sentence, `fix` the remedy."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        self.code = code
+        self.values = values
+        super().__init__(code)
+
+    @property
+    def entry(self) -> Entry:
+        return CATALOGUE[self.code]
+
+    @property
+    def status(self) -> int:
+        return self.entry.status
+
+    @property
+    def text(self) -> str:
+        return fill(self.entry.sentence, self.values)
+
+    @property
+    def fix(self) -> str:
+        return fill(self.entry.fix, self.values)
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.fix}"
+
+
+class RequestError(TidemillError):
+    """A request that can't be served as it is; its status goes to the client."""
+
+
+class InputError(TidemillError):
+    """The item's file is at fault: its item fails at once and is never retried by itself."""
+
+
+class StepError(TidemillError):
+    """The step failed for a reason that may pass: retried with back-off, then failed."""
+
+
+class Cancelled(Exception):  # noqa: N818 - a fact of life, not an error
+    """Somebody wants the job stopped; unwind and leave nothing behind."""
+
+
+class LeaseLost(Exception):  # noqa: N818
+    """Another worker owns the step now; stop and discard, commit nothing."""
+
+
+class _Blank(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def fill(template: str, values: dict[str, object]) -> str:
+    """Return the template with its `{fields}` filled; a missing value shows as an ellipsis."""
+    return template.format_map(_Blank(values))
+
+
+def sentence(code: str, values: dict[str, object]) -> str:
+    """Return the sentence of a stored error; an unknown code (older row) names itself."""
+    entry = CATALOGUE.get(code)
+    return fill(entry.sentence, values) if entry else f"Error “{code}”."
+
+
+def remedy(code: str, values: dict[str, object]) -> str:
+    """Return what the reader can do about a stored error, or an empty text."""
+    entry = CATALOGUE.get(code)
+    return fill(entry.fix, values) if entry else ""

@@ -1,0 +1,1 @@
+"""Intake: files on their way in, by tus 1.0.0 or a plain form."""

@@ -1,0 +1,1 @@
+"""Live: cursors over events, pushed to pages."""

@@ -1,0 +1,25 @@
+"""The rows that decide what is true; behaviour lives here and on the QuerySets."""
+
+from uploads.models.event import Event, EventKind
+from uploads.models.item import Item
+from uploads.models.job import Input, Job, Stage
+from uploads.models.result import Result
+from uploads.models.step import Step
+from uploads.models.token import SetupLink, Token
+from uploads.models.upload import Upload
+from uploads.models.worker import Worker
+
+__all__ = [
+    "Event",
+    "EventKind",
+    "Input",
+    "Item",
+    "Job",
+    "Result",
+    "SetupLink",
+    "Stage",
+    "Step",
+    "Token",
+    "Upload",
+    "Worker",
+]

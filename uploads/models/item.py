@@ -1,0 +1,83 @@
+"""Items: what the user counts, normally one input file each."""
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+from uploads.errors import remedy, sentence
+from uploads.states import ItemState
+
+if TYPE_CHECKING:
+    from uploads.models.job import Job, Stage
+    from uploads.models.step import Step
+    from uploads.models.upload import Upload
+
+
+class ItemQuerySet(models.QuerySet["Item"]):
+    def open(self) -> Self:
+        return self.filter(state=ItemState.OPEN)
+
+    def unplanned(self) -> Self:
+        """Return the open items that no step carries yet."""
+        return self.open().filter(step=None)
+
+
+class Item(models.Model):
+    """One thing of a job; `step` is the batch that carries it, or its join when it has parts."""
+
+    job: "models.ForeignKey[Job, Job]" = models.ForeignKey(
+        "uploads.Job", on_delete=models.CASCADE, related_name="items"
+    )
+    stage: "models.ForeignKey[Stage, Stage]" = models.ForeignKey(
+        "uploads.Stage", on_delete=models.CASCADE, related_name="items"
+    )
+    position = models.PositiveIntegerField()
+    upload: "models.ForeignKey[Upload | None, Upload | None]" = models.ForeignKey(
+        "uploads.Upload", null=True, blank=True, on_delete=models.SET_NULL, related_name="items"
+    )
+    step: "models.ForeignKey[Step | None, Step | None]" = models.ForeignKey(
+        "uploads.Step", null=True, blank=True, on_delete=models.SET_NULL, related_name="items"
+    )
+    step_id: int | None
+    upload_id: int | None
+    name = models.CharField(max_length=255)
+    relative_path = models.CharField(max_length=1000, blank=True)
+    size_bytes = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=10, default=ItemState.OPEN)
+    weight = models.FloatField(default=1, help_text="Estimated seconds of one worker.")
+    error_code = models.CharField(max_length=40, blank=True)
+    error_values = models.JSONField(default=dict, blank=True)
+    error_detail = models.TextField(blank=True, help_text="The tool's last lines.")
+    warnings = models.JSONField(default=list, blank=True)
+    result_key = models.CharField(max_length=64, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ItemQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["job_id", "stage_id", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "stage", "position"], name="item_place")
+        ]
+        indexes = [
+            models.Index(fields=["job", "state", "position"], name="item_state"),
+            models.Index(
+                fields=["job", "stage", "position"],
+                name="item_unplanned",
+                condition=models.Q(state="open", step=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def error_text(self) -> str:
+        """Return what is wrong with the file, in words, or an empty text."""
+        values = {"name": self.name, **self.error_values}
+        return sentence(self.error_code, values) if self.error_code else ""
+
+    @property
+    def error_fix(self) -> str:
+        """Return what the owner can do about it, or an empty text."""
+        return remedy(self.error_code, self.error_values) if self.error_code else ""

@@ -1,0 +1,281 @@
+"""Steps: the smallest claimed and retried unit, run by the one holder of its lease."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from uploads.conf import conf
+from uploads.models.keys import lease_token
+from uploads.states import OPEN_STEP_STATES, StepKind, StepState
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+    from uploads.models.item import Item
+    from uploads.models.job import Job, Stage
+
+CLAIM = """
+UPDATE uploads_step
+SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s,
+    lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
+    deadline_at = NULL
+WHERE state = 'ready' AND id = (
+    SELECT step.id FROM uploads_step step
+    WHERE step.state = 'ready' AND step.lane = %(lane)s AND step.not_before <= %(now)s
+      AND step.job_id = (
+        SELECT job.id FROM uploads_job job
+        WHERE job.settled_at IS NULL AND job.paused_at IS NULL
+          AND (job.cancel_requested_at IS NULL OR job.finished_at IS NOT NULL)
+          AND EXISTS (
+            SELECT 1 FROM uploads_step due
+            WHERE due.state = 'ready' AND due.lane = %(lane)s AND due.job_id = job.id
+              AND due.not_before <= %(now)s)
+          AND (%(job_limit)s + job.max_inflight = 0 OR (
+            SELECT count(*) FROM uploads_step busy
+            WHERE busy.state = 'running' AND busy.job_id = job.id
+          ) < CASE WHEN job.max_inflight > 0 THEN job.max_inflight ELSE %(job_limit)s END)
+          AND (%(owner_limit)s = 0 OR (
+            SELECT count(*) FROM uploads_step busy
+            WHERE busy.state = 'running' AND busy.owner_id = job.owner_id) < %(owner_limit)s)
+        ORDER BY job.priority DESC,
+          (SELECT count(*) FROM uploads_step busy
+           WHERE busy.state = 'running' AND busy.owner_id = job.owner_id),
+          job.last_claimed_at, job.id
+        LIMIT 1)
+    ORDER BY step.seq, step.id
+    LIMIT 1 {skip_locked})
+RETURNING id
+"""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to run one step: fenced by a random token, limited in time."""
+
+    step_id: int
+    token: str
+
+
+class StepQuerySet(models.QuerySet["Step"]):
+    def claimable(self, lane: str) -> Self:
+        """Return the steps of a lane that a worker may take now."""
+        return self.filter(
+            Q(job__cancel_requested_at=None) | ~Q(job__finished_at=None),
+            state=StepState.READY,
+            lane=lane,
+            not_before__lte=timezone.now(),
+            job__settled_at=None,
+            job__paused_at=None,
+        )
+
+    def next_due(self, lane: str) -> datetime | None:
+        """Return when the next postponed step of a lane may be taken, or None."""
+        waiting = self.filter(state=StepState.READY, lane=lane, not_before__gt=timezone.now())
+        due: datetime | None = waiting.aggregate(due=models.Min("not_before"))["due"]
+        return due
+
+    def claim(self, lane: str, worker: str) -> "Step | None":
+        """Take the best ready step of a lane, with a fresh lease; None when there is none.
+
+        One guarded UPDATE picks by priority, then the owner with the fewest running
+        steps, then the job served longest ago, then the step's order. On PostgreSQL
+        SKIP LOCKED may hide the only ready step of the chosen job: an empty answer is
+        asked again while something is claimable.
+        """
+        for _ in range(4 if connection.vendor == "postgresql" else 1):
+            step = self._claim_once(lane, worker)
+            if step is not None or not self.claimable(lane).exists():
+                return step
+        return None
+
+    def _claim_once(self, lane: str, worker: str) -> "Step | None":
+        now = timezone.now()
+        postgresql = connection.vendor == "postgresql"
+        values: dict[str, str | int | datetime] = {
+            "now": now,
+            "token": lease_token(),
+            "owner": worker,
+            "until": now + timedelta(seconds=conf.LEASE_SECONDS),
+            "lane": lane,
+            "job_limit": conf.JOB_MAX_INFLIGHT,
+            "owner_limit": conf.OWNER_MAX_INFLIGHT,
+        }
+        with transaction.atomic():
+            # Until its first row is fetched the statement keeps SQLite's write lock.
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    CLAIM.format(skip_locked="FOR UPDATE SKIP LOCKED" if postgresql else ""),
+                    values,
+                )
+                row = cursor.fetchone()
+            if row is None:
+                return None
+            step = self.select_related("job", "stage", "item").get(pk=row[0])
+            step.deadline_at = now + step.time_limit
+            self.filter(pk=step.pk).update(deadline_at=step.deadline_at)
+            type(step.job).objects.filter(pk=step.job_id).update(last_claimed_at=now)
+            step.job.start()
+        return step
+
+
+class Step(models.Model):
+    """One unit of work; `attempt` counts errors' tries, `crashes` counts worker deaths apart."""
+
+    job: "models.ForeignKey[Job, Job]" = models.ForeignKey(
+        "uploads.Job", on_delete=models.CASCADE, related_name="steps"
+    )
+    job_id: int
+    stage: "models.ForeignKey[Stage, Stage]" = models.ForeignKey(
+        "uploads.Stage", on_delete=models.CASCADE, related_name="steps"
+    )
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=8)
+    lane = models.CharField(max_length=10)
+    item: "models.ForeignKey[Item | None, Item | None]" = models.ForeignKey(
+        "uploads.Item", null=True, blank=True, on_delete=models.CASCADE, related_name="part_steps"
+    )
+    item_id: int | None
+    owner: "models.ForeignKey[User, User]" = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    owner_id: int
+    state = models.CharField(max_length=10, default=StepState.READY)
+    weight = models.FloatField(default=1, help_text="Estimated seconds of one worker.")
+    progress = models.FloatField(default=0)
+    note = models.CharField(max_length=200, blank=True, help_text="What it is doing, in words.")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    crashes = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(default=timezone.now)
+    lease_token = models.CharField(max_length=24, blank=True)
+    lease_owner = models.CharField(max_length=300, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    needs_memory_bytes = models.BigIntegerField(default=0)
+    needs_disk_bytes = models.BigIntegerField(default=0)
+    params = models.JSONField(default=dict, blank=True)
+    checkpoint = models.JSONField(null=True, blank=True)
+    waiting_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StepQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["job_id", "stage_id", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "stage", "kind", "seq"], name="step_place")
+        ]
+        indexes = [
+            models.Index(
+                fields=["lane", "job", "seq"], name="step_ready", condition=Q(state="ready")
+            ),
+            models.Index(fields=["job"], name="step_running_job", condition=Q(state="running")),
+            models.Index(fields=["owner"], name="step_running_owner", condition=Q(state="running")),
+            models.Index(fields=["lease_until"], name="step_leased", condition=Q(state="running")),
+            models.Index(fields=["not_before"], name="step_due", condition=Q(state="ready")),
+            models.Index(fields=["item", "kind", "state"], name="step_item"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.seq}"
+
+    @property
+    def lease(self) -> Lease:
+        return Lease(self.pk, self.lease_token)
+
+    @property
+    def time_limit(self) -> timedelta:
+        """Return how long one run may take: 20 times its estimate within documented bounds."""
+        seconds = max(conf.STEP_MIN_LIMIT_SECONDS, 20 * self.weight)
+        return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
+
+    @property
+    def label(self) -> str:
+        """Return the step's name for logs and pages."""
+        if self.kind == StepKind.PLAN:
+            return "planning"
+        if self.kind == StepKind.NOTIFY:
+            return "the e-mail"
+        if self.kind == StepKind.JOIN:
+            return "joining the parts"
+        return f"part {self.seq + 1}" if self.item_id else f"batch {self.seq + 1}"
+
+    # --- verbs of the lease's holder; each is guarded by the token ------------
+
+    @staticmethod
+    def held(lease: Lease) -> "StepQuerySet":
+        """Return the step if, and only if, this lease still holds it."""
+        return Step.objects.filter(
+            pk=lease.step_id, lease_token=lease.token, state=StepState.RUNNING
+        )
+
+    @staticmethod
+    def renew(lease: Lease, progress: float, note: str = "") -> bool:
+        """Extend the lease and write the progress; False means lost: stop and discard."""
+        until = timezone.now() + timedelta(seconds=conf.LEASE_SECONDS)
+        changed = Step.held(lease).update(lease_until=until, progress=progress, note=note[:200])
+        return bool(changed)
+
+    @staticmethod
+    def succeed(lease: Lease) -> bool:
+        """Running → succeeded; inside the commit's transaction, which False must undo."""
+        return bool(
+            Step.held(lease).update(
+                state=StepState.SUCCEEDED,
+                progress=1,
+                finished_at=timezone.now(),
+                lease_until=None,
+                error="",
+            )
+        )
+
+    @staticmethod
+    def postpone(lease: Lease, *, seconds: float, error: str, count_attempt: bool = True) -> bool:
+        """Running → ready after a pause; a release (`count_attempt=False`) costs no attempt."""
+        values: dict[str, Any] = {} if count_attempt else {"attempt": models.F("attempt") - 1}
+        return bool(
+            Step.held(lease).update(
+                state=StepState.READY,
+                not_before=timezone.now() + timedelta(seconds=seconds),
+                lease_until=None,
+                lease_owner="",
+                progress=0,
+                error=error[:4000],
+                **values,
+            )
+        )
+
+    @staticmethod
+    def end(lease: Lease, state: StepState, error: str = "") -> bool:
+        """Running → failed or cancelled, inside the transaction that ends its items."""
+        return bool(
+            Step.held(lease).update(
+                state=state, finished_at=timezone.now(), lease_until=None, error=error[:4000]
+            )
+        )
+
+    # --- verbs of the sweeps ------------------------------------------------
+
+    @staticmethod
+    def ready_joins(job: "Job", item_id: int | None = None) -> int:
+        """Make ready the joins whose parts have all succeeded; return how many."""
+        joins = job.steps.filter(kind=StepKind.JOIN, state=StepState.PENDING)
+        if item_id is not None:
+            joins = joins.filter(item_id=item_id)
+        unfinished = Step.objects.filter(
+            item_id=models.OuterRef("item_id"), kind=StepKind.WORK
+        ).exclude(state=StepState.SUCCEEDED)
+        return joins.filter(~models.Exists(unfinished)).update(
+            state=StepState.READY, not_before=timezone.now()
+        )
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STEP_STATES

@@ -1,0 +1,26 @@
+"""Operations: what can be done to files. No Django, no rows, no queue."""
+
+from uploads.operations.base import (
+    Context,
+    Limits,
+    Operation,
+    Output,
+    Part,
+    PartResult,
+    Preset,
+    operation,
+)
+from uploads.operations.options import option, upload_option
+
+__all__ = [
+    "Context",
+    "Limits",
+    "Operation",
+    "Output",
+    "Part",
+    "PartResult",
+    "Preset",
+    "operation",
+    "option",
+    "upload_option",
+]

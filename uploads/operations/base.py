@@ -1,0 +1,254 @@
+"""What an operation is: one typed function, its options, and what it may tell its step.
+
+An operation's function runs in a sandboxed child process. It gets a file
+called `source` (whatever its owner calls it), writes files at `step.path(…)`
+and yields them. It never sees a row, a queue or a socket.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Literal, Protocol, TypeVar, overload
+
+O = TypeVar("O")
+Json = dict[str, Any]
+Profile = Literal["decode", "outbound"]
+Takes = Literal["each", "all"]
+
+_registered: dict[str, "Operation[Any]"] = {}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one input and one output may be at most; pixels, frames, seconds, bytes."""
+
+    image_max_pixels: int = 200_000_000
+    image_max_frames: int = 300
+    video_max_pixels: int = 7680 * 4320
+    video_max_seconds: float = 24 * 3600
+    video_segment_seconds: float = 10
+    media_max_streams: int = 16
+    output_max_bytes: int = 100 * 1024**3
+    ffmpeg: str = ""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One produced file: `role` says what for, `meta` holds small JSON facts (sizes, duration).
+
+    A name that starts with `source` is shown with the owner's file name in its place.
+    """
+
+    path: Path
+    role: Literal["result", "preview", "report"] = "result"
+    meta: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One piece of an item's work: JSON parameters and estimated seconds of one worker."""
+
+    params: Json
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What the run of one part left for the join: its parameters and its files, in order."""
+
+    params: Json
+    paths: Sequence[Path]
+    meta: Sequence[Json]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A plainly named choice of options; the first one of an operation is its default."""
+
+    name: str
+    label: str
+    summary: str
+    options: Json
+
+
+class Reporter(Protocol):
+    """Where a step's news go: the worker's pipe, the terminal of `runop`, or a test."""
+
+    def progress(self, fraction: float, note: str) -> None: ...
+    def log(self, text: str, level: str) -> None: ...
+
+
+class _Silent:
+    def progress(self, fraction: float, note: str) -> None: ...
+    def log(self, text: str, level: str) -> None: ...
+
+
+@dataclass
+class Context(Generic[O]):
+    """What the function may know and say while it works on one item (or one part of it)."""
+
+    options: O
+    folder: Path
+    name: str = "source"
+    media_type: str = "application/octet-stream"
+    part: Json | None = None
+    limits: Limits = field(default_factory=Limits)
+    reporter: Reporter = field(default_factory=_Silent)
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        """Return where to write the file `name`; it lies alone in this item's scratch folder."""
+        if "/" in name or name in {"", ".", ".."}:
+            raise ValueError(f"{name!r} is not a plain file name")
+        return self.folder / name
+
+    def report(self, fraction: float, note: str = "") -> None:
+        """Tell how much of this item (or part) is done, 0…1; raises `Cancelled` when unwanted."""
+        self.reporter.progress(min(1.0, max(0.0, fraction)), note)
+
+    def log(self, text: str) -> None:
+        """Add one line to the job's log."""
+        self.reporter.log(text, "info")
+
+    def warn(self, text: str) -> None:
+        """Add one line that the owner must see beside the result: done, but look at it."""
+        self.reporter.log(text, "warning")
+
+
+RunEach = Callable[[Path, Context[O]], Iterator[Path | Output]]
+RunAll = Callable[[Sequence[Path], Context[O]], Iterator[Path | Output]]
+Plan = Callable[[Path, Context[O]], Sequence[Part]]
+Join = Callable[[Path, Context[O], Sequence[PartResult]], Iterator[Path | Output]]
+
+
+@dataclass
+class Operation(Generic[O]):
+    """One registered operation; everything about it follows from this and its options class.
+
+    `seconds` estimates the work of one item on one worker from its size in bytes;
+    `memory_bytes` is the address space its child may use.
+    """
+
+    name: str
+    label: str
+    summary: str
+    accepts: tuple[str, ...]
+    options: type[O]
+    function: Callable[..., Iterator[Path | Output]]
+    takes: Takes = "each"
+    version: int = 1
+    profile: Profile = "decode"
+    lane: Literal["cpu", "light"] = "cpu"
+    presets: tuple[Preset, ...] = ()
+    seconds: Callable[[int], float] = lambda size: 0.1 + size / 20e6
+    memory_bytes: int = 4 * 1024**3
+    planner: Plan[O] | None = None
+    joiner: Join[O] | None = None
+
+    @property
+    def module(self) -> str:
+        """Name of the module that the child imports to find this operation."""
+        return self.function.__module__
+
+    @property
+    def divisible(self) -> bool:
+        """Tell whether one item may be worked on by several workers at once."""
+        return self.planner is not None
+
+    def accepts_type(self, media_type: str) -> bool:
+        """Tell whether a file of this media type fits; `image/*` and `*/*` are patterns."""
+        family = media_type.partition("/")[0] + "/*"
+        return any(pattern in {media_type, family, "*/*"} for pattern in self.accepts)
+
+    def plan(self, function: Plan[O]) -> Plan[O]:
+        """Register the function that divides one item into parts (JSON, weighted)."""
+        self.planner = function
+        return function
+
+    def join(self, function: Join[O]) -> Join[O]:
+        """Register the function that makes one item's results from those of its parts."""
+        self.joiner = function
+        return function
+
+    def run(self, source: Path, step: Context[O]) -> Iterator[Path | Output]:
+        """Call the function itself, as tests do."""
+        return self.function(source, step)
+
+
+class _Register(Protocol[O]):
+    def __call__(self, function: Callable[..., Iterator[Any]], /) -> Operation[O]: ...
+
+
+class _RegisterEach(Protocol[O]):
+    @overload
+    def __call__(
+        self, function: Callable[[Path, Context[O]], Iterator[Path]], /
+    ) -> Operation[O]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[Path, Context[O]], Iterator[Path | Output]], /
+    ) -> Operation[O]: ...
+
+
+class _RegisterAll(Protocol[O]):
+    @overload
+    def __call__(
+        self, function: Callable[[Sequence[Path], Context[O]], Iterator[Path]], /
+    ) -> Operation[O]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[Sequence[Path], Context[O]], Iterator[Path | Output]], /
+    ) -> Operation[O]: ...
+
+
+@overload
+def operation(
+    name: str,
+    *,
+    label: str,
+    accepts: Sequence[str],
+    options: type[O],
+    takes: Literal["each"] = "each",
+    **facts: Any,
+) -> _RegisterEach[O]: ...
+@overload
+def operation(
+    name: str,
+    *,
+    label: str,
+    accepts: Sequence[str],
+    options: type[O],
+    takes: Literal["all"],
+    **facts: Any,
+) -> _RegisterAll[O]: ...
+def operation(
+    name: str,
+    *,
+    label: str,
+    accepts: Sequence[str],
+    options: type[O],
+    takes: Takes = "each",
+    **facts: Any,
+) -> Any:
+    """Register a function as an operation; its first docstring line is the summary.
+
+    A second operation of the same name from another place is an error: one name, one operation.
+    """
+
+    def register(function: Callable[..., Iterator[Path | Output]]) -> Operation[O]:
+        summary = (function.__doc__ or label).strip().partition("\n")[0]
+        made = Operation(
+            name, label, summary, tuple(accepts), options, function, takes=takes, **facts
+        )
+        known = _registered.get(name)
+        if known is not None and known.function.__module__ != function.__module__:
+            raise ValueError(f"two operations are called {name!r}: {known.module}, {made.module}")
+        _registered[name] = made
+        return made
+
+    return register
+
+
+def registered() -> dict[str, Operation[Any]]:
+    """Return the operations imported so far, by name; `registry` imports them all."""
+    return _registered

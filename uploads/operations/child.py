@@ -1,0 +1,190 @@
+"""The program of the sandboxed child: one request in, JSON lines out, then it ends.
+
+Reads one JSON object from standard input:
+
+    {"module", "operation", "call": "run" | "plan" | "join", "options": {…},
+     "files": {option: path}, "limits": {…}, "confine": {…} | null, "out": folder,
+     "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts"}]}
+
+and writes one JSON object a line to the descriptor that was its standard output:
+
+    {"t": "start",    "item": key}
+    {"t": "progress", "item": key, "value": 0…1, "note": text}
+    {"t": "log",      "item": key, "text": text, "level": "info" | "warning"}
+    {"t": "output",   "item": key, "path": path, "role": role, "meta": {…}}
+    {"t": "parts",    "item": key, "parts": [{"params": {…}, "weight": seconds}]}
+    {"t": "done",     "item": key}
+    {"t": "error",    "item": key, "code", "values", "fault": "input" | "step", "detail": text}
+
+An error ends its item only; the next one goes on. The worker ends a step by
+SIGTERM to the process group, which `step.report` turns into `Cancelled`, and
+by SIGKILL three seconds later.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from uploads.errors import Cancelled, InputError, StepError, TidemillError
+from uploads.operations.base import Context, Limits, Operation, Output, PartResult, registered
+from uploads.operations.confine import confine
+from uploads.operations.options import fields_of, parse_options
+
+DETAIL_CHARACTERS = 4000
+
+
+class Pipe:
+    """Writes messages as whole lines; a line is one `write`, so lines never mix."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def send(self, **message: Any) -> None:
+        line = memoryview(json.dumps(message, ensure_ascii=True, default=str).encode() + b"\n")
+        while line:
+            line = line[os.write(self._descriptor, line) :]
+
+
+class PipeReporter:
+    """Carries one item's news to the worker; raises `Cancelled` once SIGTERM has come."""
+
+    def __init__(self, pipe: Pipe, item: Any, stopping: Callable[[], bool]) -> None:
+        self._pipe = pipe
+        self._item = item
+        self._stopping = stopping
+
+    def progress(self, fraction: float, note: str) -> None:
+        if self._stopping():
+            raise Cancelled
+        self._pipe.send(t="progress", item=self._item, value=round(fraction, 4), note=note)
+
+    def log(self, text: str, level: str) -> None:
+        self._pipe.send(t="log", item=self._item, text=text[:2000], level=level)
+
+
+class Child:
+    """One request being served."""
+
+    def __init__(self, request: dict[str, Any], pipe: Pipe) -> None:
+        self.request = request
+        self.pipe = pipe
+        self.stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+
+    def serve(self) -> None:
+        """Work on every item of the request, one after the other."""
+        import_module(self.request["module"])
+        operation = registered()[self.request["operation"]]
+        for item in self.request["items"]:
+            if self.stopping:
+                return
+            self.pipe.send(t="start", item=item["key"])
+            try:
+                self._work(operation, item)
+            except Cancelled:
+                return
+            except Exception as error:
+                self.pipe.send(t="error", item=item["key"], **describe(error))
+            else:
+                self.pipe.send(t="done", item=item["key"])
+
+    def _work(self, operation: Operation[Any], item: dict[str, Any]) -> None:
+        step = self._context(operation, item)
+        source: Any = (
+            [Path(path) for path in item["paths"]] if "paths" in item else Path(item["path"])
+        )
+        if self.request["call"] == "plan":
+            assert operation.planner is not None
+            parts = operation.planner(source, step)
+            self.pipe.send(
+                t="parts", item=item["key"], parts=[dataclasses.asdict(part) for part in parts]
+            )
+            return
+        if self.request["call"] == "join":
+            assert operation.joiner is not None
+            parts_done = [
+                PartResult(part["params"], [Path(p) for p in part["paths"]], part["meta"])
+                for part in item["parts"]
+            ]
+            self._collect(item, operation.joiner(source, step, parts_done))
+            return
+        self._collect(item, operation.function(source, step))
+
+    def _context(self, operation: Operation[Any], item: dict[str, Any]) -> Context[Any]:
+        folder = Path(self.request["out"]) / str(item["key"])
+        folder.mkdir(parents=True, exist_ok=True)
+        files = {name: Path(path) for name, path in self.request.get("files", {}).items()}
+        options = parse_options(operation.options, self.request["options"])
+        uploads = {f.name for f in fields_of(operation.options) if f.type == "upload"}
+        if uploads:
+            options = dataclasses.replace(options, **{name: files.get(name) for name in uploads})
+        return Context(
+            options=options,
+            folder=folder,
+            name=item["name"],
+            media_type=item["media_type"],
+            part=item.get("part"),
+            limits=Limits(**self.request["limits"]),
+            reporter=PipeReporter(self.pipe, item["key"], lambda: self.stopping),
+            files=files,
+        )
+
+    def _collect(self, item: dict[str, Any], outputs: Iterable[Path | Output]) -> None:
+        for made in outputs:
+            output = made if isinstance(made, Output) else Output(made)
+            self.pipe.send(
+                t="output",
+                item=item["key"],
+                path=str(output.path),
+                role=output.role,
+                meta=output.meta,
+            )
+
+
+def describe(error: Exception) -> dict[str, Any]:
+    """Return an error as the fields of a message; what has no code is the operation's own fault."""
+    if isinstance(error, TidemillError):
+        fault = "input" if isinstance(error, InputError) else "step"
+        detail = str(error.values.get("detail", ""))
+        values = {name: str(value) for name, value in error.values.items() if name != "detail"}
+        return {"code": error.code, "values": values, "fault": fault, "detail": detail}
+    if isinstance(error, MemoryError):
+        return {"code": "out_of_memory", "values": {}, "fault": "step", "detail": ""}
+    if isinstance(error, OSError) and error.errno in {27, 28}:  # EFBIG, ENOSPC
+        code = "output_too_large" if error.errno == 27 else "disk_full"
+        return {"code": code, "values": {}, "fault": "step", "detail": str(error)}
+    lines = "".join(traceback.format_exception(error))
+    return {
+        "code": "operation_bug",
+        "values": {"reason": f"{type(error).__name__}: {error}"[:300]},
+        "fault": "step",
+        "detail": lines[-DETAIL_CHARACTERS:],
+    }
+
+
+def main() -> None:
+    """Serve the request on standard input; what the operation prints goes to standard error."""
+    request = json.load(sys.stdin)
+    pipe = Pipe(os.dup(1))
+    os.dup2(2, 1)
+    try:
+        confine(request.get("confine"))
+    except StepError as error:
+        for item in request["items"]:
+            pipe.send(t="error", item=item["key"], **describe(error))
+        return
+    Child(request, pipe).serve()
+
+
+if __name__ == "__main__":
+    main()

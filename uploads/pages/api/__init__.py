@@ -1,0 +1,1 @@
+"""API: the same doors for scripts, under /api/v1/."""

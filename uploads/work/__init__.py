@@ -1,0 +1,1 @@
+"""Work: submit, plan, claim, run, commit, sweep; the durable job layer."""
