@@ -9,13 +9,14 @@ this process (a subreaper) when its parent ended, and is killed as a child.
 import contextlib
 import math
 import os
+import resource
 import select
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from uploads.operations.guard import adopt_orphans, children, end_children
 
@@ -24,6 +25,12 @@ LINE_MAX_BYTES = 8 * 1024**2
 ERRORS_BYTES = 4096
 READ_BYTES = 64 * 1024
 WITHOUT_PIDFD_SECONDS = 0.05
+
+
+def _cpu_of_children() -> float:
+    """Return the processor time of all reaped children so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 class LineTooLongError(ValueError):
@@ -38,14 +45,16 @@ class Program:
     """One started program; `close` is safe at any moment, also before and during the start.
 
     `errors` is the end of its standard error, `line` what it wrote after the last line's end,
-    `status` its exit code or its signal's negative number, `usage` its resource use (getrusage).
+    `status` its exit code or its signal's negative number, `peak` the memory of its largest
+    process (getrusage's unit), `cpu_seconds` the time of all its processes.
     """
 
     def __init__(self) -> None:
         self.errors = bytearray()
         self.line = bytearray()
         self.status: int | None = None
-        self.usage: Any = None
+        self.peak = 0
+        self._cpu_before = _cpu_of_children()
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd: int | None = None
         self._group_killed = False
@@ -170,6 +179,10 @@ class Program:
 
         return take
 
+    @property
+    def cpu_seconds(self) -> float:
+        return _cpu_of_children() - self._cpu_before
+
     # --- the end ----------------------------------------------------------------
 
     def has_ended(self) -> bool:
@@ -186,7 +199,7 @@ class Program:
         number, status, usage = os.wait4(self._process.pid, flags)
         if number:
             self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
-            self.usage = usage
+            self.peak = max(self.peak, usage.ru_maxrss)
 
     def ask_to_stop(self) -> None:
         """Send SIGTERM to the group and wait up to 3 s; what it still says is dropped."""
@@ -210,7 +223,7 @@ class Program:
             self._group_killed = True
             if self.status is None:
                 self._reap()
-        end_children(spare=self._spare)
+        self.peak = max(self.peak, end_children(spare=self._spare))
 
     def close(self) -> None:
         """End everything and close every descriptor."""

@@ -143,8 +143,8 @@ def _exit(program: Program, heard: "_Heard", fault: "_Fault | None", seconds: fl
         detail=program.errors.decode(errors="replace"),
         status=program.status or 0,
         seconds=seconds,
-        cpu_seconds=program.usage.ru_utime + program.usage.ru_stime,
-        peak_bytes=program.usage.ru_maxrss * RSS_UNIT,
+        cpu_seconds=program.cpu_seconds,
+        peak_bytes=program.peak * RSS_UNIT,
     )
 
 
