@@ -33,7 +33,9 @@ def text_upload(alice: User, tmp_path: Path) -> Callable[..., Upload]:
 def job_of(alice: User, text_upload: Callable[..., Upload]) -> Callable[..., Job]:
     """Submit one operation over files with these texts."""
 
-    def make(*texts: str, operation: str = "test.copy", owner: User | None = None, **options: Any) -> Job:
+    def make(
+        *texts: str, operation: str = "test.copy", owner: User | None = None, **options: Any
+    ) -> Job:
         uploads = [
             text_upload(text, f"file-{number}.txt", owner) for number, text in enumerate(texts)
         ]

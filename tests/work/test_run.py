@@ -150,9 +150,7 @@ def test_all_files_at_once(job_of: JobOf) -> None:
     assert job.items_total == 1
 
 
-def test_work_starts_before_the_last_file_is_here(
-    alice: User, text_upload: TextUpload
-) -> None:
+def test_work_starts_before_the_last_file_is_here(alice: User, text_upload: TextUpload) -> None:
     here = text_upload("here", "here.txt")
     late = text_upload("late", "late.txt", complete=False)
     job = make_job(alice, [here, late], "test.copy")
@@ -261,9 +259,7 @@ def test_a_stale_worker_commits_nothing(job_of: JobOf) -> None:
 
 def test_the_same_idempotency_key_gives_the_same_job(alice: User, text_upload: TextUpload) -> None:
     upload = text_upload("one")
-    request = JobRequest(
-        [StageRequest("test.copy")], [upload.key], idempotency_key="once"
-    )
+    request = JobRequest([StageRequest("test.copy")], [upload.key], idempotency_key="once")
     assert submit(alice, request).pk == submit(alice, request).pk
     assert Job.objects.count() == 1
 
