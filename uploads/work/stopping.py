@@ -1,14 +1,25 @@
-"""Whether this process has been asked to stop; steps are released then."""
+"""Whether this process was asked to stop: SIGTERM only notes the wish; no Django.
 
-_asked = False
+A cluster's sentinel listens before it forks, so each worker inherits the
+note-taking; `uploads.work.run` looks at the note and releases its step.
+"""
+
+import signal
+from types import FrameType
+
+_wanted = False
+
+
+def listen() -> None:
+    """Note SIGTERM from now on, here and in processes forked later; main thread only."""
+    signal.signal(signal.SIGTERM, _note)
 
 
 def stopping() -> bool:
-    """Tell whether the running step should be put back soon."""
-    return _asked
+    """Tell whether this process was asked to stop: finish or release the step, take no other."""
+    return _wanted
 
 
-def ask() -> None:
-    """Note the wish, as the SIGTERM of a worker does."""
-    global _asked
-    _asked = True
+def _note(number: int, frame: FrameType | None) -> None:
+    global _wanted
+    _wanted = True
