@@ -112,7 +112,7 @@ def test_parts_are_joined_in_their_order(job_of: JobOf) -> None:
 def test_the_bytes_of_parts_go_with_their_rows(job_of: JobOf) -> None:
     job = job_of("a\nb\n", operation="test.lines")
     work_off()
-    files = [path for path in store.path(f"store/{job.key[:2]}/{job.key}").rglob("*.txt")]
+    files = list(store.path(f"store/{job.key[:2]}/{job.key}").rglob("*.txt"))
     assert [path.read_text() for path in files] == ["A\nB\n"]
 
 
