@@ -36,7 +36,7 @@ class LocalWorker:
 
     @property
     def owner(self) -> str:
-        return f"{_here()}:{self.pid}:{self.start_time}"
+        return f"{local_prefix()}{self.pid}:{self.start_time}"
 
 
 @cache
@@ -52,7 +52,7 @@ def _here() -> str:
 
 def me() -> str:
     """Return this process's name as the owner of leases: `host:boot:pid:start time`."""
-    return f"{_here()}:{os.getpid()}:{start_time(os.getpid())}"
+    return f"{local_prefix()}{os.getpid()}:{start_time(os.getpid())}"
 
 
 def start_time(pid: int) -> str | None:
@@ -69,14 +69,19 @@ def start_time(pid: int) -> str | None:
     return "0"
 
 
-def gone(owner: str) -> bool:
-    """Tell whether a lease's owner certainly lives no more.
+def local_prefix() -> str:
+    """Return how the owners begin that can be judged here; the others' leases have to expire."""
+    return f"{_here()}:"
 
-    Only processes of this very host, boot and pid namespace can be judged; the
-    others' leases have to expire.
-    """
-    here, pid, started = [*owner.rsplit(":", 2), "", ""][:3]
-    return here == _here() and pid.isdigit() and start_time(int(pid)) != started
+
+def pid_of(owner: str) -> int:
+    """Return the pid in a lease owner's name."""
+    return int(owner.rsplit(":", 2)[1])
+
+
+def alive(owner: str) -> bool:
+    """Tell whether a lease owner of this host, boot and pid namespace still lives."""
+    return start_time(pid_of(owner)) == owner.rpartition(":")[2]
 
 
 def local_pid(owner: str) -> int | None:

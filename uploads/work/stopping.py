@@ -5,21 +5,21 @@ note-taking; `uploads.work.run` looks at the note and releases its step.
 """
 
 import signal
-from types import FrameType
 
-_wanted = False
+_asked = False
 
 
 def listen() -> None:
     """Note SIGTERM from now on, here and in processes forked later; main thread only."""
-    signal.signal(signal.SIGTERM, _note)
+    signal.signal(signal.SIGTERM, lambda *_: ask())
+
+
+def ask() -> None:
+    """Note the wish; it can't be taken back."""
+    global _asked
+    _asked = True
 
 
 def stopping() -> bool:
-    """Tell whether this process was asked to stop: finish or release the step, take no other."""
-    return _wanted
-
-
-def _note(number: int, frame: FrameType | None) -> None:
-    global _wanted
-    _wanted = True
+    """Tell whether this process was asked to stop: release the step, take no other."""
+    return _asked
