@@ -11,7 +11,7 @@ from typing import Any
 
 import pyvips
 
-from uploads.operations import ffmpeg, pixels
+from uploads.operations import ffmpeg
 from uploads.operations.base import Limits
 
 Colour = tuple[int, int, int]
@@ -120,11 +120,10 @@ def _with_sun(image: Any, scene: Scene, width: int, height: int) -> Any:
 
 def _ridge_line(scene: Scene, ridge: int, width: int, height: int) -> Any:
     """Return a picture whose columns all hold the ridge's height there, about -1 to 1."""
-    line = None
+    line = pyvips.Image.black(width, 1)
     for octave, cell in enumerate((260, 95, 32, 11)):
         seed = scene.seed * 100 + ridge * 10 + octave
-        noise = pyvips.Image.perlin(width, 1, cell_size=cell, seed=seed) * 0.55**octave
-        line = noise if line is None else line + noise
+        line = line + pyvips.Image.perlin(width, 1, cell_size=cell, seed=seed) * 0.55**octave
     return line.replicate(1, height)
 
 
@@ -156,7 +155,6 @@ def _video(folder: Path) -> Path:
 
 def main() -> None:
     """Write the samples into the folder that the command line names."""
-    pixels.pyvips.concurrency_set(2)
     for path in make_samples(Path(sys.argv[1])):
         sys.stdout.write(f"{path}\n")
 
