@@ -20,6 +20,7 @@ from tests.support.databases import described, using
 from uploads.work import kinship
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+ODD = ROOT / "tests" / "odd"  # operations that behave as their files say, as a package would bring
 READY_SECONDS = 40
 
 
@@ -66,7 +67,8 @@ class Server:
             "TIDEMILL_RUN_DIR": str(self.run_folder),
             "TIDEMILL_PORT": str(self.port),
             "TIDEMILL_WORKERS": "2",
-            "PYTHONPATH": str(ROOT / "tests" / "support" / "plugin"),
+            "PYTHONPATH": str(ODD),
+            "TIDEMILL_OPERATIONS_PATH": str(ODD),
             **self.extra,
         }
         if self.database_url:
