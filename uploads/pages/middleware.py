@@ -27,8 +27,8 @@ class _Both:
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
+        self.awaits = iscoroutinefunction(get_response)
+        if self.awaits:
             markcoroutinefunction(self)  # type: ignore[type-var]
 
 
@@ -40,7 +40,7 @@ class TokenAuthentication(_Both):
     """
 
     def __call__(self, request: HttpRequest) -> "HttpResponseBase | Awaitable[HttpResponseBase]":
-        if self.is_async:
+        if self.awaits:
             return self._answer(request)
         return self._refusal(request) or self.get_response(request)
 

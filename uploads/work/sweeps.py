@@ -1,0 +1,18 @@
+"""The sweeps in their order: small repairs, each idempotent, run by the `sweep` process."""
+
+from uploads.work import plan, presence, recover, retention
+from uploads.work.sweeper import Sweep
+
+SWEEPS: tuple[Sweep, ...] = (
+    Sweep("dead_workers", recover.recover_dead_workers),
+    Sweep("silent_workers", recover.recover_silent_workers),
+    Sweep("overdue_workers", recover.stop_overdue_workers),
+    Sweep("workers", presence.refresh, every_seconds=10),
+    Sweep("missing_plans", plan.add_missing_plans, every_seconds=5),
+    Sweep("leftover_joins", recover.ready_leftover_joins, every_seconds=5),
+    Sweep("counters", recover.mend_counters, every_seconds=5),
+    Sweep("unsettled_jobs", recover.settle_ended_jobs, every_seconds=10),
+    Sweep("orphan_scratch", retention.remove_orphan_scratch, every_seconds=10),
+    Sweep("expired_jobs", retention.prune_jobs, every_seconds=60),
+    Sweep("orphan_files", retention.remove_orphans, every_seconds=300),
+)
