@@ -1,6 +1,6 @@
 """Every door of the house."""
 
-from django.urls import path
+from django.urls import include, path
 
 from uploads.intake import tus
 from uploads.pages.upload_content import upload_content
@@ -8,4 +8,10 @@ from uploads.pages.upload_content import upload_content
 urlpatterns = [
     path("files/", tus.uploads_door(), name="tus"),
     path("files/<slug:key>", tus.upload_door(upload_content), name="tus-upload"),
+    path("", include("uploads.pages.urls")),
 ]
+
+handler400 = "uploads.pages.views.errors.bad_request"
+handler403 = "uploads.pages.views.errors.forbidden"
+handler404 = "uploads.pages.views.errors.not_found"
+handler500 = "uploads.pages.views.errors.failed"
