@@ -15,6 +15,7 @@ from uploads.errors import RequestError, remedy, sentence
 from uploads.models.event import Event, EventKind
 from uploads.models.item import Item
 from uploads.models.keys import public_key
+from uploads.models.result import Result
 from uploads.models.step import Step
 from uploads.models.upload import Upload
 from uploads.states import (
@@ -27,6 +28,7 @@ from uploads.states import (
     StepState,
     UploadState,
 )
+from uploads.storage import store
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -421,6 +423,38 @@ class Job(models.Model):
         job.error_code, job.error_values = "", {}
         job.save()
 
+    def tell_when_done(self, address: str) -> bool:
+        """Set where the e-mail at the end goes; empty for nowhere. False when the job has ended."""
+        with transaction.atomic():
+            won = Job.objects.filter(pk=self.pk, finished_at=None).update(notify=address)
+            if won:
+                Job.objects.locked(self.pk).touch()
+        self.refresh_from_db()
+        return bool(won)
+
+    def remove(self, actor: str) -> None:
+        """Delete the job, its results and the uploads that no other job uses; ends it first.
+
+        Rows go in one transaction, bytes after its commit; a worker still at it finds its
+        lease gone and discards. A crash in between leaves bytes that the prune sweeps.
+        """
+        with transaction.atomic():
+            self.cancel(actor)
+            Job.objects.locked(self.pk)
+            stored = set(self.results.values_list("storage_key", flat=True))
+            used = list(self.inputs.values_list("upload_id", flat=True))
+            self.results.all().delete()
+            self.events.all().delete()
+            pk = self.pk
+            self.delete()
+            for chunk in _chunks(sorted(stored)):
+                kept = Result.objects.filter(storage_key__in=chunk)
+                stored -= set(kept.values_list("storage_key", flat=True))
+            for chunk in _chunks(used):
+                stored |= Upload.objects.filter(pk__in=chunk).unused().terminate()
+            transaction.on_commit(lambda: _delete_bytes(stored))
+            transaction.on_commit(lambda: bell.ring(bell.JOB, str(pk)))
+
     def settle(self) -> None:
         """Note that no step is left once the job has ended; inside a transaction."""
         open_steps = self.steps.filter(state__in=OPEN_STEP_STATES)
@@ -432,6 +466,16 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED_JOB_STATES
+
+
+def _chunks(values: list[Any]) -> Iterable[list[Any]]:
+    """Return the values in pieces of a size that SQLite can bind."""
+    return (values[start : start + 500] for start in range(0, len(values), 500))
+
+
+def _delete_bytes(storage_keys: Iterable[str]) -> None:
+    for key in storage_keys:
+        store.delete(key)
 
 
 class Stage(models.Model):
