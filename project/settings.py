@@ -189,7 +189,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "uploads.pages.context.frame",
-            ]
+            ],
+            "builtins": ["uploads.pages.tags"],
         },
     }
 ]

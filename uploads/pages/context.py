@@ -6,10 +6,14 @@ from django.http import HttpRequest
 
 from uploads.models import Job
 
+THEMES = ("light", "dark")
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    """Return the number of the user's unfinished jobs for the menu."""
+    """Return the chosen theme (empty: the system's) and the number of unfinished jobs."""
+    theme = request.COOKIES.get("theme", "")
+    shown: dict[str, Any] = {"theme": theme if theme in THEMES else ""}
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
-        return {}
-    return {"unfinished_jobs": Job.objects.visible_to(user).unfinished().count()}
+    if user is not None and user.is_authenticated:
+        shown["unfinished_jobs"] = Job.objects.visible_to(user).unfinished().count()
+    return shown

@@ -27,8 +27,9 @@ class _Both:
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
+        self.awaits = iscoroutinefunction(get_response)
+        if self.awaits:
+            markcoroutinefunction(self)  # type: ignore[type-var]
 
 
 class TokenAuthentication(_Both):
@@ -39,7 +40,7 @@ class TokenAuthentication(_Both):
     """
 
     def __call__(self, request: HttpRequest) -> "HttpResponseBase | Awaitable[HttpResponseBase]":
-        if iscoroutinefunction(self):
+        if self.awaits:
             return self._answer(request)
         return self._refusal(request) or self.get_response(request)
 
