@@ -97,6 +97,10 @@ class Conf:
     SANDBOX = text(
         "auto", "auto: as strong as the machine allows; require: refuse to run anything below full."
     )
+    OPERATIONS_PATH = text(
+        "",
+        "Folders, separated by ':', from which operations may be imported beside the installed ones.",
+    )
     RUN_DIR = text(
         "",
         "Short private folder for wake-up sockets; empty chooses one below the temporary folder.",

@@ -417,7 +417,12 @@ class Job(models.Model):
         failed = sum(item.state == ItemState.FAILED for item in items)
         job.items_failed -= failed
         job.items_cancelled -= len(items) - failed
-        job.weight_total = job.weight_total - sum(i.weight for i in items if i.pk in set(whole))
+        rest = parts.filter(state__in=[StepState.READY, StepState.PENDING])
+        job.weight_total = (
+            job.weight_done
+            + sum(item.weight for item in items if item.pk not in divided)
+            + sum(rest.values_list("weight", flat=True))
+        )
         job.state = JobState.QUEUED
         job.cancel_requested_at = job.finished_at = job.settled_at = job.expires_at = None
         job.error_code, job.error_values = "", {}

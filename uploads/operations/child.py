@@ -35,6 +35,7 @@ from typing import Any
 from uploads.errors import Cancelled, InputError, StepError, TidemillError
 from uploads.operations.base import Context, Limits, Operation, Output, PartResult, registered
 from uploads.operations.confine import confine
+from uploads.operations.guard import die_with_parent, stand_guard
 from uploads.operations.options import fields_of, parse_options
 
 DETAIL_CHARACTERS = 4000
@@ -174,7 +175,10 @@ def describe(error: Exception) -> dict[str, Any]:
 
 def main() -> None:
     """Serve the request on standard input; what the operation prints goes to standard error."""
+    die_with_parent()
     request = json.load(sys.stdin)
+    if rules := request.get("confine"):
+        stand_guard(rules["parent"])
     pipe = Pipe(os.dup(1))
     os.dup2(2, 1)
     try:

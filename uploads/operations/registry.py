@@ -8,12 +8,7 @@ from typing import Any
 from uploads.errors import RequestError
 from uploads.operations.base import Operation, registered
 
-BUILT_IN = (
-    "uploads.operations.image",
-    "uploads.operations.video",
-    "uploads.operations.poster",
-    "uploads.operations.inspect",
-)
+BUILT_IN = ("uploads.operations.image",)
 ENTRY_POINTS = "tidemill.operations"
 
 

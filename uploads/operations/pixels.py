@@ -1,0 +1,227 @@
+"""Reading, shrinking and writing pictures with libvips; knows no options, items or steps.
+
+Imported inside the functions of operations alone: libvips takes 0.1 s and
+10 MB that the web and worker processes, which read only labels and options,
+do not need.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyvips
+
+from uploads.errors import InputError
+
+Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
+Target = Literal["jpeg", "png", "webp", "avif", "tiff", "gif"]
+Metadata = Literal["strip", "keep", "keep_all"]
+
+# One picture at a time on one core each: the workers are the parallelism, and
+# a cache of operations would only hold memory that no second picture uses.
+pyvips.concurrency_set(1)
+pyvips.cache_set_max(0)
+pyvips.block_untrusted_set(True)
+
+SUFFIXES: dict[Target, str] = {
+    "jpeg": ".jpg",
+    "png": ".png",
+    "webp": ".webp",
+    "avif": ".avif",
+    "tiff": ".tif",
+    "gif": ".gif",
+}
+ANIMATED = {"gif", "webp"}
+QUALITIES: dict[Target, int] = {"jpeg": 80, "webp": 80, "avif": 50}
+LONGEST_EDGE = 65_500
+MAGIC: tuple[tuple[bytes, Kind], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF8", "gif"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+)
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the first bytes of a picture say; width and height as it is seen, in pixels."""
+
+    kind: Kind
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """What a picture must fit into, or fill after being cropped; pixels."""
+
+    width: int
+    height: int
+    fill: bool = False
+
+    def within(self, header: Header) -> "Box":
+        """Return the box made smaller, at the same ratio, until a fill need not enlarge."""
+        if not self.fill:
+            return self
+        scale = min(1.0, header.width / self.width, header.height / self.height)
+        return Box(max(1, round(self.width * scale)), max(1, round(self.height * scale)), True)
+
+
+def kind_of(source: Path) -> Kind | None:
+    """Return the kind of picture that a file's first bytes announce."""
+    with source.open("rb") as opened:
+        head = opened.read(64)
+    for magic, kind in MAGIC:
+        if head.startswith(magic):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        end = min(len(head), int.from_bytes(head[:4], "big"))
+        brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
+        if brands & {b"avif", b"avis"}:
+            return "avif"
+        if brands & HEIC_BRANDS:
+            return "heic"
+    return None
+
+
+def read_header(source: Path, name: str) -> Header:
+    """Read a picture's size and frames without decoding it.
+
+    Raises `InputError` (`empty_file`, `not_an_image`, `image_damaged`).
+    """
+    if source.stat().st_size == 0:
+        raise InputError("empty_file", name=name)
+    kind = kind_of(source)
+    if kind is None:
+        raise InputError("not_an_image", name=name)
+    try:
+        if kind == "heic":
+            opened = _open_heic(source)
+            return Header(kind, opened.size[0], opened.size[1], 1)
+        image = pyvips.Image.new_from_file(str(source), access="sequential")
+    except (pyvips.Error, ValueError, SyntaxError, OSError) as error:
+        raise InputError("image_damaged", name=name, reason=_reason(error)) from error
+    frames = image.get("n-pages") if image.get_typeof("n-pages") else 1
+    turned = image.get_typeof("orientation") and image.get("orientation") >= 5
+    width, height = (image.height, image.width) if turned else (image.width, image.height)
+    return Header(kind, width, height, frames)
+
+
+def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: bool) -> Any:
+    """Decode a picture once, upright, in sRGB and at most as large as the box, into memory.
+
+    Returns the image and whether the file ended early or held errors that
+    were passed over. Raises `InputError` (`image_damaged`) when nothing can be seen.
+    """
+    try:
+        return _decode(source, header, box, frames, "error"), False
+    except pyvips.Error:
+        pass
+    except (ValueError, SyntaxError, OSError) as error:
+        raise InputError("image_damaged", name=name, reason=_reason(error)) from error
+    try:
+        return _decode(source, header, box, frames, "none"), True
+    except (pyvips.Error, ValueError, SyntaxError, OSError) as error:
+        raise InputError("image_damaged", name=name, reason=_reason(error)) from error
+
+
+def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on: str) -> Any:
+    how: dict[str, Any] = {"size": "down", "export_profile": "srgb", "fail_on": fail_on}
+    width = height = LONGEST_EDGE
+    if box is not None:
+        width, height = box.width, box.height
+        how |= {"crop": "centre"} if box.fill else {}
+    if header.kind == "heic":
+        # libheif has turned it already; its EXIF still holds the camera's note to do so.
+        image = _heic_pixels(source).thumbnail_image(width, height=height, no_rotate=True, **how)
+    else:
+        pages = "[n=-1]" if frames else ""
+        image = pyvips.Image.thumbnail(f"{source}{pages}", width, height=height, **how)
+    if image.interpretation not in {"srgb", "b-w"}:
+        image = image.colourspace("b-w" if image.bands <= 2 else "srgb")
+    return image.copy_memory()
+
+
+def _open_heic(source: Path) -> Any:
+    import pillow_heif  # libheif with an HEVC decoder; the one in pyvips-binary has AV1 alone
+
+    return pillow_heif.open_heif(source, convert_hdr_to_8bit=True)
+
+
+def _heic_pixels(source: Path) -> Any:
+    opened = _open_heic(source)
+    bands = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[opened.mode]
+    width, height = opened.size
+    # A row may be padded: read rows as wide as the stride, then cut the padding off.
+    row = opened.stride // bands
+    image = pyvips.Image.new_from_memory(opened.data, row, height, bands, "uchar")
+    image = image.crop(0, 0, width, height)
+    image = image.copy(interpretation="srgb" if bands > 2 else "b-w")
+    for field, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif")):
+        if opened.info.get(key):
+            image.set_type(pyvips.GValue.blob_type, field, opened.info[key])
+    for field in ("orientation", "exif-ifd0-Orientation"):
+        image.remove(field)
+    return image
+
+
+def shrink(image: Any, box: Box) -> Any:
+    """Return a smaller copy of a decoded picture; never enlarges."""
+    how = {"crop": "centre"} if box.fill else {}
+    return image.thumbnail_image(box.width, height=box.height, size="down", **how)
+
+
+def write(image: Any, path: Path, target: Target, quality: int | None, metadata: Metadata) -> None:
+    """Encode a decoded picture; the defaults weigh time against size as measured.
+
+    AVIF at the library's own effort costs 33 times the decoding, so it is
+    lowered to 2; JPEG gets optimised tables, which are nearly free.
+    """
+    if metadata == "strip":
+        keep: list[str] | str = "none"
+    else:
+        image, keep = _without_private(image, all_kept=metadata == "keep_all"), "all"
+    if target == "jpeg" and image.hasalpha():
+        image = image.flatten(background=255)
+    how: dict[Target, dict[str, Any]] = {
+        "jpeg": {"optimize_coding": True},
+        "png": {"compression": 6},
+        "webp": {"effort": 2},
+        "avif": {"compression": "av1", "effort": 2},
+        "tiff": {"compression": "deflate", "predictor": "horizontal"},
+        "gif": {"effort": 4},
+    }
+    if target in QUALITIES:
+        how[target]["Q"] = quality or QUALITIES[target]
+    image.write_to_file(str(path), keep=keep, **how[target])
+
+
+def _without_private(image: Any, *, all_kept: bool) -> Any:
+    """Drop what no longer fits (the embedded small picture) and, unless all is kept, the place."""
+    fields = image.get_fields()
+    gone = [f for f in fields if f.startswith("exif-ifd1-") or f == "jpeg-thumbnail-data"]
+    if not all_kept:
+        gone += [f for f in fields if f.startswith("exif-ifd3-")]
+        xmp = image.get("xmp-data") if "xmp-data" in fields else b""
+        gone += ["xmp-data"] if b"GPS" in xmp else []
+    image = image.copy()
+    for field in gone:
+        image.remove(field)
+    return image
+
+
+def size_of(image: Any) -> tuple[int, int]:
+    """Return width and height of one frame."""
+    return image.width, image.get_page_height()
+
+
+def _reason(error: Exception) -> str:
+    lines = str(getattr(error, "detail", "") or error).strip().splitlines()
+    return (lines[0].strip() if lines else "it can't be decoded")[:200].rstrip(".") + "."

@@ -1,0 +1,351 @@
+"""Commit: what a step made becomes true in one transaction that its lease guards.
+
+Files are written to their final keys first; a key holds the lease's token,
+so a late worker can only remove its own. Then the job's row is locked, the
+step ends if (and only if) the token still holds it, and results, items,
+counters and events follow. Killed anywhere before the commit, the step is
+done again and stray files are swept; killed after it, nothing is left to do.
+"""
+
+import mimetypes
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+from django.utils import timezone
+
+from uploads.conf import conf
+from uploads.errors import LeaseLost, TidemillError, sentence
+from uploads.models import EventKind, Item, Job, Result, Step
+from uploads.states import ItemState, StepKind, StepState
+from uploads.storage import store
+from uploads.work.outcome import Made, Outcome, Problem
+
+NEVER_AGAIN = frozenset(
+    {"out_of_memory", "output_too_large", "step_timeout", "operation_gone", "decoder_crashed"}
+)
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A file at its final key, not yet referred to by a row."""
+
+    made: Made
+    key: str
+    size_bytes: int
+    sha256: str
+
+
+def adopt(step: Step, outcomes: Sequence[Outcome]) -> dict[int, list[Adopted]]:
+    """Move the files of finished items into the store, durably; return them by item.
+
+    A full disk raises `OSError`; what was adopted by then is discarded.
+    """
+    adopted: dict[int, list[Adopted]] = {}
+    position = 0
+    try:
+        for outcome in outcomes:
+            if not outcome.done:
+                continue
+            files = adopted.setdefault(outcome.key, [])
+            for made in outcome.made:
+                folder = f"store/{step.job.key[:2]}/{step.job.key}/{step.pk}-{step.lease_token}"
+                key = f"{folder}/{position}{made.path.suffix.lower()[:12]}"
+                size = made.path.stat().st_size
+                files.append(Adopted(made, key, size, store.adopt(made.path, key)))
+                position += 1
+    except BaseException:
+        discard(adopted)
+        raise
+    return adopted
+
+
+def discard(adopted: dict[int, list[Adopted]]) -> None:
+    """Remove adopted files that no row refers to."""
+    for files in adopted.values():
+        for file in files:
+            if not Result.objects.filter(storage_key=file.key).exists():
+                store.delete(file.key)
+
+
+def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]) -> None:
+    """End a work or join step with everything it made; raises `LeaseLost` and changes nothing.
+
+    A part or join that can't be done fails, and its item with it; a batch succeeds
+    with some of its items failed.
+    """
+    with transaction.atomic():
+        job = _begin(step)
+        problem = outcomes[0].problem if step.item_id and outcomes else None
+        if problem is not None:
+            error = sentence(problem.code, problem.values)
+            if not Step.end(step.lease, StepState.FAILED, error):
+                raise LeaseLost
+        elif not Step.succeed(step.lease):
+            raise LeaseLost
+        made = _add_results(step, outcomes, adopted)
+        Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + step.weight)
+        if problem is not None:
+            fail_item(job, Item.objects.get(pk=outcomes[0].key), problem)
+        elif step.kind == StepKind.WORK and step.item_id:
+            Step.ready_joins(job, step.item_id)
+        else:
+            _end_items(job, step, outcomes)
+        if step.kind == StepKind.JOIN and problem is None:
+            _drop_parts(step)
+        _record(job, step, outcomes, made)
+        job.end_if_done()
+        job.ring_lanes()
+
+
+def _begin(step: Step) -> Job:
+    """Lock the job's row first, so that every transaction takes its locks in one order."""
+    try:
+        return Job.objects.locked(step.job_id)
+    except Job.DoesNotExist:
+        raise LeaseLost from None
+
+
+def _add_results(
+    step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]
+) -> dict[int, list[Result]]:
+    items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
+    part = step.kind == StepKind.WORK and step.item_id is not None
+    rows: dict[int, list[Result]] = {}
+    position = 0
+    for outcome in outcomes:
+        item = items[outcome.key]
+        for file in adopted.get(outcome.key, []):
+            rows.setdefault(outcome.key, []).append(
+                Result(
+                    job_id=step.job_id,
+                    item=item,
+                    step=step,
+                    position=position,
+                    name=file.made.path.name if part else shown_name(item, file.made),
+                    relative_path=item.relative_path,
+                    role="part" if part else file.made.role,
+                    storage_key=file.key,
+                    size_bytes=file.size_bytes,
+                    sha256=file.sha256,
+                    media_type=_media_type(file.made),
+                    meta=file.made.meta,
+                )
+            )
+            position += 1
+    Result.objects.bulk_create([row for group in rows.values() for row in group])
+    return rows
+
+
+def shown_name(item: Item, made: Made) -> str:
+    """Return a result's name: the owner's file name in the place of `source`."""
+    stem = PurePath(item.name).stem or item.name
+    name = made.path.name
+    if name.startswith("source"):
+        name = stem + name.removeprefix("source")
+    return name[-255:]
+
+
+def _media_type(made: Made) -> str:
+    known = {".webp": "image/webp", ".avif": "image/avif", ".vtt": "text/vtt"}
+    suffix = made.path.suffix.lower()
+    guessed = known.get(suffix) or mimetypes.guess_type(made.path.name)[0]
+    return guessed or "application/octet-stream"
+
+
+def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
+    done = [outcome for outcome in outcomes if outcome.done]
+    plain = [outcome.key for outcome in done if not outcome.warnings]
+    now = timezone.now()
+    ended = Item.objects.filter(pk__in=plain, state=ItemState.OPEN).update(
+        state=ItemState.SUCCEEDED, finished_at=now, error_code="", error_detail=""
+    )
+    Job.objects.filter(pk=job.pk).update(items_done=F("items_done") + ended)
+    items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
+    again: list[Item] = []
+    for outcome in outcomes:
+        item = items[outcome.key]
+        if outcome.done and outcome.warnings:
+            job.end_item(item, ItemState.SUCCEEDED, warnings=outcome.warnings)
+        elif outcome.problem is not None and may_retry(step, outcome.problem):
+            again.append(item)
+        elif outcome.problem is not None:
+            fail_item(job, item, outcome.problem)
+    if again:
+        _again(job, step, again, next(o.problem for o in outcomes if o.problem))
+
+
+def may_retry(step: Step, problem: Problem) -> bool:
+    """Tell whether a fault may pass: our side's, with tries left."""
+    passing = problem.fault == "step" and problem.code not in NEVER_AGAIN
+    return passing and step.attempt < conf.STEP_ATTEMPTS
+
+
+def _again(job: Job, step: Step, items: list[Item], problem: Problem | None) -> None:
+    """Carry the items of a batch whose trouble may pass over to a step of their own."""
+    last = Step.objects.filter(job=job, stage=step.stage, kind=step.kind).aggregate(n=Max("seq"))
+    seconds = backoff_seconds(step.attempt)
+    new = Step.objects.create(
+        job=job,
+        stage=step.stage,
+        kind=step.kind,
+        seq=last["n"] + 1,
+        lane=step.lane,
+        owner_id=step.owner_id,
+        state=StepState.READY,
+        weight=sum(item.weight for item in items),
+        attempt=step.attempt,
+        not_before=timezone.now() + timedelta(seconds=seconds),
+        needs_memory_bytes=step.needs_memory_bytes,
+    )
+    Job.objects.filter(pk=job.pk).update(weight_total=F("weight_total") + new.weight)
+    Item.objects.filter(pk__in=[item.pk for item in items]).update(step=new)
+    text = sentence(problem.code, {"name": items[0].name, **problem.values}) if problem else ""
+    job.record(
+        EventKind.STEP_RETRY, label=new.label, seconds=round(seconds), text=text, step=new.pk
+    )
+
+
+def backoff_seconds(attempt: int) -> float:
+    """Return the pause before the next try: 5 s × 2ⁿ up to 10 minutes, ± 20 %."""
+    spread = random.uniform(0.8, 1.2)
+    return float(min(600.0, 5.0 * 2 ** max(0, attempt - 1)) * spread)
+
+
+def fail_item(job: Job, item: Item, problem: Problem) -> None:
+    """Fail one item with its reason; its other parts are called off."""
+    values = {"name": item.name, **problem.values}
+    if not job.end_item(
+        item, ItemState.FAILED, code=problem.code, values=values, detail=problem.detail
+    ):
+        return
+    Step.objects.filter(item=item, state__in=[StepState.PENDING, StepState.READY]).update(
+        state=StepState.CANCELLED, finished_at=timezone.now()
+    )
+    job.record(
+        EventKind.ITEM_FAILED,
+        name=item.name,
+        position=item.position,
+        code=problem.code,
+        text=sentence(problem.code, values),
+    )
+
+
+def _drop_parts(step: Step) -> None:
+    """Forget the parts once their join is committed; their bytes go after the commit."""
+    parts = Result.objects.filter(item=step.item_id, role="part")
+    keys = list(parts.values_list("storage_key", flat=True))
+    parts.delete()
+    transaction.on_commit(lambda: _delete(keys))
+
+
+def _delete(keys: Sequence[str]) -> None:
+    for key in keys:
+        store.delete(key)
+
+
+def _record(
+    job: Job, step: Step, outcomes: Sequence[Outcome], made: dict[int, list[Result]]
+) -> None:
+    names = dict(Item.objects.filter(pk__in=[o.key for o in outcomes]).values_list("pk", "name"))
+    for outcome in outcomes:
+        for level, text in outcome.lines:
+            kind = EventKind.WARNING if level == "warning" else EventKind.LOG
+            job.record(kind, text=f"{names[outcome.key]}: {text}")
+    seconds = (timezone.now() - step.started_at).total_seconds() if step.started_at else 0
+    body: dict[str, Any] = {"step": step.pk, "label": step.label, "seconds": round(seconds, 1)}
+    if not (step.kind == StepKind.WORK and step.item_id):
+        body["items"] = [
+            _shown_item(names[outcome.key], made.get(outcome.key, []))
+            for outcome in outcomes
+            if outcome.done
+        ]
+    job.record(EventKind.STEP_DONE, **body)
+
+
+def _shown_item(name: str, results: list[Result]) -> dict[str, Any]:
+    """Return what a page needs to show a finished item: its name and the key of its picture."""
+    pictures = [r for r in results if r.media_type.startswith("image/") and r.role != "report"]
+    smallest = min(pictures, key=lambda r: r.size_bytes, default=None)
+    main = next((r for r in results if r.role == "result"), None)
+    return {
+        "name": name,
+        "picture": smallest.key if smallest else None,
+        "result": main.key if main else None,
+        "size_bytes": sum(r.size_bytes for r in results if r.role == "result"),
+    }
+
+
+def commit_failure(step: Step, error: TidemillError) -> None:
+    """Put a failed step back after a pause, or fail it and what it carries, for good."""
+    problem = Problem(
+        error.code,
+        {key: str(value) for key, value in error.values.items() if key != "detail"},
+        "step",
+        str(error.values.get("detail", "")),
+    )
+    with transaction.atomic():
+        job = _begin(step)
+        if may_retry(step, problem):
+            seconds = backoff_seconds(step.attempt)
+            if not Step.postpone(step.lease, seconds=seconds, error=str(error)):
+                raise LeaseLost
+            job.record(
+                EventKind.STEP_RETRY,
+                label=step.label,
+                seconds=round(seconds),
+                text=error.text,
+                step=step.pk,
+            )
+            return
+        if not Step.end(step.lease, StepState.FAILED, str(error)):
+            raise LeaseLost
+        fail_step(job, step, problem)
+
+
+def fail_step(job: Job, step: Step, problem: Problem) -> None:
+    """Fail everything that an ended step carried; inside its transaction."""
+    job.record(
+        EventKind.STEP_FAILED,
+        label=step.label,
+        step=step.pk,
+        text=sentence(problem.code, problem.values),
+    )
+    for item in carried(step):
+        fail_item(job, item, problem)
+    job.end_if_done()
+    job.settle()
+
+
+def carried(step: Step) -> list[Item]:
+    """Return the open items that depend on a step."""
+    if step.item_id:
+        return list(Item.objects.open().filter(pk=step.item_id))
+    return list(step.items.open())
+
+
+def commit_cancel(step: Step) -> None:
+    """End a step whose job is being cancelled, and what it carried."""
+    with transaction.atomic():
+        job = _begin(step)
+        if not Step.end(step.lease, StepState.CANCELLED):
+            raise LeaseLost
+        for item in carried(step):
+            job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
+        job.touch()
+        job.end_if_done()
+
+
+def commit_release(step: Step) -> None:
+    """Put a step back because its worker stops; the attempt is not counted."""
+    with transaction.atomic():
+        job = _begin(step)
+        if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
+            raise LeaseLost
+        job.record(EventKind.STEP_RELEASED, label=step.label, step=step.pk)
+        job.ring_lanes()

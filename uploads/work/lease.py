@@ -1,0 +1,96 @@
+"""A worker's hold on its step: renewed, asked for wishes, and lost in good order."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import DatabaseError, InterfaceError, close_old_connections
+
+from uploads.conf import conf
+from uploads.errors import Cancelled, LeaseLost
+from uploads.models import Job, Step
+from uploads.states import StepKind
+from uploads.work.stopping import stopping
+
+T = TypeVar("T")
+
+log = logging.getLogger("tidemill.work")
+
+AWAY = (DatabaseError, InterfaceError)
+PAUSE_SECONDS = 0.5
+
+
+class Released(Exception):  # noqa: N818
+    """This process stops; put the step back without counting the attempt."""
+
+
+class Hold:
+    """Keeps one lease alive while its step runs; call `tick` about once a second."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.lease = step.lease
+        self._sent = (0.0, "")
+        self._progress = (0.0, "")
+        now = time.monotonic()
+        self._renewed_at = now
+        self._good_until = now + conf.LEASE_SECONDS
+
+    def progress(self, share: float, note: str = "") -> None:
+        """Remember how much of the step is done, 0…1; the next tick writes it down."""
+        self._progress = (round(share, 3), note)
+
+    def tick(self) -> None:
+        """Renew the lease when it is due and look for wishes.
+
+        Raises `LeaseLost`, `Cancelled` or `Released`; a database that is away is
+        borne until the lease would run out.
+        """
+        if stopping():
+            raise Released
+        try:
+            self._renew()
+            self._look()
+        except AWAY as error:
+            self._bear(error)
+
+    def _renew(self) -> None:
+        moved = self._progress != self._sent
+        if not moved and time.monotonic() - self._renewed_at < conf.RENEW_SECONDS:
+            return
+        if not Step.renew(self.lease, *self._progress):
+            raise LeaseLost
+        self._renewed_at = time.monotonic()
+        self._good_until = self._renewed_at + conf.LEASE_SECONDS
+        self._sent = self._progress
+        if moved:
+            self.step.job.touch()
+
+    def _look(self) -> None:
+        wish = Job.objects.filter(pk=self.step.job_id).values_list("cancel_requested_at", flat=True)
+        found = list(wish)
+        if not found:
+            raise LeaseLost  # the job was deleted
+        if found[0] is not None and self.step.kind != StepKind.NOTIFY:
+            raise Cancelled
+
+    def _bear(self, error: Exception) -> None:
+        if time.monotonic() > self._good_until - 1:
+            raise LeaseLost from error
+        log.warning("the database is away, step %s waits: %s", self.step.pk, error)
+        close_old_connections()
+
+    def insist(self, commit: Callable[[], T]) -> T:
+        """Run a transaction, again and again while the database is away and the lease is good.
+
+        Safe to repeat: the lease's token lets it happen once. A commit that happened
+        although its answer was lost is found as `LeaseLost` and discarded by the caller,
+        whose files the committed rows then keep (see `commit.discard`).
+        """
+        while True:
+            try:
+                return commit()
+            except AWAY as error:
+                self._bear(error)
+                time.sleep(PAUSE_SECONDS)

@@ -1,0 +1,207 @@
+"""Perform: run one claimed step in a sandboxed child and commit what it made."""
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from uploads.conf import conf
+from uploads.errors import Cancelled, LeaseLost, RequestError, StepError, TidemillError
+from uploads.models import Item, Step
+from uploads.operations import Limits, Operation
+from uploads.operations.registry import find
+from uploads.states import StepKind
+from uploads.work import notify
+from uploads.work.commit import (
+    adopt,
+    commit_cancel,
+    commit_failure,
+    commit_release,
+    commit_work,
+    discard,
+    may_retry,
+)
+from uploads.work.lease import Hold, Released
+from uploads.work.outcome import Fault, Outcome, Problem
+from uploads.work.plan import commit_plan, take, unfit
+from uploads.work.sandbox import Bounds, Exit, run_child
+from uploads.work.scratch import Scratch
+
+log = logging.getLogger("tidemill.work")
+
+
+def perform(step: Step) -> None:
+    """Run a claimed step to one of its ends; whatever happens, the next step can follow."""
+    hold = Hold(step)
+    try:
+        try:
+            _perform(step, hold)
+        except Cancelled:
+            hold.insist(lambda: commit_cancel(step))
+        except Released:
+            hold.insist(lambda: commit_release(step))
+        except TidemillError as error:
+            _fail(step, hold, error)
+        except OSError as error:
+            code = "disk_full" if error.errno == 28 else "operation_bug"
+            _fail(step, hold, StepError(code, reason=str(error)))
+    except LeaseLost:
+        log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
+
+
+def _fail(step: Step, hold: Hold, error: TidemillError) -> None:
+    log.warning("step %s of job %s: %s", step.pk, step.job.key, error)
+    hold.insist(lambda: commit_failure(step, error))
+
+
+def _perform(step: Step, hold: Hold) -> None:
+    if step.kind == StepKind.NOTIFY:
+        notify.send(step, hold)
+        return
+    try:
+        operation = find(step.stage.operation)
+    except RequestError as error:
+        raise StepError("operation_gone", operation=step.stage.operation) from error
+    if step.kind == StepKind.PLAN:
+        _plan(step, hold, operation)
+    else:
+        _work(step, hold, operation)
+
+
+def _plan(step: Step, hold: Hold, operation: Operation[Any]) -> None:
+    items = hold.insist(lambda: take(step))
+    problems = unfit(items, operation)
+    good = [item for item in items if item.pk not in problems]
+    outcomes: dict[int, Outcome] = {}
+    if operation.divisible and good:
+        with Scratch(step) as scratch:
+            run = ChildRun(step, hold, operation, scratch, "plan", good)
+            for outcome in run.serve():
+                outcomes[outcome.key] = outcome
+                if outcome.problem is None:
+                    continue
+                if may_retry(step, outcome.problem):
+                    raise StepError(outcome.problem.code, **outcome.problem.values)
+                problems[outcome.key] = outcome.problem
+    hold.insist(lambda: commit_plan(step, items, operation, problems, outcomes))
+
+
+def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
+    if step.item is not None:
+        items = list(Item.objects.open().filter(pk=step.item.pk).select_related("upload"))
+    else:
+        items = list(step.items.open().select_related("upload").order_by("position"))
+    call = "join" if step.kind == StepKind.JOIN else "run"
+    with Scratch(step) as scratch:
+        outcomes = ChildRun(step, hold, operation, scratch, call, items).serve() if items else []
+        problem = outcomes[0].problem if step.item is not None and outcomes else None
+        if problem is not None and may_retry(step, problem):
+            raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
+        adopted = adopt(step, outcomes)
+        try:
+            hold.insist(lambda: commit_work(step, outcomes, adopted))
+        except BaseException:
+            discard(adopted)
+            raise
+
+
+class ChildRun:
+    """Runs the children of one step until every item has an outcome.
+
+    A child that dies takes one item with it: that item is tried once more alone
+    (`decoder_crashed` after that), and the others go on in a fresh child.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        hold: Hold,
+        operation: Operation[Any],
+        scratch: Scratch,
+        call: str,
+        items: Sequence[Item],
+    ) -> None:
+        self.step = step
+        self.hold = hold
+        self.operation = operation
+        self.scratch = scratch
+        self.call = call
+        self.items = {item.pk: item for item in items}
+        self.outcomes = {item.pk: Outcome(item.pk) for item in items}
+        self._note = ""
+
+    def serve(self) -> list[Outcome]:
+        """Return one outcome for each item, in their order."""
+        crashed: set[int] = set()
+        while waiting := self._waiting():
+            alone = [key for key in waiting if key in crashed][:1]
+            exit_ = self._child(alone or waiting)
+            left = [key for key in (alone or waiting) if not self.outcomes[key].ended]
+            if not left:
+                continue
+            culprit = next((key for key in left if self.outcomes[key].started), left[0])
+            code = exit_.code or "decoder_crashed"
+            if code == "decoder_crashed" and culprit not in crashed:
+                crashed.add(culprit)
+                continue
+            fault: Fault = "input" if code == "decoder_crashed" else "step"
+            self.outcomes[culprit].problem = Problem(code, dict(exit_.values), fault, exit_.detail)
+        return list(self.outcomes.values())
+
+    def _waiting(self) -> list[int]:
+        return [key for key, outcome in self.outcomes.items() if not outcome.ended]
+
+    def _child(self, keys: Sequence[int]) -> Exit:
+        bounds = Bounds(
+            inputs=self.scratch.inputs,
+            out=self.scratch.out,
+            memory_bytes=self.operation.memory_bytes,
+            wall_seconds=self.step.time_limit.total_seconds(),
+            output_bytes=conf.OUTPUT_MAX_BYTES,
+            profile=self.operation.profile,
+        )
+        return run_child(self._request(keys), bounds, on_message=self._hear, tick=self.hold.tick)
+
+    def _request(self, keys: Sequence[int]) -> dict[str, Any]:
+        items = []
+        for key in keys:
+            described = self.scratch.item(self.items[key])
+            if self.call == "join":
+                described["parts"] = self.scratch.parts(self.items[key])
+            elif self.step.item_id:
+                described["part"] = self.step.params
+            items.append(described)
+        return {
+            "module": self.operation.module,
+            "operation": self.operation.name,
+            "call": self.call,
+            "options": self.step.stage.options,
+            "files": self.scratch.files(),
+            "limits": dataclasses.asdict(limits()),
+            "out": str(self.scratch.out),
+            "items": items,
+        }
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        outcome = self.outcomes.get(int(message.get("item", -1)))
+        if outcome is None:
+            return
+        outcome.hear(message)
+        if message["t"] == "progress":
+            self._note = str(message.get("note", ""))[:200]
+        shares = [entry.progress if not entry.ended else 1.0 for entry in self.outcomes.values()]
+        self.hold.progress(sum(shares) / len(shares), self._note)
+
+
+def limits() -> Limits:
+    """Return the limits of inputs and outputs as operations know them."""
+    return Limits(
+        image_max_pixels=conf.IMAGE_MAX_PIXELS,
+        image_max_frames=conf.IMAGE_MAX_FRAMES,
+        video_max_pixels=conf.VIDEO_MAX_PIXELS,
+        video_max_seconds=conf.VIDEO_MAX_SECONDS,
+        video_segment_seconds=conf.VIDEO_SEGMENT_SECONDS,
+        media_max_streams=conf.MEDIA_MAX_STREAMS,
+        output_max_bytes=conf.OUTPUT_MAX_BYTES,
+        ffmpeg=conf.FFMPEG,
+    )

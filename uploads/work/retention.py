@@ -1,0 +1,77 @@
+"""Retention: what is too old goes, and bytes that no row refers to."""
+
+import logging
+import re
+import shutil
+import time
+from pathlib import Path
+
+from django.utils import timezone
+
+from uploads.models import Job, Result, Step
+from uploads.states import StepState
+from uploads.storage import store
+
+log = logging.getLogger("tidemill.sweep")
+
+# A worker renames its files before it commits; younger strays may be its own.
+STRAY_SECONDS = 3600
+SCRATCH_NAME = re.compile(r"\d+-(?P<token>[0-9a-f]{24})")
+
+
+def prune_jobs() -> int:
+    """Delete the jobs whose time is over, with their bytes."""
+    pruned = 0
+    for job in Job.objects.filter(expires_at__lt=timezone.now()).order_by("expires_at")[:100]:
+        job.remove()
+        pruned += 1
+    return pruned
+
+
+def remove_orphans(older_than_seconds: float = STRAY_SECONDS) -> int:
+    """Remove stored files without a row and the empty folders of deleted jobs."""
+    removed = 0
+    root = store.path("store")
+    for folder in sorted(root.glob("*/*/*")):
+        removed += _remove_strays(folder, older_than_seconds)
+    for folder in sorted(root.glob("*/*"), reverse=True):
+        _remove_empty(folder)
+    return removed
+
+
+def _remove_strays(folder: Path, older_than_seconds: float) -> int:
+    token = folder.name.rpartition("-")[2]
+    if Step.objects.filter(lease_token=token, state=StepState.RUNNING).exists():
+        return 0
+    removed = 0
+    limit = time.time() - older_than_seconds
+    for path in folder.iterdir():
+        key = str(path.relative_to(store.root))
+        old = path.stat().st_mtime < limit
+        if old and not Result.objects.filter(storage_key=key).exists():
+            store.delete(key)
+            removed += 1
+    _remove_empty(folder)
+    return removed
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def remove_orphan_scratch() -> int:
+    """Remove the private folders of steps that run no more."""
+    found = ((SCRATCH_NAME.fullmatch(path.name), path) for path in store.scratch().iterdir())
+    tokens = {name["token"]: path for name, path in found if name}
+    if not tokens:
+        return 0
+    held = set(
+        Step.objects.filter(state=StepState.RUNNING, lease_token__in=tokens).values_list(
+            "lease_token", flat=True
+        )
+    )
+    for token, path in tokens.items():
+        if token not in held:
+            shutil.rmtree(path, ignore_errors=True)
+    return len(tokens) - len(held)

@@ -1,0 +1,43 @@
+"""Run: what a ticket asks for. Claim, perform, again, until nothing is ready."""
+
+import logging
+import time
+
+from django.conf import settings
+
+from uploads import bell
+from uploads.models import Step
+from uploads.work.perform import perform
+from uploads.work.presence import me
+from uploads.work.stopping import stopping
+
+log = logging.getLogger("tidemill.work")
+
+# A ticket ends after this much work, so that django-q2 sees its worker now and then.
+BUDGET_SECONDS = 5.0
+
+
+def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
+    """Run ready steps of a lane until there are none or the budget is spent; return how many.
+
+    The one dotted target of tickets, which carry no arguments: the lane is then that
+    of this process's cluster. A longer step is run to its end.
+    """
+    chosen = lane or settings.Q_CLUSTER_NAME
+    until = time.monotonic() + budget_seconds
+    ran = 0
+    while not stopping() and run_next(chosen):
+        ran += 1
+        if time.monotonic() > until:
+            bell.ring(bell.WORK, chosen)
+            break
+    return ran
+
+
+def run_next(lane: str) -> bool:
+    """Claim and perform the best ready step of a lane; False when there is none."""
+    step = Step.objects.claim(lane, me())
+    if step is None:
+        return False
+    perform(step)
+    return True

@@ -1,0 +1,110 @@
+"""A step's private folder: its inputs under fixed names, and room for what it makes."""
+
+import shutil
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from uploads.models import Input, Item, Result, Step, Upload
+from uploads.states import StepState
+from uploads.storage import store
+
+SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "image/avif": ".avif",
+    "image/heic": ".heic",
+    "image/heif": ".heic",
+    "image/tiff": ".tif",
+    "image/gif": ".gif",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/x-matroska": ".mkv",
+    "video/webm": ".webm",
+    "video/mp2t": ".ts",
+    "video/x-msvideo": ".avi",
+    "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
+    "audio/ogg": ".ogg",
+    "audio/flac": ".flac",
+    "audio/wav": ".wav",
+    "application/pdf": ".pdf",
+    "text/csv": ".csv",
+}
+
+
+class Scratch:
+    """`in/` holds links to the inputs, `out/` what the child writes; gone when the step ends."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.folder = store.scratch() / f"{step.pk}-{step.lease_token}"
+        self.inputs = self.folder / "in"
+        self.out = self.folder / "out"
+
+    def __enter__(self) -> Self:
+        self.inputs.mkdir(mode=0o700, parents=True)
+        self.out.mkdir(mode=0o700)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def files(self) -> dict[str, str]:
+        """Link the files that options name; return their paths by option."""
+        paths = {}
+        for use in self.step.job.inputs.exclude(role="source").select_related("upload"):
+            paths[use.role] = self._link(use.upload, f"option-{use.pk}", use.role)
+        return paths
+
+    def item(self, item: Item) -> dict[str, Any]:
+        """Link an item's source (or all sources) and describe it for the child."""
+        if item.upload is not None:
+            return {
+                "key": item.pk,
+                "name": item.name,
+                "media_type": item.upload.media_type,
+                "path": self._link(item.upload, str(item.pk), "source"),
+            }
+        sources = Input.objects.filter(job=item.job_id, role="source").select_related("upload")
+        paths = [
+            self._link(use.upload, str(item.pk), f"source-{number}")
+            for number, use in enumerate(sources.order_by("position"), start=1)
+        ]
+        return {
+            "key": item.pk,
+            "name": item.name,
+            "media_type": "application/octet-stream",
+            "paths": paths,
+        }
+
+    def parts(self, item: Item) -> list[dict[str, Any]]:
+        """Link what the parts of an item left, in the order of the parts."""
+        steps = item.part_steps.filter(kind="work", state=StepState.SUCCEEDED).order_by("seq")
+        return [
+            {
+                "params": step.params,
+                **self._part_files(step.pk, list(step.results.order_by("position"))),
+            }
+            for step in steps
+        ]
+
+    def _part_files(self, number: int, results: Sequence[Result]) -> dict[str, Any]:
+        paths = []
+        for result in results:
+            target = self.inputs / f"part-{number}" / f"{result.position}-{result.name}"
+            store.fetch(result.storage_key, target)
+            paths.append(str(target))
+        return {"paths": paths, "meta": [result.meta for result in results]}
+
+    def _link(self, upload: Upload, folder: str, name: str) -> str:
+        target = self.inputs / folder / (name + SUFFIXES.get(upload.media_type, ""))
+        if not target.exists():
+            store.fetch(upload.storage_key, target)
+        return str(target)
