@@ -1,3 +1,7 @@
 """Every door of the house."""
 
-urlpatterns: list[object] = []
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/v1/", include("uploads.pages.api.urls")),
+]
