@@ -38,7 +38,7 @@ def _declared() -> dict[str, Any]:
 globals().update(_declared())
 _values = _declared()
 
-DATA_DIR = (BASE_DIR / _values["TIDEMILL_DATA"]).resolve()
+DATA_DIR: Path = (BASE_DIR / _values["TIDEMILL_DATA"]).resolve()
 TIDEMILL_DATA = str(DATA_DIR)
 TIDEMILL_RUN_DIR = _values["TIDEMILL_RUN_DIR"] or str(
     Path(gettempdir()) / f"tidemill-{os.getuid()}-{sha256(TIDEMILL_DATA.encode()).hexdigest()[:10]}"

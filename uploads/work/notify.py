@@ -47,9 +47,7 @@ def send(step: Step, hold: Hold) -> None:
 
 
 def _message(job: Job, recipient: str) -> mail.EmailMessage:
-    public = (
-        settings.TIDEMILL_PUBLIC_URL or f"http://{settings.TIDEMILL_HOST}:{settings.TIDEMILL_PORT}"
-    )
+    public = conf.PUBLIC_URL or f"http://{conf.HOST}:{conf.PORT}"
     facts = {"job": job, "address": f"{public.rstrip('/')}/jobs/{job.key}/"}
     subject = render_to_string("mail/ended_subject.txt", facts).strip().replace("\n", " ")
     return mail.EmailMessage(subject, render_to_string("mail/ended.txt", facts), to=[recipient])

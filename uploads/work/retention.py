@@ -23,7 +23,7 @@ def prune_jobs() -> int:
     """Delete the jobs whose time is over, with their bytes."""
     pruned = 0
     for job in Job.objects.filter(expires_at__lt=timezone.now()).order_by("expires_at")[:100]:
-        job.remove()
+        job.remove("Tidemill")
         pruned += 1
     return pruned
 
