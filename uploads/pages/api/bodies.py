@@ -109,7 +109,7 @@ def _address(request: HttpRequest, wish: Any) -> str:
     if wish is True and not address:
         raise RequestError("bad_request", reason="your account has no e-mail address.")
     try:
-        validate_email(address)
+        validate_email(str(address))
     except ValidationError:
         raise RequestError("bad_request", reason="`notify` is no e-mail address.") from None
     return str(address)
