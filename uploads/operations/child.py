@@ -82,10 +82,8 @@ class Child:
     def _stop(self, *_: object) -> None:
         self.stopping = True
 
-    def serve(self) -> None:
+    def serve(self, operation: Operation[Any]) -> None:
         """Work on every item of the request, one after the other."""
-        import_module(self.request["module"])
-        operation = registered()[self.request["operation"]]
         for item in self.request["items"]:
             if self.stopping:
                 return
@@ -152,6 +150,18 @@ class Child:
             )
 
 
+def find(module: str, name: str) -> Operation[Any]:
+    """Import the module and return its operation; raises `StepError` (`operation_gone`)."""
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+    if name not in registered():
+        raise StepError("operation_gone", operation=name)
+    return registered()[name]
+
+
 def describe(error: Exception) -> dict[str, Any]:
     """Return an error as the fields of a message; what has no code is the operation's own fault."""
     if isinstance(error, TidemillError):
@@ -183,11 +193,12 @@ def main() -> None:
     os.dup2(2, 1)
     try:
         confine(request.get("confine"))
-    except StepError as error:
+        operation = find(request["module"], request["operation"])
+    except Exception as error:
         for item in request["items"]:
             pipe.send(t="error", item=item["key"], **describe(error))
         return
-    Child(request, pipe).serve()
+    Child(request, pipe).serve(operation)
 
 
 if __name__ == "__main__":

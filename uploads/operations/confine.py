@@ -1,7 +1,135 @@
-"""Confine the child: limits, no new privileges, Landlock, seccomp. Applied before any input is read."""
+"""Confine the child: limits, no new privileges, Landlock, seccomp. Applied before any input is read.
 
+The rules come from the worker with the request:
+
+    {"parent": pid, "profile": "decode" | "outbound", "layers": ["landlock", "seccomp"],
+     "inputs": folder, "out": folder, "read": [path, …], "nice": 0…19,
+     "limits": {"memory_bytes", "cpu_seconds", "file_bytes", "files"}}
+
+Run as a program, this module tries each layer on itself and prints what the
+machine gives, as one JSON object: {"landlock": abi | reason, "seccomp": true | reason}.
+"""
+
+import json
+import os
+import resource
+import sys
+from pathlib import Path
 from typing import Any
+
+from uploads.errors import StepError
+from uploads.operations import landlock, seccomp
+from uploads.operations.guard import LINUX, prctl
+
+PR_SET_NO_NEW_PRIVS = 38
+CPU_GRACE_SECONDS = 5
+PACKAGE = Path(__file__).resolve().parents[1]
+
+# What programs and libraries read of the machine; nothing of it names a person or a secret.
+MACHINE_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/dev/urandom",
+    "/dev/random",
+    "/dev/zero",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
+)
+NETWORK_FILES = (
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+)
+# Not whole prefixes: a checkout with its data folder may well lie below /usr/src or /usr/local.
+PREFIX_FOLDERS = ("bin", "lib", "lib32", "lib64", "libexec", "share")
+
+
+def program_folders() -> list[Path]:
+    """Return the folders of programs and libraries that a child may read and execute."""
+    prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path("/usr"), Path("/usr/local")}
+    folders = [prefix / name for prefix in sorted(prefixes) for name in PREFIX_FOLDERS]
+    return [PACKAGE, Path("/bin"), *sorted(Path("/").glob("lib*")), *folders]
 
 
 def confine(rules: dict[str, Any] | None) -> None:
-    """Apply the rules to this process and all it starts."""
+    """Apply the rules to this process and all it starts; without rules nothing is applied.
+
+    Raises `StepError` (`sandbox_unavailable`) when a layer that the rules name can't be applied.
+    """
+    if not rules:
+        return
+    _limit(rules["limits"])
+    os.nice(rules["nice"])
+    network = rules["profile"] == "outbound"
+    try:
+        if LINUX:
+            prctl(PR_SET_NO_NEW_PRIVS, 1)
+        if "landlock" in rules["layers"]:
+            landlock.restrict(_grants(rules, network=network), network=network)
+        if "seccomp" in rules["layers"]:
+            seccomp.install(network=network)
+    except OSError as error:
+        raise StepError("sandbox_unavailable", reason=str(error)) from error
+
+
+def _limit(limits: dict[str, int]) -> None:
+    cpu = limits["cpu_seconds"]
+    wanted = {
+        resource.RLIMIT_AS: (limits["memory_bytes"],) * 2,
+        resource.RLIMIT_CPU: (cpu, cpu + CPU_GRACE_SECONDS),
+        resource.RLIMIT_FSIZE: (limits["file_bytes"],) * 2,
+        resource.RLIMIT_NOFILE: (limits["files"],) * 2,
+        resource.RLIMIT_CORE: (0, 0),
+    }
+    for kind, (soft, hard) in wanted.items():
+        _, most = resource.getrlimit(kind)
+        if most != resource.RLIM_INFINITY:
+            soft, hard = min(soft, most), min(hard, most)
+        try:
+            resource.setrlimit(kind, (soft, hard))
+        except (ValueError, OSError):
+            if LINUX:  # macOS refuses RLIMIT_AS below what is mapped already
+                raise
+
+
+def _grants(rules: dict[str, Any], *, network: bool) -> list[landlock.Grant]:
+    files = MACHINE_FILES + NETWORK_FILES if network else MACHINE_FILES
+    return [
+        *((str(folder), landlock.PROGRAMS) for folder in program_folders()),
+        *((path, landlock.PROGRAMS) for path in rules["read"]),
+        *((path, landlock.READ) for path in files),
+        ("/dev/null", landlock.DEVICE),
+        (rules["inputs"], landlock.READ),
+        (rules["out"], landlock.WRITE),
+    ]
+
+
+def main() -> None:
+    """Try each layer and print what works."""
+    found: dict[str, object] = {}
+    if LINUX:
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+    try:
+        found["landlock"] = landlock.restrict([], network=False) if LINUX else "not on this system"
+    except (OSError, AttributeError) as error:
+        found["landlock"] = str(error)
+    try:
+        seccomp.install(network=False)
+        found["seccomp"] = True
+    except (OSError, AttributeError) as error:
+        found["seccomp"] = str(error)
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from uploads.conf import conf
 from uploads.errors import LeaseLost, StepError
 from uploads.models import EventKind, Job, Step
 from uploads.states import StepState

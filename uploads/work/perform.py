@@ -1,6 +1,7 @@
 """Perform: run one claimed step in a sandboxed child and commit what it made."""
 
 import dataclasses
+import errno
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -43,8 +44,13 @@ def perform(step: Step) -> None:
         except TidemillError as error:
             _fail(step, hold, error)
         except OSError as error:
-            code = "disk_full" if error.errno == 28 else "operation_bug"
+            code = "disk_full" if error.errno == errno.ENOSPC else "operation_bug"
             _fail(step, hold, StepError(code, reason=str(error)))
+        except LeaseLost:
+            raise
+        except Exception as error:  # our own bug must not hold the step until its lease ends
+            log.exception("step %s of job %s", step.pk, step.job.key)
+            _fail(step, hold, StepError("operation_bug", reason=repr(error)[:300]))
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
 

@@ -18,17 +18,22 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from uploads.conf import conf
-from uploads.errors import LeaseLost
+from uploads.errors import LeaseLost, StepError, TidemillError
 from uploads.operations.base import Profile
+from uploads.operations.confine import program_folders
 from uploads.operations.guard import adopt_orphans, children, end_children
+from uploads.operations.landlock import ABI_SCOPE
 
 Json = dict[str, Any]
 
 GRACE_SECONDS = 3.0
+FILES = 256
+NICE = 10
 LINE_MAX_BYTES = 8 * 1024**2
 STDERR_BYTES = 4096
 READ_BYTES = 64 * 1024
@@ -45,8 +50,8 @@ CRASHES = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS
 class Bounds:
     """What one child may use: two folders, address space, file size, wall time, the network or not.
 
-    It may read `inputs` and write `out`; the request's paths lie in these. `cpu_seconds` is
-    per process; by default the wall time on every core.
+    It may read `inputs` and write `out`; the request's paths lie in these. A limit of 0 for
+    `output_bytes` means the setting's. The processor time may be the wall time on every core.
     """
 
     inputs: Path
@@ -54,8 +59,38 @@ class Bounds:
     memory_bytes: int
     wall_seconds: float
     output_bytes: int = 0
-    cpu_seconds: float = 0
     profile: Profile = "decode"
+
+    def limits(self) -> dict[str, int]:
+        """Return what the kernel is asked to enforce; no bound is above its setting."""
+        cores = os.cpu_count() or 1
+        return {
+            "memory_bytes": min(self.memory_bytes, conf.MEMORY_MAX_BYTES),
+            "file_bytes": min(self.output_bytes or conf.OUTPUT_MAX_BYTES, conf.OUTPUT_MAX_BYTES),
+            "cpu_seconds": math.ceil(self.wall_seconds * cores) + 1,
+            "files": FILES,
+        }
+
+    def words(self) -> dict[str, str]:
+        """Return each limit as people read it, by the code of its error."""
+        limits = self.limits()
+        return {
+            "out_of_memory": _words(limits["memory_bytes"]),
+            "output_too_large": _words(limits["file_bytes"]),
+            "step_timeout": f"{self.wall_seconds:g} seconds",
+        }
+
+
+@dataclass(frozen=True)
+class Level:
+    """How well a child is shut in here: `full` closes files and network; reasons are sentences.
+
+    A full level may have reasons as well: what an older kernel leaves open beside those.
+    """
+
+    name: Literal["full", "reduced"]
+    reasons: tuple[str, ...]
+    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,13 +111,8 @@ class Exit:
     peak_bytes: int
 
 
-class Fault(Exception):
+class _Fault(TidemillError):  # noqa: N818 - the child's, not ours
     """The child has to be ended at once, for a reason of the catalogue."""
-
-    def __init__(self, code: str, **values: str) -> None:
-        self.code = code
-        self.values = values
-        super().__init__(code)
 
 
 def run_child(
@@ -92,21 +122,26 @@ def run_child(
     on_message: Callable[[Json], None],
     tick: Callable[[], None],
     tick_seconds: float = 1.0,
+    machine: Level | None = None,
 ) -> Exit:
     """Run one request in a child and return how it ended; main thread only.
 
     `on_message` gets each message (see `uploads.operations.child`) in order, `tick` is called
     about each `tick_seconds`. What either raises is raised again once the child is gone:
     after SIGTERM and 3 s for any `Exception`, at once for `LeaseLost` and all others.
-    Raises `StepError` (`sandbox_unavailable`) before the start.
+    Raises `StepError` (`sandbox_unavailable`) before the start. `machine` runs it as on a
+    weaker machine than this one.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("a child is started from the main thread only")
-    child = Child(request, bounds, on_message, tick, tick_seconds)
+    machine = machine or level()
+    if conf.SANDBOX != "auto" and machine.name != "full":
+        raise StepError("sandbox_unavailable", reason=" ".join(machine.reasons))
+    child = Child(request, bounds, machine, on_message, tick, tick_seconds)
     try:
         child.start()
         child.attend()
-    except Fault as fault:
+    except _Fault as fault:
         child.end()
         return child.ending(fault)
     except LeaseLost:
@@ -126,16 +161,19 @@ class Child:
         self,
         request: Json,
         bounds: Bounds,
+        machine: Level,
         on_message: Callable[[Json], None],
         tick: Callable[[], None],
         tick_seconds: float,
     ) -> None:
         self.request = request
+        self.level = machine
         self.bounds = bounds
         self.on_message = on_message
         self.tick = tick
         self.tick_seconds = tick_seconds
         self.items = {item["key"] for item in request["items"]}
+        self.limits = bounds.words()
         self.item: str | None = None
         self.errors = bytearray()
         self.process: subprocess.Popen[bytes] | None = None
@@ -188,15 +226,24 @@ class Child:
         return [pipe for pipe in three if pipe is not None]
 
     def _rules(self) -> Json:
-        return {"parent": os.getpid()}
+        return {
+            "parent": os.getpid(),
+            "profile": self.bounds.profile,
+            "layers": self.level.layers,
+            "inputs": str(self.bounds.inputs),
+            "out": str(self.bounds.out),
+            "read": [*more_paths(), *([conf.FFMPEG] if conf.FFMPEG else [])],
+            "nice": NICE,
+            "limits": self.bounds.limits(),
+        }
 
     def attend(self) -> None:
-        """Feed and hear the child until its first process has ended; raises `Fault` at a limit."""
+        """Feed and hear the child until its first process has ended; raises `_Fault` at a limit."""
         next_tick = self.started + self.tick_seconds
         while not self.has_ended():
             now = time.monotonic()
             if now >= self.deadline:
-                raise Fault("step_timeout", limit=f"{self.bounds.wall_seconds:g} s")
+                raise _Fault("step_timeout", limit=self.limits["step_timeout"])
             if now >= next_tick:
                 self.tick()
                 next_tick = time.monotonic() + self.tick_seconds
@@ -205,7 +252,7 @@ class Child:
         while self._read(self._stdout, self._hear) or self._read(self._stderr, self._keep):
             pass
         if self._line and self.status == 0:
-            raise Fault("operation_bug", reason="Its last message is cut off.")
+            raise _Fault("operation_bug", reason="Its last message is cut off.")
 
     def _turn(self, seconds: float, hear: Callable[[bytes], None]) -> None:
         """Wait for news and take them."""
@@ -255,7 +302,7 @@ class Child:
             self._message(whole)
         self._line += rest
         if len(self._line) > LINE_MAX_BYTES:
-            raise Fault("operation_bug", reason="It sent a line that is too long.")
+            raise _Fault("operation_bug", reason="It sent a line that is too long.")
 
     def _message(self, line: bytes) -> None:
         try:
@@ -264,9 +311,11 @@ class Child:
         except (ValueError, TypeError, KeyError, RecursionError):
             known = False
         if not known:
-            raise Fault("operation_bug", reason="It sent a line that is no message.")
+            raise _Fault("operation_bug", reason="It sent a line that is no message.")
         if message["t"] == "output":
             self._check_output(message)
+        if message["t"] == "error" and message.get("code") in self.limits:
+            message["values"] = {"limit": self.limits[message["code"]], **message["values"]}
         if message["t"] in {"start", "done", "error"}:
             self.item = message["item"] if message["t"] == "start" else None
         self.on_message(message)
@@ -281,7 +330,7 @@ class Child:
         except (OSError, ValueError):
             plain = False
         if not plain:
-            raise Fault("operation_bug", reason="It named an output that is no file of its own.")
+            raise _Fault("operation_bug", reason="It named an output that is no file of its own.")
 
     # --- the end ----------------------------------------------------------------
 
@@ -336,14 +385,14 @@ class Child:
             for pipe in self._pipes():
                 pipe.close()
 
-    def ending(self, fault: Fault | None = None) -> Exit:
+    def ending(self, fault: _Fault | None = None) -> Exit:
         """Say how it ended, in the catalogue's codes."""
         assert self.status is not None
         detail = self.errors.decode(errors="replace")
         code, values = (fault.code, fault.values) if fault else self._cause(detail)
         return Exit(
             code=code,
-            values=values,
+            values={name: str(value) for name, value in values.items()},
             item=self.item,
             detail=detail,
             status=self.status,
@@ -352,7 +401,7 @@ class Child:
             peak_bytes=self.usage.ru_maxrss * RSS_UNIT,
         )
 
-    def _cause(self, detail: str) -> tuple[str, dict[str, str]]:
+    def _cause(self, detail: str) -> tuple[str, dict[str, object]]:
         status = self.status or 0
         if status == 0:
             return "", {}
@@ -360,16 +409,56 @@ class Child:
             last = detail.strip().rpartition("\n")[2]
             return "operation_bug", {"reason": last[:300] or f"It ended with code {status}."}
         name = signal.Signals(-status).name
-        memory = "out_of_memory", {"limit": words(self.bounds.memory_bytes)}
-        if name == "SIGXFSZ":
-            return "output_too_large", {"limit": words(self.bounds.output_bytes)}
-        if name == "SIGXCPU":
-            return "step_timeout", {"limit": f"{self.bounds.wall_seconds:g} s"}
+        code = {"SIGXFSZ": "output_too_large", "SIGXCPU": "step_timeout"}.get(name)
         if name == "SIGKILL" and _ooms() > self._ooms:
-            return memory
+            code = "out_of_memory"
         if name in CRASHES and NO_MEMORY.search(detail):
-            return memory
-        return "decoder_crashed", {"signal": name}
+            code = "out_of_memory"
+        if code is None:
+            return "decoder_crashed", {"signal": name}
+        return code, {"limit": self.limits[code]}
+
+
+def level() -> Level:
+    """Say what this machine gives; the first call of a process tries it out in a child (0.1 s)."""
+    found = _tried()
+    layers = []
+    reasons = []
+    if isinstance(found["landlock"], int):
+        layers.append("landlock")
+    else:
+        reasons.append(f"Operations can read other files ({found['landlock']}).")
+    if found["seccomp"] is True:
+        layers.append("seccomp")
+    else:
+        reasons.append(f"Operations can open the network ({found['seccomp']}).")
+    data = Path(conf.DATA).resolve()
+    for folder in {*program_folders(), *map(Path, more_paths())}:
+        if data.is_relative_to(folder.resolve()):
+            reasons.append(f"The data folder lies in {folder}, which operations may read.")
+    name: Literal["full", "reduced"] = "reduced" if reasons else "full"
+    if isinstance(found["landlock"], int) and found["landlock"] < ABI_SCOPE:
+        reasons.append("Operations can send signals to Tidemill's processes (before Linux 6.12).")
+    return Level(name, tuple(reasons), tuple(layers))
+
+
+@cache
+def _tried() -> Json:
+    """Let a program try each layer on itself."""
+    command = [sys.executable, "-P", "-s", "-m", "uploads.operations.confine"]
+    try:
+        done = subprocess.run(
+            command,
+            env=environment(PACKAGE_PARENT),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=True,
+        )
+        found: Json = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        return {"landlock": str(error), "seccomp": str(error)}
+    return found
 
 
 def environment(out: Path) -> dict[str, str]:
@@ -390,7 +479,7 @@ def more_paths() -> list[str]:
     return [path for path in conf.OPERATIONS_PATH.split(os.pathsep) if path]
 
 
-def words(size: int) -> str:
+def _words(size: int) -> str:
     """Return a size in bytes as people read it."""
     for unit, bytes_each in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
         if size >= bytes_each:

@@ -1,0 +1,93 @@
+"""Operations for tests: their files say how they shall behave."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from uploads.errors import InputError, StepError
+from uploads.operations import Context, Output, Part, PartResult, operation, option
+
+
+@dataclass(frozen=True)
+class CopyOptions:
+    shout: bool = option(False, "Write in capitals.")
+    pause: float = option(0.0, "Work this long on each file.", min=0, max=600, unit="seconds")
+
+
+def _behave(text: str, name: str, step: "Context[CopyOptions]") -> None:
+    word = text.strip().split("\n")[0]
+    if word == "bad":
+        raise InputError("not_an_image", name=name)
+    if word == "flaky":
+        raise StepError("tool_failed", tool="copier", reason="no luck")
+    if word == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if word == "bug":
+        raise RuntimeError("a bug")
+    if word == "warn":
+        step.warn("looks odd")
+    until = time.monotonic() + step.options.pause
+    while (left := until - time.monotonic()) > 0:
+        step.report(1 - left / step.options.pause, "copying")
+        time.sleep(min(0.05, left))
+
+
+@operation(
+    "test.copy",
+    label="Copy",
+    accepts=["text/*"],
+    options=CopyOptions,
+    seconds=lambda size: 1.0,
+)
+def copy(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
+    """Copy a text file."""
+    text = source.read_text()
+    _behave(text, step.name, step)
+    target = step.path("source.txt")
+    target.write_text(text.upper() if step.options.shout else text)
+    yield target
+
+
+@operation(
+    "test.lines",
+    label="Lines",
+    accepts=["text/*"],
+    options=CopyOptions,
+    seconds=lambda size: 1.0,
+)
+def lines(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
+    """Shout each line of a file, one part a line."""
+    assert step.part is not None
+    line = source.read_text().splitlines()[int(step.part["line"])]
+    _behave(line, step.name, step)
+    target = step.path("line.txt")
+    target.write_text(line.upper() + "\n")
+    yield target
+
+
+@lines.plan
+def plan_lines(source: Path, step: Context[CopyOptions]) -> Sequence[Part]:
+    text = source.read_text()
+    if text.startswith("bad plan"):
+        raise InputError("not_an_image", name=step.name)
+    return [Part({"line": number}, weight=1.0) for number in range(len(text.splitlines()))]
+
+
+@lines.join
+def join_lines(
+    source: Path, step: Context[CopyOptions], parts: Sequence[PartResult]
+) -> Iterator[Output]:
+    target = step.path("source-shouted.txt")
+    target.write_text("".join(part.paths[0].read_text() for part in parts))
+    yield Output(target, meta={"lines": len(parts)})
+
+
+@operation("test.all", label="All", accepts=["text/*"], options=CopyOptions, takes="all")
+def together(sources: Sequence[Path], step: Context[CopyOptions]) -> Iterator[Path]:
+    """Put all files together."""
+    target = step.path("all.txt")
+    target.write_text("".join(source.read_text() for source in sources))
+    yield target

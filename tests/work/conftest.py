@@ -1,0 +1,52 @@
+"""A user, text files, and a worker that runs in this process; its children are real."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+import tests.odd_operations  # noqa: F401 - registers them
+from tests.factories import make_job, make_upload, make_user
+from uploads.models import Job, Upload
+from uploads.states import Lane
+from uploads.work.run import run_next
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def text_upload(alice: User, tmp_path: Path) -> Callable[..., Upload]:
+    def make(text: str, name: str = "", owner: User | None = None, **values: Any) -> Upload:
+        path = tmp_path / (name or f"{abs(hash(text)) % 10**8}.txt")
+        path.write_text(text)
+        return make_upload(owner or alice, path, media_type="text/plain", **values)
+
+    return make
+
+
+@pytest.fixture
+def job_of(alice: User, text_upload: Callable[..., Upload]) -> Callable[..., Job]:
+    """Submit one operation over files with these texts."""
+
+    def make(
+        *texts: str, operation: str = "test.copy", owner: User | None = None, **options: Any
+    ) -> Job:
+        uploads = [
+            text_upload(text, f"file-{number}.txt", owner) for number, text in enumerate(texts)
+        ]
+        return make_job(owner or alice, uploads, operation, **options)
+
+    return make
+
+
+def work_off() -> int:
+    """Run everything that is ready, on all lanes, and return how many steps that were."""
+    ran = 0
+    while run_next(Lane.LIGHT) or run_next(Lane.CPU):
+        ran += 1
+    return ran

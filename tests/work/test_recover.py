@@ -1,0 +1,147 @@
+"""What dead, silent and overdue workers leave behind goes on."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.work.conftest import work_off
+from uploads.models import Item, Job, Step
+from uploads.states import ItemState, JobState, Lane, StepState
+from uploads.storage import store
+from uploads.work import plan, recover, retention
+from uploads.work.presence import me, start_time
+from uploads.work.run import run_next
+
+pytestmark = pytest.mark.django_db
+
+JobOf = Callable[..., Job]
+DEAD = me().rsplit(":", 2)[0] + ":999999:1"
+
+
+def claimed_by(job: Job, worker: str) -> Step:
+    while run_next(Lane.LIGHT):
+        pass
+    step = Step.objects.claim(Lane.CPU, worker)
+    assert step is not None
+    return step
+
+
+def test_the_step_of_a_dead_local_worker_is_taken_back_at_once(job_of: JobOf) -> None:
+    job = job_of("one")
+    claimed_by(job, DEAD)
+    assert recover.recover_dead_workers() == 1
+    assert recover.recover_dead_workers() == 0
+    step = job.steps.get(kind="work")
+    assert (step.state, step.crashes, step.attempt) == (StepState.READY, 1, 0)
+    work_off()
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED
+    assert job.events.filter(kind="worker_lost").count() == 1
+
+
+def test_the_step_of_a_live_worker_is_left_alone(job_of: JobOf) -> None:
+    claimed_by(job_of("one"), me())
+    assert recover.recover_dead_workers() == 0
+    assert recover.recover_silent_workers() == 0
+
+
+def test_a_worker_of_another_host_is_judged_by_its_lease_only(job_of: JobOf) -> None:
+    job = job_of("one")
+    step = claimed_by(job, "elsewhere:00000000:5:5")
+    assert recover.recover_dead_workers() == 0
+    assert recover.recover_silent_workers() == 0
+    Step.objects.filter(pk=step.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert recover.recover_silent_workers() == 1
+
+
+def test_a_step_that_kills_its_worker_three_times_fails_with_words(job_of: JobOf) -> None:
+    job = job_of("one")
+    for _ in range(3):
+        claimed_by(job, DEAD)
+        assert recover.recover_dead_workers() == 1
+    job.refresh_from_db()
+    assert job.state == JobState.FAILED
+    assert "3 times" in job.items.get().error_text
+
+
+def test_a_dead_workers_step_of_a_cancelled_job_is_cancelled(job_of: JobOf) -> None:
+    job = job_of("one")
+    claimed_by(job, DEAD)
+    job.cancel("alice")
+    assert job.state == JobState.RUNNING
+    recover.recover_dead_workers()
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELLED
+
+
+def test_a_worker_that_does_not_stop_is_killed(job_of: JobOf) -> None:
+    stubborn = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        identity = me().rsplit(":", 2)[0]
+        owner = f"{identity}:{stubborn.pid}:{start_time(stubborn.pid)}"
+        step = claimed_by(job_of("one"), owner)
+        assert recover.stop_overdue_workers() == 0
+        Step.objects.filter(pk=step.pk).update(deadline_at=timezone.now() - timedelta(minutes=1))
+        assert recover.stop_overdue_workers() == 1
+        assert stubborn.wait(timeout=10) == -9
+    finally:
+        stubborn.kill()
+        stubborn.communicate()
+
+
+def test_arrived_files_that_nobody_plans_are_planned(job_of: JobOf) -> None:
+    job = job_of("one")
+    job.steps.all().delete()
+    assert plan.add_missing_plans() == 1
+    assert plan.add_missing_plans() == 0
+    work_off()
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED
+
+
+def test_a_join_whose_parts_are_done_is_made_ready(job_of: JobOf) -> None:
+    job = job_of("a\nb\n", operation="test.lines")
+    while run_next(Lane.LIGHT):
+        pass
+    job.steps.filter(kind="work").update(state=StepState.SUCCEEDED)
+    assert recover.ready_leftover_joins() == 1
+    assert job.steps.get(kind="join").state == StepState.READY
+
+
+def test_a_job_with_nothing_left_to_do_is_ended(job_of: JobOf) -> None:
+    job = job_of("one")
+    job.steps.all().delete()
+    Item.objects.update(state=ItemState.SUCCEEDED)
+    assert recover.mend_counters() == 1
+    job.refresh_from_db()
+    assert (job.state, job.items_done) == (JobState.SUCCEEDED, 1)
+
+
+def test_files_without_a_row_are_removed_and_others_kept(job_of: JobOf) -> None:
+    job = job_of("one")
+    work_off()
+    kept = store.path(job.results.get().storage_key)
+    stray = kept.with_name("77.txt")
+    stray.write_text("stray")
+    assert retention.remove_orphans(older_than_seconds=3600) == 0
+    assert retention.remove_orphans(older_than_seconds=-1) >= 1
+    assert kept.exists()
+    assert not stray.exists()
+
+
+def test_the_scratch_of_steps_that_run_no_more_is_removed(job_of: JobOf) -> None:
+    step = claimed_by(job_of("one"), me())
+    mine = store.scratch() / f"{step.pk}-{step.lease_token}"
+    old = store.scratch() / f"{step.pk}-{'0' * 24}"
+    upload = store.scratch() / "upload-abc"
+    for folder in (mine, old, upload):
+        folder.mkdir()
+    assert retention.remove_orphan_scratch() == 1
+    assert mine.exists()
+    assert upload.exists()
+    mine.rmdir()
+    upload.rmdir()

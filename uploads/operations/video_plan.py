@@ -1,0 +1,253 @@
+"""Plans the encoding of one video: its packets' times, where to cut, what each part costs.
+
+Cuts are key frames, written down in ticks of the source's time base, so that
+each part knows exactly which pictures it must deliver. Nothing is written.
+"""
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uploads.errors import InputError
+from uploads.operations.base import Context, Part
+from uploads.operations.probe import Media, Picture, clock, opened, picture_stream, probe
+
+if TYPE_CHECKING:
+    from uploads.operations.video import Transcode
+
+SHORT_SECONDS = 20.0
+PIECE_MIN_SECONDS = 4.0
+PIECE_MAX_SECONDS = 60.0
+# Nanoseconds of one core for each pixel: measured with FFmpeg 9 on 2 cores, 1080p to 720p.
+DECODE_NANOSECONDS = 4.5
+ENCODE_NANOSECONDS = {
+    "ultrafast": 6.0,
+    "superfast": 10.0,
+    "veryfast": 14.0,
+    "faster": 20.0,
+    "fast": 28.0,
+    "medium": 36.0,
+    "slow": 65.0,
+    "slower": 130.0,
+}
+COPY_SECONDS_PER_BYTE = 1 / 200e6
+# Bits for each pixel that an ordinary H.264 file of CRF 23 does not exceed.
+FITTING_BITS_PER_PIXEL = 0.2
+# A header that claims this much more than the file holds names a file that was cut off.
+TRUNCATED_SECONDS = 1.0
+CLAIMING_CONTAINERS = ("mov", "matroska", "flv", "asf")
+
+
+@dataclass
+class Index:
+    """Times of all pictures and key frames of one track, in ticks, in order of showing."""
+
+    times: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    untimed: int = 0
+    end: int = 0
+    claimed_seconds: float = 0.0
+    reached_seconds: float = 0.0
+
+
+def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
+    """Return the parts of one video: segments and a sound part, or one part for the whole.
+
+    Raises `InputError` for what is no video, is beyond the limits or ends too early.
+    """
+    media = probe(source, step.name, step.limits)
+    if media.picture is None:
+        raise InputError("no_video_stream", name=step.name)
+    index = read_index(source, media, step)
+    refuse_truncated(index, step.name)
+    shape = _shape(media, media.picture, step.options)
+    frames = len(index.times) + index.untimed
+    seconds = _seconds(media.picture, shape, frames, step.options)
+    size = source.stat().st_size
+    if step.options.copy_fitting and fits(media, media.picture, shape, step.options, size):
+        copying = {"kind": "copy", "frames": frames, "saved_seconds": round(seconds, 1), **shape}
+        return [Part(copying, weight=0.2 + size * COPY_SECONDS_PER_BYTE)]
+    sound = _sound_seconds(media, step.options)
+    pieces = _pieces(index, media.picture, step)
+    if len(pieces) == 1:
+        return [Part({"kind": "whole", **pieces[0], **shape}, weight=seconds + sound)]
+    parts = [
+        Part(
+            {"kind": "segment", **piece, **shape},
+            weight=max(0.1, seconds * piece["frames"] / max(1, frames)),
+        )
+        for piece in pieces
+    ]
+    return parts + ([Part({"kind": "sound"}, weight=max(0.1, sound))] if sound else [])
+
+
+def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
+    """Read the times of all packets without decoding any; reports up to one half."""
+    index = Index()
+    size = max(1, source.stat().st_size)
+    with opened(source, step.name) as container:
+        stream = picture_stream(container)
+        assert stream is not None
+        base = float(stream.time_base)
+        end = 0.0
+        for count, packet in enumerate(container.demux()):
+            if count % 2000 == 0:
+                step.report(0.5 * min(1.0, (packet.pos or 0) / size), "reading the index")
+            if packet.size == 0:
+                continue
+            if packet.pts is not None:
+                last = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                end = max(end, last)
+            if packet.stream_index == stream.index and not packet.is_discard:
+                _note(index, packet)
+        if stream.duration and "mov" in media.container:
+            start = stream.start_time or 0
+            index.claimed_seconds = (start + stream.duration) * base - media.start
+            index.reached_seconds = index.end * base - media.start
+        elif any(name in media.container for name in CLAIMING_CONTAINERS):
+            index.claimed_seconds, index.reached_seconds = media.duration, end - media.start
+    index.times.sort()
+    index.keys.sort()
+    return index
+
+
+def _note(index: Index, packet: Any) -> None:
+    if packet.pts is None:
+        index.untimed += 1
+        return
+    index.times.append(packet.pts)
+    index.end = max(index.end, packet.pts + (packet.duration or 0))
+    if packet.is_keyframe:
+        index.keys.append(packet.pts)
+
+
+def refuse_truncated(index: Index, name: str) -> None:
+    """Raise `InputError` (`media_truncated`, with both times) when the file was cut off."""
+    missing = index.claimed_seconds - index.reached_seconds
+    if missing > max(TRUNCATED_SECONDS, 0.01 * index.claimed_seconds):
+        raise InputError(
+            "media_truncated",
+            name=name,
+            end=clock(index.reached_seconds),
+            duration=clock(index.claimed_seconds),
+        )
+
+
+def _shape(media: Media, picture: Picture, options: "Transcode") -> dict[str, Any]:
+    """Return what every part must know to make pictures that fit together."""
+    width, height = scaled(picture, options.height, options.longest_edge)
+    base = picture.time_base
+    return {
+        "stream": picture.index,
+        "base": [base.numerator, base.denominator],
+        "origin": round(media.start / float(base)),
+        "width": width,
+        "height": height,
+        "scale": (width, height) != (picture.width, picture.height) or not picture.square,
+        "interlaced": picture.interlaced,
+        "transfer": picture.transfer,
+        "duration": media.duration,
+        "sounds": [media.sounds[0].codec] if media.sounds else [],
+        "surround": bool(media.sounds) and media.sounds[0].channels > 2,
+        "sound_start": media.sounds[0].start - media.start if media.sounds else None,
+        "picture_start": picture.start - media.start,
+        "source_width": picture.width,
+        "source_height": picture.height,
+    }
+
+
+def scaled(picture: Picture, lines: int | None, longest: int | None) -> tuple[int, int]:
+    """Return even width and height within both limits, at the same ratio, never enlarged."""
+    short, long = sorted((picture.width, picture.height))
+    factor = min(1.0, (lines or short) / short, (longest or long) / long)
+    width, height = picture.width * factor, picture.height * factor
+    return max(2, round(width / 2) * 2), max(2, round(height / 2) * 2)
+
+
+def _seconds(picture: Picture, shape: dict[str, Any], frames: int, options: "Transcode") -> float:
+    decoded = picture.coded_width * picture.coded_height * DECODE_NANOSECONDS
+    encoded = shape["width"] * shape["height"] * ENCODE_NANOSECONDS[options.speed]
+    kept = 1.0
+    if options.frame_rate and picture.rate:
+        kept = min(1.0, options.frame_rate / float(picture.rate))
+    return float(frames * (decoded + encoded * kept) * 1e-9)
+
+
+def _sound_seconds(media: Media, options: "Transcode") -> float:
+    if not media.sounds or options.audio == "drop":
+        return 0.0
+    return 0.2 + media.duration / 60
+
+
+def fits(
+    media: Media, picture: Picture, shape: dict[str, Any], options: "Transcode", size: int
+) -> bool:
+    """Tell whether a video already is what the options ask for, so that copying will do."""
+    if picture.codec != "h264" or picture.pixel_format not in {"yuv420p", "yuvj420p"}:
+        return False
+    if shape["scale"] or picture.interlaced or not picture.rate or media.duration <= 0:
+        return False
+    if options.frame_rate and picture.rate > options.frame_rate:
+        return False
+    bits = picture.bit_rate or size * 8 / media.duration
+    better = 2 ** ((23 - options.quality) / 6)
+    limit = FITTING_BITS_PER_PIXEL * better * picture.width * picture.height
+    return bits <= limit * float(picture.rate)
+
+
+def _pieces(index: Index, picture: Picture, step: "Context[Transcode]") -> list[dict[str, Any]]:
+    """Cut the pictures into pieces at key frames: start and end in ticks, expected pictures."""
+    base = float(picture.time_base)
+    times = index.times
+    doubtful = bool(index.untimed) or len(set(times)) != len(times) or not index.keys
+    if doubtful or times[0] != index.keys[0]:
+        return [{"start": None, "end": None, "frames": len(times) + index.untimed}]
+    length = (index.end - times[0]) * base
+    cuts = [times[0]]
+    if length >= SHORT_SECONDS:
+        target = min(PIECE_MAX_SECONDS, max(PIECE_MIN_SECONDS, step.limits.video_segment_seconds))
+        for key in index.keys:
+            enough = (key - cuts[-1]) * base >= target
+            if enough and (index.end - key) * base >= PIECE_MIN_SECONDS:
+                cuts.append(key)
+    return _counted(index, [*cuts, index.end + 1], picture, step.options.frame_rate)
+
+
+def _counted(
+    index: Index, bounds: list[int], picture: Picture, cap: int | None
+) -> list[dict[str, Any]]:
+    times = index.times
+    keep = kept(times, picture, cap)
+    pieces: list[dict[str, Any]] = []
+    at = 0
+    for start, end in pairwise(bounds):
+        first, frames = keep[at], 0
+        while at < len(times) and times[at] < end:
+            frames += keep[at]
+            at += 1
+        piece = {"start": start, "end": end, "frames": frames, "first": bool(first)}
+        whole = {"pace": pace(picture, cap), "offset": times[0], "last": index.end - times[-1]}
+        pieces.append({**piece, **whole})
+    return pieces
+
+
+def pace(picture: Picture, cap: int | None) -> float | None:
+    """Return capped pictures for each tick, or nothing when no picture is to be left out."""
+    if cap is None or (picture.rate is not None and picture.rate <= cap):
+        return None
+    return cap * picture.time_base.numerator / picture.time_base.denominator
+
+
+def kept(times: list[int], picture: Picture, cap: int | None) -> list[bool]:
+    """Tell for each picture whether the cap keeps it: the first in each slot of 1/cap seconds.
+
+    FFmpeg's `select` evaluates the same expression in the same arithmetic, so
+    that a part knows its count before it starts.
+    """
+    factor = pace(picture, cap)
+    if factor is None:
+        return [True] * len(times)
+    slots = [math.floor((time - times[0]) * factor) for time in times]
+    return [True, *(later != slot for slot, later in pairwise(slots))]
