@@ -53,7 +53,7 @@ def _secret_key() -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return path.read_text().strip()
+        return str(path.read_text().strip())
     key = secrets.token_urlsafe(64)
     with os.fdopen(descriptor, "w") as file:
         file.write(key)

@@ -9,4 +9,5 @@ urlpatterns = [
     path("api/v1/", include("uploads.pages.api.urls")),
     path("healthz", health, name="health"),
     path("metrics", metrics, name="metrics"),
+    path("", include("uploads.intake.urls")),
 ]

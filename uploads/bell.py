@@ -10,6 +10,7 @@ import contextlib
 import os
 import select
 import socket
+import stat
 import time
 from pathlib import Path
 from typing import Final
@@ -28,8 +29,9 @@ def run_folder() -> Path:
     """Return the folder of the sockets, made private to this user."""
     folder = Path(settings.TIDEMILL_RUN_DIR)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else; set TIDEMILL_RUN_DIR.")
+    status = folder.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077 or not stat.S_ISDIR(status.st_mode):
+        raise PermissionError(f"{folder} is not a private folder of yours; set TIDEMILL_RUN_DIR.")
     return folder
 
 
@@ -40,9 +42,15 @@ def ring(topic: str, name: str = "") -> None:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL.format(topic=topic), name])
         return
     message = name.encode()[:DATAGRAM_BYTES]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
+    with _datagrams() as sender:
         for path in run_folder().glob(f"{topic}-*.sock"):
             _send(sender, path, message)
+
+
+def _datagrams() -> socket.socket:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    return made
 
 
 def _send(sender: socket.socket, path: Path, message: bytes) -> None:
@@ -55,7 +63,11 @@ def _send(sender: socket.socket, path: Path, message: bytes) -> None:
 
 
 class Listener:
-    """Waits for a topic's bell; `fileno` fits any event loop."""
+    """Waits for a topic's bell; `fileno` fits any event loop.
+
+    With PostgreSQL `take` and `wait` raise Django's `OperationalError` when the
+    connection is lost; close the listener then, and open another after a pause.
+    """
 
     def __init__(self, topic: str) -> None:
         self._postgresql = connection.vendor == "postgresql"
@@ -66,17 +78,24 @@ class Listener:
 
     def _open_socket(self, topic: str) -> None:
         self._path = run_folder() / f"{topic}-{os.getpid()}-{time.monotonic_ns() % 10**9}.sock"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._socket.bind(str(self._path))
+        self._socket = _datagrams()
+        try:
+            self._socket.bind(str(self._path))
+        except OSError as error:
+            # The kernel takes about 107 bytes and calls more an invalid argument.
+            raise OSError(
+                f"{self._path}: {error}; set TIDEMILL_RUN_DIR to a short path."
+            ) from error
 
     def _open_postgresql(self, topic: str) -> None:
         import psycopg
 
         parameters = connection.get_connection_params()
-        known = {"host", "port", "user", "password", "dbname", "sslmode", "connect_timeout"}
-        chosen = {key: value for key, value in parameters.items() if key in known}
-        self._connection = psycopg.connect(**chosen, autocommit=True)
-        self._connection.execute(f"LISTEN {CHANNEL.format(topic=topic)}")
+        own = {"autocommit", "context", "cursor_factory", "prepare_threshold"}
+        chosen = {key: value for key, value in parameters.items() if key not in own}
+        with connection.wrap_database_errors:
+            self._connection = psycopg.connect(**chosen, autocommit=True)
+            self._connection.execute(f"LISTEN {CHANNEL.format(topic=topic)}")
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when the bell rings."""
@@ -85,7 +104,8 @@ class Listener:
     def take(self) -> list[str]:
         """Return the names rung since the last call, without waiting."""
         if self._postgresql:
-            return [note.payload for note in self._connection.notifies(timeout=0)]
+            with connection.wrap_database_errors:
+                return [note.payload for note in self._connection.notifies(timeout=0)]
         names = []
         with contextlib.suppress(BlockingIOError):
             while True:

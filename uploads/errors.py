@@ -103,6 +103,35 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "checksum_mismatch": Entry(
         460, "The bytes that arrived are not those that were sent.", "Send them again."
     ),
+    "tus_version": Entry(
+        412, "The upload protocol's version is missing or unknown.", "Send “Tus-Resumable: 1.0.0”."
+    ),
+    "not_offset_type": Entry(
+        415,
+        "The body's type is not that of a piece of a file.",
+        "Send “Content-Type: application/offset+octet-stream”.",
+    ),
+    "offset_conflict": Entry(
+        409,
+        "The piece starts at byte {start}, but {offset} bytes are here.",
+        "Ask for the offset and go on from there.",
+    ),
+    "beyond_length": Entry(
+        413,
+        "Maximum size exceeded: “{name}” was announced with {length} bytes.",
+        "Upload the file again; it has grown.",
+    ),
+    "upload_busy": Entry(
+        423, "Another request is writing to this upload.", "Try again in a moment."
+    ),
+    "upload_silent": Entry(
+        408,
+        "No byte came for {seconds} seconds; what came before is kept.",
+        "Go on from the offset that the server names.",
+    ),
+    "joined_upload": Entry(
+        403, "This upload is joined from others and takes no bytes.", "Write to its parts."
+    ),
     # --- items: the input is at fault, never retried -------------------------
     "not_an_image": Entry(
         400,

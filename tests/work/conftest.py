@@ -4,14 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import odd_operations
 import pytest
 from django.contrib.auth.models import User
 
-import tests.odd_operations  # noqa: F401 - registers them
 from tests.factories import make_job, make_upload, make_user
 from uploads.models import Job, Upload
 from uploads.states import Lane
 from uploads.work.run import run_next
+
+
+@pytest.fixture(autouse=True)
+def odd_operations_for_children(settings: Any) -> None:
+    """Let the sandboxed children import the tests' own operations."""
+    settings.TIDEMILL_OPERATIONS_PATH = str(Path(odd_operations.__file__).parent)
 
 
 @pytest.fixture

@@ -24,6 +24,11 @@ FORMATS = (
 )
 PROTOCOLS = "file"
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<?xml", b"v=0\r\n", b"v=0\n")
+# High dynamic range to what every screen shows; without it such videos come out grey.
+SDR = (
+    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
+    "tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+)
 STDERR_CHARACTERS = 4000
 REPORT_SECONDS = "0.5"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from uploads.errors import InputError, RequestError
+from uploads.errors import RequestError
 from uploads.operations.base import Context, Output, Preset, operation
 from uploads.operations.options import option
 
@@ -119,7 +119,7 @@ def convert(source: Path, step: Context[Convert]) -> Iterator[Output]:
     header = pixels.read_header(source, step.name)
     target = _target(step.options, header)
     frames = _frames(header, target, step)
-    _check(header, step, frames=header.frames if frames else 1)
+    pixels.refuse_large(header, step.name, step.limits, header.frames if frames else 1)
     wanted = sorted(_wanted(step.options, header), key=lambda entry: -_edge(entry[1]))
     image, damaged = pixels.decode(source, header, step.name, wanted[0][1], frames=frames)
     if damaged:
@@ -160,21 +160,6 @@ def _frames(header: "Header", target: "Target", step: Context[Convert]) -> bool:
         return True
     step.warn(f"Only the first of {header.frames} pictures in the file was converted.")
     return False
-
-
-def _check(header: "Header", step: Context[Convert], *, frames: int) -> None:
-    limits = step.limits
-    if header.width * header.height * frames > limits.image_max_pixels:
-        raise InputError(
-            "image_too_large",
-            name=step.name,
-            width=header.width,
-            height=header.height,
-            limit=f"{limits.image_max_pixels / 1e6:g}",
-        )
-    if frames > limits.image_max_frames:
-        reason = f"{frames} frames; at most {limits.image_max_frames} are allowed."
-        raise InputError("media_too_large", name=step.name, reason=reason)
 
 
 def _wanted(options: Convert, header: "Header") -> "list[tuple[str, Box | None]]":

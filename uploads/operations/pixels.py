@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pyvips
 
 from uploads.errors import InputError
+from uploads.operations.base import Limits
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
 Target = Literal["jpeg", "png", "webp", "avif", "tiff", "gif"]
@@ -112,6 +113,17 @@ def read_header(source: Path, name: str) -> Header:
     turned = image.get_typeof("orientation") and image.get("orientation") >= 5
     width, height = (image.height, image.width) if turned else (image.width, image.height)
     return Header(kind, width, height, frames)
+
+
+def refuse_large(header: Header, name: str, limits: Limits, frames: int = 1) -> None:
+    """Raise `InputError` (`image_too_large`, `media_too_large`) before anything is decoded."""
+    if header.width * header.height * frames > limits.image_max_pixels:
+        limit = f"{limits.image_max_pixels / 1e6:g}"
+        size = {"width": header.width, "height": header.height}
+        raise InputError("image_too_large", name=name, limit=limit, **size)
+    if frames > limits.image_max_frames:
+        reason = f"{frames} frames; at most {limits.image_max_frames} are allowed."
+        raise InputError("media_too_large", name=name, reason=reason)
 
 
 def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: bool) -> Any:

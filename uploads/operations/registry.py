@@ -8,7 +8,12 @@ from typing import Any
 from uploads.errors import RequestError
 from uploads.operations.base import Operation, registered
 
-BUILT_IN = ("uploads.operations.image",)
+BUILT_IN = (
+    "uploads.operations.image",
+    "uploads.operations.video",
+    "uploads.operations.poster",
+    "uploads.operations.inspect",
+)
 ENTRY_POINTS = "tidemill.operations"
 
 

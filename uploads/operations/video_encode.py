@@ -22,10 +22,6 @@ PREROLLS: tuple[float | None, ...] = (0.0, 1.0, 4.0, 15.0, None)
 # A seek to the very tick lands one key frame early by rounding, which costs a third more.
 SEEK_MARGIN_SECONDS = 0.010
 COPYABLE_SOUNDS = {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus"}
-SDR = (
-    "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
-    "tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
-)
 
 
 def encode(source: Path, step: "Context[Transcode]", part: Json) -> Iterator[Output]:
@@ -125,7 +121,7 @@ def _filters(options: "Transcode", part: Json) -> str:
     if part["scale"]:
         filters.append(f"scale={part['width']}:{part['height']},setsar=1")
     if part["transfer"]:
-        filters.append(SDR)
+        filters.append(ffmpeg.SDR)
     return ",".join(filters) or "null"
 
 

@@ -5,14 +5,14 @@ each part knows exactly which pictures it must deliver. Nothing is written.
 """
 
 import math
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uploads.errors import InputError
 from uploads.operations.base import Context, Part
-from uploads.operations.probe import Media, Picture, clock, opened, picture_stream, probe
+from uploads.operations.packets import Index, read_index, refuse_truncated
+from uploads.operations.probe import Media, Picture, probe
 
 if TYPE_CHECKING:
     from uploads.operations.video import Transcode
@@ -35,21 +35,6 @@ ENCODE_NANOSECONDS = {
 COPY_SECONDS_PER_BYTE = 1 / 200e6
 # Bits for each pixel that an ordinary H.264 file of CRF 23 does not exceed.
 FITTING_BITS_PER_PIXEL = 0.2
-# A header that claims this much more than the file holds names a file that was cut off.
-TRUNCATED_SECONDS = 1.0
-CLAIMING_CONTAINERS = ("mov", "matroska", "flv", "asf")
-
-
-@dataclass
-class Index:
-    """Times of all pictures and key frames of one track, in ticks, in order of showing."""
-
-    times: list[int] = field(default_factory=list)
-    keys: list[int] = field(default_factory=list)
-    untimed: int = 0
-    end: int = 0
-    claimed_seconds: float = 0.0
-    reached_seconds: float = 0.0
 
 
 def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
@@ -81,58 +66,6 @@ def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
         for piece in pieces
     ]
     return parts + ([Part({"kind": "sound"}, weight=max(0.1, sound))] if sound else [])
-
-
-def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
-    """Read the times of all packets without decoding any; reports up to one half."""
-    index = Index()
-    size = max(1, source.stat().st_size)
-    with opened(source, step.name) as container:
-        stream = picture_stream(container)
-        assert stream is not None
-        base = float(stream.time_base)
-        end = 0.0
-        for count, packet in enumerate(container.demux()):
-            if count % 2000 == 0:
-                step.report(0.5 * min(1.0, (packet.pos or 0) / size), "reading the index")
-            if packet.size == 0:
-                continue
-            if packet.pts is not None:
-                last = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-                end = max(end, last)
-            if packet.stream_index == stream.index and not packet.is_discard:
-                _note(index, packet)
-        if stream.duration and "mov" in media.container:
-            start = stream.start_time or 0
-            index.claimed_seconds = (start + stream.duration) * base - media.start
-            index.reached_seconds = index.end * base - media.start
-        elif any(name in media.container for name in CLAIMING_CONTAINERS):
-            index.claimed_seconds, index.reached_seconds = media.duration, end - media.start
-    index.times.sort()
-    index.keys.sort()
-    return index
-
-
-def _note(index: Index, packet: Any) -> None:
-    if packet.pts is None:
-        index.untimed += 1
-        return
-    index.times.append(packet.pts)
-    index.end = max(index.end, packet.pts + (packet.duration or 0))
-    if packet.is_keyframe:
-        index.keys.append(packet.pts)
-
-
-def refuse_truncated(index: Index, name: str) -> None:
-    """Raise `InputError` (`media_truncated`, with both times) when the file was cut off."""
-    missing = index.claimed_seconds - index.reached_seconds
-    if missing > max(TRUNCATED_SECONDS, 0.01 * index.claimed_seconds):
-        raise InputError(
-            "media_truncated",
-            name=name,
-            end=clock(index.reached_seconds),
-            duration=clock(index.claimed_seconds),
-        )
 
 
 def _shape(media: Media, picture: Picture, options: "Transcode") -> dict[str, Any]:

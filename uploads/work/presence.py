@@ -1,45 +1,154 @@
-"""Who a worker is: host, boot, pid and start time, so that a reused pid is never taken for it."""
+"""Which worker processes live on this host: named by host, boot, pid and start time.
+
+A bare pid is never trusted: pids are given again. Each worker has an empty
+file in the run folder; the sweep process alone turns these into `Worker` rows,
+so an idle worker asks the database nothing.
+"""
 
 import os
+import platform
 import socket
+from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+
+import django
+from django.db import transaction
+from django.utils import timezone
+
+from uploads.bell import run_folder
+from uploads.models import Step, Worker
+from uploads.states import StepState
+from uploads.work import kinship
+
+PREFIX = "worker"
+
+
+@dataclass(frozen=True)
+class LocalWorker:
+    """One live worker process of this host; `rss_bytes` is its resident memory."""
+
+    lane: str
+    pid: int
+    start_time: str
+    rss_bytes: int
+
+    @property
+    def owner(self) -> str:
+        return f"{local_prefix()}{self.pid}:{self.start_time}"
 
 
 @cache
-def local_prefix() -> str:
-    """Return the beginning of every identity of this host since its last boot."""
+def _here() -> str:
+    """Return host, boot and pid namespace: within these a pid and start time are unique."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()[:8]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        space = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
-        boot = "-"
-    return f"{socket.gethostname()}:{boot}:"
-
-
-def start_time(pid: int) -> str | None:
-    """Return the kernel's start time of a process (clock ticks since boot), None when it is gone.
-
-    A zombie counts as gone: it runs nothing any more.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in {"Z", "X"} else fields[19]
+        return f"{socket.gethostname()}:-"
+    return f"{socket.gethostname()}:{boot}.{space}"
 
 
 def me() -> str:
-    """Return this process's identity: `host:boot:pid:start`."""
+    """Return this process's name as the owner of leases: `host:boot:pid:start time`."""
     return f"{local_prefix()}{os.getpid()}:{start_time(os.getpid())}"
 
 
-def pid_of(identity: str) -> int:
-    """Return the pid in an identity."""
-    return int(identity.rsplit(":", 2)[1])
+def start_time(pid: int) -> str | None:
+    """Return the kernel's start time of a live process, or None; a zombie is not alive."""
+    process = kinship.look(pid)
+    if process is not None:
+        return None if process.state in "ZX" else process.start_time
+    if Path("/proc/self").exists():
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    return "0"
 
 
-def alive(identity: str) -> bool:
-    """Tell whether a process of this host still runs under this identity."""
-    pid, start = identity.rsplit(":", 2)[1:]
-    return start_time(int(pid)) == start
+def local_prefix() -> str:
+    """Return how the owners begin that can be judged here; the others' leases have to expire."""
+    return f"{_here()}:"
+
+
+def pid_of(owner: str) -> int:
+    """Return the pid in a lease owner's name."""
+    return int(owner.rsplit(":", 2)[1])
+
+
+def alive(owner: str) -> bool:
+    """Tell whether a lease owner of this host, boot and pid namespace still lives."""
+    return start_time(pid_of(owner)) == owner.rpartition(":")[2]
+
+
+def announce(pid: int, lane: str) -> None:
+    """Note that `pid` is a worker of a lane; called by the process that forked it."""
+    if started := start_time(pid):
+        (run_folder() / f"{PREFIX}-{lane}-{pid}-{started}").touch()
+
+
+def local_workers() -> list[LocalWorker]:
+    """Return the live workers of this host and data folder; forgets the dead ones."""
+    found = []
+    for path in run_folder().glob(f"{PREFIX}-*-*-*"):
+        _, lane, pid, started = path.name.rsplit("-", 3)
+        if start_time(int(pid)) != started:
+            path.unlink(missing_ok=True)
+            continue
+        process = kinship.look(int(pid))
+        resident = process.rss_bytes if process else 0
+        found.append(LocalWorker(lane, int(pid), started, resident))
+    return found
+
+
+@cache
+def _versions() -> dict[str, str]:
+    names = ("tidemill", "django-q2", "av", "pyvips")
+    found = {"python": platform.python_version(), "django": django.get_version()}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except ModuleNotFoundError:
+            continue
+    return found
+
+
+def refresh() -> int:
+    """Renew the rows of this host's live workers and delete those of its dead ones.
+
+    One transaction; returns the number of live workers. Safe to repeat.
+    """
+    alive = local_workers()
+    host = socket.gethostname()
+    now = timezone.now()
+    owners = [worker.owner for worker in alive]
+    running = dict(
+        Step.objects.filter(state=StepState.RUNNING, lease_owner__in=owners).values_list(
+            "lease_owner", "id"
+        )
+    )
+    rows = [
+        Worker(
+            host=host,
+            pid=worker.pid,
+            start_time=worker.start_time,
+            lane=worker.lane,
+            step_id=running.get(worker.owner),
+            last_seen_at=now,
+            rss_bytes=worker.rss_bytes,
+            versions=_versions(),
+        )
+        for worker in alive
+    ]
+    with transaction.atomic():
+        Worker.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["host", "pid", "start_time"],
+            update_fields=["lane", "step", "last_seen_at", "rss_bytes", "versions"],
+        )
+        Worker.objects.filter(host=host, last_seen_at__lt=now).delete()
+    return len(alive)

@@ -1,0 +1,83 @@
+"""Start everything: web, sweeps and the workers of every lane, and keep them alive."""
+
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from uploads.conf import conf
+from uploads.management import preparation
+from uploads.work.supervise import Child, Supervisor, python
+
+GRACE_MARGIN_SECONDS = 5
+
+
+class Command(BaseCommand):
+    help = "Start Tidemill: web server, sweeps and workers. Ctrl-C stops all of them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default=conf.HOST, help="address to listen on")
+        parser.add_argument("--port", type=int, default=conf.PORT, help="port to listen on")
+        parser.add_argument("--no-web", action="store_true", help="workers only")
+        parser.add_argument("--no-workers", action="store_true", help="web server only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        host, port, web = options["host"], options["port"], not options["no_web"]
+        lock = preparation.lock_data_folder()
+        if web:
+            preparation.check_port(host, port)
+        preparation.migrate()
+        setup = None
+        if web:
+            preparation.collect_static()
+            setup = preparation.setup_link()
+        preparation.let_go_of_database()
+        address = reachable(host, port) if web else ""
+        Supervisor(
+            children(host, port, web=web, workers=not options["no_workers"]),
+            folder=settings.BASE_DIR,
+            grace_seconds=conf.DRAIN_SECONDS + GRACE_MARGIN_SECONDS,
+            address=address,
+            on_ready=lambda: self.greet(address, setup),
+        ).run()
+        self.stderr.write(f"Stopped; the lock {lock} is free.") if options[
+            "verbosity"
+        ] > 2 else None
+
+    def greet(self, address: str, setup: str | None) -> None:
+        """Print where to go; the set-up link is shown until there is an administrator."""
+        if not address:
+            self.say("Tidemill's workers run.")
+            return
+        self.say(f"Tidemill is ready: {conf.PUBLIC_URL or address}/")
+        if setup:
+            self.say(f"Make the first administrator: {conf.PUBLIC_URL or address}{setup}")
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def reachable(host: str, port: int) -> str:
+    """Return the address under which this machine reaches its own web server."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return f"http://{name if ':' not in name or name.startswith('[') else f'[{name}]'}:{port}"
+
+
+def children(host: str, port: int, *, web: bool, workers: bool) -> list[Child]:
+    """Return what to run; a cluster whose supervisor dies still releases its steps."""
+    listen = {"TIDEMILL_HOST": host, "TIDEMILL_PORT": str(port)}
+    found = [Child("web", python("-m", "project.web", **listen))] if web else []
+    found.append(Child("sweep", python("-m", "django", "sweep")))
+    if workers:
+        found += [
+            Child(
+                f"workers ({lane})",
+                python("-m", "django", "qcluster", Q_CLUSTER_NAME=lane),
+                orphaned=signal.SIGTERM,
+            )
+            for lane in settings.LANE_WORKERS
+        ]
+    return found

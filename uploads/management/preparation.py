@@ -1,0 +1,97 @@
+"""What has to be true before any child starts: lock, port, tables, static files, set-up link."""
+
+import errno
+import fcntl
+import os
+import socket
+from hashlib import sha256
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection, connections
+
+from uploads.models import SetupLink
+
+MIGRATION_LOCK = 0x7469_6465  # any number, the same on every host
+
+
+def lock_data_folder() -> int:
+    """Take the data folder for this process; returns the descriptor that holds the lock."""
+    descriptor = os.open(Path(settings.TIDEMILL_DATA) / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        other = os.read(descriptor, 20).decode() or "unknown"
+        raise CommandError(
+            f"Tidemill already runs on {settings.TIDEMILL_DATA} (process {other}). "
+            "Stop it first, or set TIDEMILL_DATA to another folder."
+        ) from None
+    os.truncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
+    return descriptor
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse to start when the address can't be listened on, with the reason in a sentence."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise CommandError(
+                    f"Port {port} is in use by another program. "
+                    f"Stop it, or choose another: manage.py up --port {port + 1}"
+                ) from None
+            raise CommandError(f"Can't listen on {host}:{port}: {error.strerror}.") from None
+
+
+def migrate() -> None:
+    """Bring the tables up to date; on PostgreSQL one host at a time."""
+    try:
+        if connection.vendor != "postgresql":
+            call_command("migrate", interactive=False, verbosity=0)
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+            try:
+                call_command("migrate", interactive=False, verbosity=0)
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
+    except OperationalError as error:
+        raise CommandError(f"The database can't be used: {error}") from error
+
+
+def collect_static() -> None:
+    """Copy and hash the static files when one of them has changed since the last time."""
+    root = Path(settings.STATIC_ROOT)
+    stamp = root / ".sources"
+    found = _fingerprint()
+    if not stamp.exists() or stamp.read_text() != found:
+        call_command("collectstatic", interactive=False, verbosity=0, clear=root.exists())
+        stamp.write_text(found)
+
+
+def _fingerprint() -> str:
+    digest = sha256()
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            status = Path(storage.path(name)).stat()
+            digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def setup_link() -> str | None:
+    """Return the path of a new set-up link, or None when there is an administrator."""
+    if get_user_model().objects.filter(is_superuser=True, is_active=True).exists():
+        return None
+    return f"/setup/{SetupLink.issue()}/"
+
+
+def let_go_of_database() -> None:
+    """Close every connection: the supervisor must not hold one across a fork or an outage."""
+    connections.close_all()

@@ -1,0 +1,81 @@
+"""Reads the times of a video's packets without decoding one, and tells where the file ends."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from uploads.errors import InputError
+from uploads.operations.base import Context
+from uploads.operations.probe import Media, clock, opened, picture_stream
+
+# A header that claims this much more than the file holds names a file that was cut off.
+TRUNCATED_SECONDS = 1.0
+CLAIMING_CONTAINERS = ("mov", "matroska", "flv", "asf")
+
+
+@dataclass
+class Index:
+    """Times of all pictures and key frames of one track, in ticks, in order of showing."""
+
+    times: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    untimed: int = 0
+    end: int = 0
+    claimed_seconds: float = 0.0
+    reached_seconds: float = 0.0
+
+    @property
+    def cut_off(self) -> bool:
+        """Tell whether the file holds clearly less than its header claims."""
+        missing = self.claimed_seconds - self.reached_seconds
+        return missing > max(TRUNCATED_SECONDS, 0.01 * self.claimed_seconds)
+
+
+def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
+    """Read the times of all packets without decoding any; reports up to one half."""
+    index = Index()
+    size = max(1, source.stat().st_size)
+    with opened(source, step.name) as container:
+        stream = picture_stream(container) or container.streams[0]
+        base = float(stream.time_base)
+        end = 0.0
+        for count, packet in enumerate(container.demux()):
+            if count % 2000 == 0:
+                step.report(0.5 * min(1.0, (packet.pos or 0) / size), "reading the index")
+            if packet.size == 0:
+                continue
+            if packet.pts is not None:
+                last = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                end = max(end, last)
+            if packet.stream_index == stream.index and not packet.is_discard:
+                _note(index, packet)
+        if stream.duration and "mov" in media.container:
+            start = stream.start_time or 0
+            index.claimed_seconds = (start + stream.duration) * base - media.start
+            index.reached_seconds = index.end * base - media.start
+        elif any(name in media.container for name in CLAIMING_CONTAINERS):
+            index.claimed_seconds, index.reached_seconds = media.duration, end - media.start
+    index.times.sort()
+    index.keys.sort()
+    return index
+
+
+def _note(index: Index, packet: Any) -> None:
+    if packet.pts is None:
+        index.untimed += 1
+        return
+    index.times.append(packet.pts)
+    index.end = max(index.end, packet.pts + (packet.duration or 0))
+    if packet.is_keyframe:
+        index.keys.append(packet.pts)
+
+
+def refuse_truncated(index: Index, name: str) -> None:
+    """Raise `InputError` (`media_truncated`, with both times) when the file was cut off."""
+    if index.cut_off:
+        raise InputError(
+            "media_truncated",
+            name=name,
+            end=clock(index.reached_seconds),
+            duration=clock(index.claimed_seconds),
+        )

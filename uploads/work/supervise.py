@@ -1,0 +1,232 @@
+"""Keep a few child processes alive; knows no Django, no database and no work.
+
+One thread, no sleep, no wait on any child: signals arrive on a pipe, and every
+duty is a comparison with the clock. A supervisor that opens no database
+survives every outage.
+"""
+
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from uploads.work import kinship
+
+logger = logging.getLogger("tidemill.up")
+
+TICK_SECONDS: Final = 0.5
+STOPPED_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 2.0
+STEADY_SECONDS: Final = 30.0
+LONGEST_PAUSE_SECONDS: Final = 30.0
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass
+class Child:
+    """One process to keep alive, in its own session; `orphaned` is its parent-death signal."""
+
+    name: str
+    arguments: Sequence[str]
+    orphaned: signal.Signals = signal.SIGKILL
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0
+    restart_at: float = 0
+    failures: int = 0
+
+    def start(self, folder: Path) -> None:
+        """Start the process from the main thread, whose death it follows."""
+        parent = os.getpid()
+
+        def enter() -> None:
+            kinship.die_with(parent, self.orphaned)
+
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            self.arguments,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=enter,  # safe: this process has one thread
+        )
+
+    def ended(self, status: int) -> None:
+        """Note the end; at once again after a steady run, else after a pause that doubles."""
+        now = time.monotonic()
+        lived = now - self.started
+        self.failures = 0 if lived > STEADY_SECONDS else self.failures + 1
+        pause = 0.0 if not self.failures else 0.5 * 2 ** (min(self.failures, 7) - 1)
+        self.restart_at = now + min(LONGEST_PAUSE_SECONDS, pause)
+        self.process = None
+
+
+@dataclass
+class Supervisor:
+    """Starts the children, restarts what dies, and ends all of them within `grace` seconds."""
+
+    children: Sequence[Child]
+    folder: Path
+    grace_seconds: float
+    address: str = ""
+    on_ready: Callable[[], None] = lambda: None
+    _ready: bool = False
+    _stop_at: float | None = None
+    _looked_at: float = 0
+    _stopped_since: dict[int, float] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Supervise until SIGINT, SIGTERM or SIGHUP; a second one kills what is left."""
+        kinship.adopt_orphans()
+        reader = self._listen()
+        with selectors.DefaultSelector() as selector:
+            selector.register(reader, selectors.EVENT_READ)
+            while True:
+                if selector.select(TICK_SECONDS):
+                    self._heed(os.read(reader, 512))
+                self._reap()
+                if self._stop_at is not None:
+                    if not any(child.process for child in self.children):
+                        break
+                    self._press()
+                    continue
+                self._start()
+                self._look()
+                self._greet()
+        self._kill_orphans()
+
+    def _listen(self) -> int:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in (*ENDING, signal.SIGCHLD):
+            signal.signal(number, lambda *_: None)
+        return reader
+
+    def _heed(self, numbers: bytes) -> None:
+        for number in numbers:
+            if number not in ENDING:
+                continue
+            if self._stop_at is None:
+                logger.info("Stopping; press Ctrl-C again to stop at once")
+                self._stop_at = time.monotonic() + self.grace_seconds
+                for child in self.children:
+                    if child.process:
+                        child.process.send_signal(signal.SIGTERM)
+            else:
+                self._stop_at = 0
+
+    def _press(self) -> None:
+        """Kill the children that are still there when the grace is over."""
+        if self._stop_at is not None and time.monotonic() > self._stop_at:
+            for child in self.children:
+                if child.process:
+                    kill_group(child.process.pid)
+
+    def _start(self) -> None:
+        now = time.monotonic()
+        for child in self.children:
+            if child.process is None and now >= child.restart_at:
+                child.start(self.folder)
+
+    def _reap(self) -> None:
+        """Collect every dead child and adopted orphan; kill what a dead child left behind."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for child in self.children:
+                if child.process and child.process.pid == pid:
+                    self._end(child, os.waitstatus_to_exitcode(status))
+
+    def _end(self, child: Child, status: int) -> None:
+        assert child.process is not None
+        child.process.returncode = status
+        kill_group(child.process.pid)
+        child.ended(status)
+        if self._stop_at is None:
+            pause = child.restart_at - time.monotonic()
+            again = f"again in {pause:.1f} s" if pause > 0 else "starting it again"
+            logger.warning("%s %s; %s", child.name, _ending(status), again)
+
+    def _look(self) -> None:
+        """Kill own processes that have been stopped (SIGSTOP) for long, and escaped orphans."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        sessions = {child.process.pid for child in self.children if child.process}
+        everyone = kinship.everyone()
+        stopped = {p.pid for p in everyone if p.session in sessions and p.state == "T"}
+        self._stopped_since = {pid: self._stopped_since.get(pid, now) for pid in stopped}
+        for pid, since in self._stopped_since.items():
+            if now - since > STOPPED_SECONDS:
+                logger.warning("Process %d has been stopped for %d s; killing it", pid, now - since)
+                os.kill(pid, signal.SIGKILL)
+        self._kill_orphans(everyone)
+
+    def _kill_orphans(self, everyone: Sequence[kinship.Process] | None = None) -> None:
+        """Kill adopted processes: their parent is dead, so nobody reads what they do."""
+        own = {child.process.pid for child in self.children if child.process}
+        for process in everyone or kinship.everyone():
+            if process.parent == os.getpid() and process.pid not in own and process.state != "Z":
+                kill_group(process.pid)
+                _kill(process.pid)
+
+    def _greet(self) -> None:
+        """Call `on_ready` once, as soon as the web server answers."""
+        if not self._ready and answers(self.address):
+            self._ready = True
+            self.on_ready()
+
+
+def answers(address: str) -> bool:
+    """Tell whether a web server answers there, whatever it says; no address means yes."""
+    if not address:
+        return True
+    try:
+        urllib.request.urlopen(f"{address}/healthz", timeout=0.3).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def kill_group(leader: int) -> None:
+    """Kill what is left of a child's process group; none left is fine."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _ending(status: int) -> str:
+    if status < 0:
+        return f"was killed ({signal.Signals(-status).name})"
+    return f"ended with status {status}"
+
+
+def python(*arguments: str, **environment: str) -> list[str]:
+    """Return the command line of this Python with variables added to the environment."""
+    pairs = [f"{name}={value}" for name, value in environment.items()]
+    return ["env", *pairs, sys.executable, *arguments]

@@ -1,0 +1,126 @@
+"""The loop of the sweep process: when to run which sweep; knows nothing of what they repair."""
+
+import logging
+import os
+import selectors
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from uploads import bell
+from uploads.models import Step
+from uploads.states import StepState
+
+logger = logging.getLogger("tidemill.sweep")
+
+TICK_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 10.0
+LONGEST_PAUSE_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One idempotent repair; returns how many rows it mended. `every_seconds` is its least pause."""
+
+    name: str
+    function: Callable[[], int | None]
+    every_seconds: float = TICK_SECONDS
+
+
+class Movement:
+    """Tells cheaply whether anybody else has written: data_version on SQLite, the bell elsewhere."""
+
+    def __init__(self) -> None:
+        self._version: int | None = None
+        self._listeners: list[bell.Listener] = []
+
+    def seen(self) -> bool:
+        """Tell whether something has moved since the last call; the first call says yes."""
+        if connection.vendor == "postgresql":
+            if not self._listeners:
+                self._listeners = [bell.Listener(topic) for topic in (bell.WORK, bell.JOB)]
+                return True
+            rung = [listener.take() for listener in self._listeners]
+            return any(rung)
+        with connection.cursor() as cursor:
+            # One integer of the shared-memory index; no table is read (sqlite.org/pragma.html).
+            cursor.execute("PRAGMA data_version")
+            before, self._version = self._version, cursor.fetchone()[0]
+        return before != self._version
+
+    def close(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
+        self._version = None
+
+
+@dataclass
+class Sweeper:
+    """Runs each sweep when it is due and something moved, runs or has waited for long."""
+
+    sweeps: Sequence[Sweep]
+    movement: Movement = field(default_factory=Movement)
+    _last: dict[str, float] = field(default_factory=dict)
+    _looked_at: float = float("-inf")
+    _restless: bool = True
+    _failures: int = 0
+
+    def run(self) -> None:
+        """Sweep each second until SIGTERM or SIGINT."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        with selectors.DefaultSelector() as selector:
+            selector.register(reader, selectors.EVENT_READ)
+            while not selector.select(self.tick()):
+                continue
+        self.movement.close()
+
+    def tick(self) -> float:
+        """Look once and sweep if there is reason to; return the seconds until the next look."""
+        try:
+            if self._reason():
+                self._sweep()
+                self._restless = Step.objects.filter(state=StepState.RUNNING).exists()
+        except (DatabaseError, InterfaceError) as error:
+            self._failures += 1
+            logger.warning("The database is away: %s", error)
+            self._start_again()
+            return float(min(LONGEST_PAUSE_SECONDS, TICK_SECONDS * 2**self._failures))
+        self._failures = 0
+        return TICK_SECONDS
+
+    def _reason(self) -> bool:
+        """Something moved, a step runs (its lease or limit may pass silently), or it is time."""
+        moved = self.movement.seen()
+        return moved or self._restless or time.monotonic() - self._looked_at >= LOOK_SECONDS
+
+    def _sweep(self) -> None:
+        """Run every sweep that is due; one that fails stops none of the others."""
+        now = self._looked_at = time.monotonic()
+        for sweep in self.sweeps:
+            if now - self._last.get(sweep.name, float("-inf")) < sweep.every_seconds:
+                continue
+            self._last[sweep.name] = now
+            try:
+                mended = sweep.function()
+            except (DatabaseError, InterfaceError):
+                connection.ensure_connection()  # away: raises again, and the loop backs off
+                logger.exception("The sweep %s failed", sweep.name)
+            except Exception:
+                logger.exception("The sweep %s failed", sweep.name)
+            else:
+                if mended:
+                    logger.debug("%s: %d", sweep.name, mended)
+
+    def _start_again(self) -> None:
+        self._restless = True
+        self.movement.close()
+        connection.close()
