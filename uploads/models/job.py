@@ -437,28 +437,28 @@ class Job(models.Model):
         self.refresh_from_db()
         return bool(won)
 
-    def remove(self, actor: str) -> None:
-        """Delete the job, its results and the uploads that no other job uses; ends it first.
+    def remove(self, actor: str) -> int:
+        """Delete the job, its results and the uploads that no other job uses; return the bytes freed.
 
         Rows go in one transaction, bytes after its commit; a worker still at it finds its
         lease gone and discards. A crash in between leaves bytes that the prune sweeps.
         """
         with transaction.atomic():
             self.cancel(actor)
-            Job.objects.locked(self.pk)
-            stored = set(self.results.values_list("storage_key", flat=True))
+            pk = Job.objects.locked(self.pk).pk
+            stored = dict(self.results.values_list("storage_key", "size_bytes"))
             used = list(self.inputs.values_list("upload_id", flat=True))
             self.results.all().delete()
             self.events.all().delete()
-            pk = self.pk
             self.delete()
-            for chunk in _chunks(sorted(stored)):
-                kept = Result.objects.filter(storage_key__in=chunk)
-                stored -= set(kept.values_list("storage_key", flat=True))
+            for chunk in _chunks(list(stored)):
+                for key in Result.objects.filter(storage_key__in=chunk).values_list("storage_key"):
+                    stored.pop(key[0], None)
             for chunk in _chunks(used):
                 stored |= Upload.objects.filter(pk__in=chunk).unused().terminate()
             transaction.on_commit(lambda: _delete_bytes(stored))
             transaction.on_commit(lambda: bell.ring(bell.JOB, str(pk)))
+        return sum(stored.values())
 
     def settle(self) -> None:
         """Note that no step is left once the job has ended; inside a transaction."""

@@ -7,6 +7,7 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Mi
 from django.utils import timezone
 
 from uploads.models.job import Job
+from uploads.models.shown import shown
 from uploads.models.step import Step
 from uploads.models.waiting import why_waiting
 from uploads.models.words import time_range
@@ -27,13 +28,14 @@ def snapshot(job: Job) -> Json:
     progress = _progress(job, running)
     left = time_left(job, progress, running)
     waiting = None if running or job.is_finished else why_waiting([job])[job.pk]
-    return {
+    state: Json = {
         "id": job.key,
         "name": job.name,
         "operation": stage.operation,
         "options": stage.options,
         "state": job.state,
         "paused": job.is_paused,
+        "paused_by": job.paused_by if job.is_paused else "",
         "cancelling": job.is_cancelling,
         "priority": job.priority,
         "progress": progress,
@@ -48,7 +50,7 @@ def snapshot(job: Job) -> Json:
         "waiting": waiting.as_json() if waiting else None,
         "error": _error(job),
         "seq": job.seq,
-        "steps": {"kinds": kinds, "running": _shown(running)},
+        "steps": {"kinds": kinds, "running": _running(running)},
         "arriving": _arriving(job),
         "notify": bool(job.notify),
         "results_bytes": job.results.finished().bytes_taken(),
@@ -56,6 +58,7 @@ def snapshot(job: Job) -> Json:
         "started_at": _iso(job.started_at),
         "finished_at": _iso(job.finished_at),
     }
+    return {**state, "shown": shown(state)}
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -136,7 +139,7 @@ def _kind(row: Json) -> Json:
     return {**counts, "started_at": _iso(row["started"]), "seconds": seconds}
 
 
-def _shown(running: list[Step]) -> list[Json]:
+def _running(running: list[Step]) -> list[Json]:
     return [
         {
             "id": step.pk,
