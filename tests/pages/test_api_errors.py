@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 
-from tests.factories import make_job, make_upload, make_user
-from tests.pages.api import Api
+from tests.factories import make_job, make_upload
+from tests.pages.api import Api, make_person
 from uploads.conf import conf
 from uploads.errors import CATALOGUE
 from uploads.models import Job
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alice() -> User:
-    return make_user("alice")
+    return make_person("alice")
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_what_is_not_there_is_404(alice: User, path: str) -> None:
 def test_what_is_not_yours_answers_as_if_it_were_not_there(
     job: Job, method: str, path: str
 ) -> None:
-    boss = User.objects.create_superuser("boss")
-    for stranger in (make_user("bob"), boss):
+    boss = make_person("boss", is_staff=True, is_superuser=True)
+    for stranger in (make_person("bob"), boss):
         foreign = Api(stranger).call(method, path.format(job.key))
         absent = Api(stranger).call(method, path.format("f" * 24))
         assert_refused(foreign, 404, "not_found")

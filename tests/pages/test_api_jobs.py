@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import make_upload, make_user
-from tests.pages.api import Api
+from tests.factories import make_upload
+from tests.pages.api import Api, make_person
 from uploads.models import Job, Result, Upload
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 from uploads.storage import store
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alice() -> User:
-    return make_user("alice")
+    return make_person("alice")
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_the_same_idempotency_key_starts_one_job(api: Api, photo: Upload) -> Non
 
 
 def test_an_idempotency_key_belongs_to_its_owner(api: Api, photo: Upload, tmp_path: Path) -> None:
-    bob = make_user("bob")
+    bob = make_person("bob")
     path = tmp_path / "bob.jpg"
     path.write_bytes(b"bob")
     upload = make_upload(bob, path)
@@ -148,7 +148,7 @@ def test_a_wrong_request_is_refused_in_words(
 
 
 def test_another_users_upload_can_not_be_used(photo: Upload) -> None:
-    bob = Api(make_user("bob"))
+    bob = Api(make_person("bob"))
     body = {"operation": "image.convert", "uploads": [photo.key]}
     assert bob.post("jobs/", body, status=400)["code"] == "upload_missing"
 

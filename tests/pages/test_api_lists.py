@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.factories import make_upload, make_user
-from tests.pages.api import Api
+from tests.factories import make_upload
+from tests.pages.api import Api, make_person
 from uploads.models import Job, Upload
 from uploads.pages.api.cursor import seal, unseal
 from uploads.work.submit import JobRequest, StageRequest, submit
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alice() -> User:
-    return make_user("alice")
+    return make_person("alice")
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_wrong_query_is_refused(api: Api, query: str) -> None:
 def test_others_rows_are_not_in_the_list(api: Api, alice: User, photo: Upload, path: str) -> None:
     make_jobs(alice, photo, 1)
     assert len(api.get(path)["results"]) == 1
-    assert Api(make_user("bob")).get(path)["results"] == []
+    assert Api(make_person("bob")).get(path)["results"] == []
 
 
 def test_no_query_per_job(api: Api, alice: User, photo: Upload) -> None:

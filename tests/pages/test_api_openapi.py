@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import get_resolver
 
-from tests.factories import make_upload, make_user
-from tests.pages.api import Api, faults
+from tests.factories import make_upload
+from tests.pages.api import Api, faults, make_person
 from tests.pages.test_api_jobs import add_result, end
 from uploads.models import Job, Upload
 from uploads.operations.registry import operations
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alice() -> User:
-    return make_user("alice")
+    return make_person("alice")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_answers_are_as_described(alice: User, photo: Upload, document: dict[str
     end(key)
     for template in ("", "operations/", "jobs/", "uploads/", "openapi.json"):
         check(document, template, api.call("GET", template))
-    for template in ("jobs/{key}/", "jobs/{key}/items/", "jobs/{key}/results/"):
+    for template in ("jobs/{key}/", "jobs/{key}/items/", "jobs/{key}/state", "jobs/{key}/results/"):
         check(document, template, api.call("GET", template.replace("{key}", key)))
     check(document, "uploads/{key}/", api.call("GET", f"uploads/{photo.key}/"))
     check(document, "operations/{name}/", api.call("GET", "operations/image.convert/"))

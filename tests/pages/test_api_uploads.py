@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import make_job, make_upload, make_user
-from tests.pages.api import Api
+from tests.factories import make_job, make_upload
+from tests.pages.api import Api, make_person
 from uploads.models import Upload
 from uploads.storage import store
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alice() -> User:
-    return make_user("alice")
+    return make_person("alice")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_an_upload_in_use_stays(api: Api, alice: User, photo: Upload) -> None:
 
 
 def test_another_users_upload_is_not_there(photo: Upload) -> None:
-    bob = Api(make_user("bob"))
+    bob = Api(make_person("bob"))
     assert bob.call("GET", f"uploads/{photo.key}/").status_code == 404
     assert bob.call("DELETE", f"uploads/{photo.key}/").status_code == 404
     assert store.path(photo.storage_key).exists()

@@ -139,5 +139,3 @@ def _lines(job: Job) -> Iterator[str]:
         yield f"{at:%Y-%m-%d %H:%M:%S} {event.level:<7} {' '.join(event.text.split())}\n"
     for item in job.items.filter(state=ItemState.FAILED).exclude(error_detail="").iterator():
         yield f"\n--- {item.name}: {item.error_text}\n{item.error_detail}\n"
-
-

@@ -21,6 +21,7 @@ from uploads.pages.api.shapes import (
     ref,
     results_json,
 )
+from uploads.pages.state import state
 from uploads.states import ItemState, JobState
 from uploads.work.submit import submit
 
@@ -158,6 +159,18 @@ DOORS = (
             ("resume", _resume, "Go on after a pause"),
             ("retry", _retry, "Do the failed and cancelled items again"),
         )
+    ),
+    Door(
+        "jobs/<str:key>/state",
+        "state",
+        {
+            "GET": Verb(
+                state,
+                "A job's state, and its events after a number: what the socket sends",
+                ref("State"),
+                query={"after": {"type": "integer", "minimum": 0}},
+            )
+        },
     ),
     Door(
         "jobs/<str:key>/items/",

@@ -107,6 +107,22 @@ SCHEMAS: dict[str, Json] = {
         completed_at=maybe(TIME),
         expires_at=maybe(TIME),
     ),
+    "State": {
+        "type": "object",
+        "description": (
+            "`patch`: the events `[seq, kind, body]` from `prev` to `seq`; "
+            "`snap`: load everything anew. `state` is the job with its steps."
+        ),
+        "properties": {
+            "t": {"type": "string", "enum": ["patch", "snap"]},
+            "prev": COUNT,
+            "seq": COUNT,
+            "state": OBJECT,
+            "ev": {"type": "array", "items": {"type": "array"}},
+        },
+        "required": ["t", "seq", "state", "ev"],
+        "additionalProperties": False,
+    },
     "Operation": record(
         name=TEXT,
         label=TEXT,
