@@ -18,6 +18,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from project.web import untried_versions
 from uploads import bell
 from uploads.conf import conf
 from uploads.errors import StepError
@@ -48,6 +49,8 @@ def programs() -> Findings:
     yield Finding("ok", "Python", f"{platform.python_version()} on {platform.platform()}")
     for name in ("django", "channels", "daphne", "twisted", "servestatic", "av"):
         yield _package(name)
+    if untried := untried_versions():
+        yield Finding("warn", "web server", untried)
     yield _kill_safe()
     yield _libvips()
     yield _ffmpeg()

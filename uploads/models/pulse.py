@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Min, Q, Sum
@@ -39,22 +40,21 @@ class LanePulse:
 
 def lanes() -> list[LanePulse]:
     """Return every lane; three queries, each served by a partial index."""
+    due = Min("not_before", filter=Q(not_before__lte=timezone.now()))
     ready = {
         row["lane"]: row
         for row in Step.objects.filter(state=StepState.READY)
         .order_by()
         .values("lane")
-        .annotate(
-            count=Count("id"), oldest=Min("not_before", filter=Q(not_before__lte=timezone.now()))
-        )
+        .annotate(count=Count("id"), oldest=due)
     }
-    running = dict(
-        Step.objects.filter(state=StepState.RUNNING)
+    running = {
+        row["lane"]: row["count"]
+        for row in Step.objects.filter(state=StepState.RUNNING)
         .order_by()
         .values("lane")
         .annotate(count=Count("id"))
-        .values_list("lane", "count")
-    )
+    }
     workers = {
         row["lane"]: row
         for row in Worker.objects.live()
@@ -62,14 +62,15 @@ def lanes() -> list[LanePulse]:
         .values("lane")
         .annotate(count=Count("id"), rss=Sum("rss_bytes"))
     }
+    nothing: dict[str, Any] = {"count": 0, "oldest": None, "rss": 0}
     return [
         LanePulse(
             lane=lane.value,
-            ready=ready.get(lane, {}).get("count", 0),
+            ready=ready.get(lane, nothing)["count"],
             running=running.get(lane, 0),
-            oldest_due=ready.get(lane, {}).get("oldest"),
-            workers=workers.get(lane, {}).get("count", 0),
-            rss_bytes=workers.get(lane, {}).get("rss") or 0,
+            oldest_due=ready.get(lane, nothing)["oldest"],
+            workers=workers.get(lane, nothing)["count"],
+            rss_bytes=workers.get(lane, nothing)["rss"] or 0,
         )
         for lane in Lane
     ]
@@ -78,7 +79,7 @@ def lanes() -> list[LanePulse]:
 def job_counts() -> dict[str, int]:
     """Return how many jobs are in each state, read from the index of states alone."""
     rows = Job.objects.order_by().values("state").annotate(count=Count("id"))
-    found = dict(rows.values_list("state", "count"))
+    found = {row["state"]: row["count"] for row in rows}
     return {state.value: found.get(state.value, 0) for state in JobState}
 
 

@@ -16,6 +16,8 @@ from uploads.models.pulse import job_counts, lanes
 from uploads.states import UploadState
 from uploads.storage import store
 
+Labels = tuple[tuple[str, str], ...]
+
 
 @dataclass(frozen=True)
 class Gauge:
@@ -23,7 +25,7 @@ class Gauge:
 
     name: str
     help: str
-    values: Mapping[tuple[tuple[str, str], ...], float]
+    values: Mapping[Labels, float]
 
 
 @require_safe
@@ -42,10 +44,14 @@ def gauges() -> list[Gauge]:
     found = lanes()
 
     def by_lane(name: str, help: str, attribute: str) -> Gauge:
-        values = {(("lane", lane.lane),): float(getattr(lane, attribute)) for lane in found}
+        values: dict[Labels, float] = {
+            (("lane", lane.lane),): float(getattr(lane, attribute)) for lane in found
+        }
         return Gauge(name, help, values)
 
-    jobs = {(("state", state),): float(count) for state, count in job_counts().items()}
+    jobs: dict[Labels, float] = {
+        (("state", state),): float(count) for state, count in job_counts().items()
+    }
     receiving = Upload.objects.filter(state=UploadState.RECEIVING).count()
     return [
         Gauge("tidemill_jobs", "Jobs by state.", jobs),
