@@ -94,9 +94,9 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for _, process in self._processes:
+        for _lane, process in self._processes:
             process.terminate()
-        for _, process in self._processes:
+        for _lane, process in self._processes:
             process.join(conf.DRAIN_SECONDS)
             if process.is_alive():
                 process.kill()

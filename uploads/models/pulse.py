@@ -28,7 +28,7 @@ class LanePulse:
     @property
     def wanted(self) -> bool:
         """Tell whether this lane is meant to have workers."""
-        return settings.LANE_WORKERS.get(self.lane, 0) > 0
+        return bool(settings.LANE_WORKERS.get(self.lane))
 
     @property
     def waited_seconds(self) -> float:

@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from uploads.errors import TidemillError
 from uploads.management.local_run import Crew, hand_out, left_out, sources, start
 from uploads.models import Item, Job
+from uploads.operations.options import parse_options
 from uploads.operations.registry import find
 from uploads.states import ItemState, JobState
 from uploads.storage import store
@@ -68,10 +69,11 @@ class Command(BaseCommand):
         missing = next((str(file.path) for file in files if not file.path.is_file()), None)
         if missing is not None:
             raise CommandError(f"{missing}: there is no such file.", returncode=NOTHING_DONE)
-        call_command("migrate", verbosity=0)
-        owner = User.objects.create(username="runop")
         try:
             chosen = self._options(options)
+            parse_options(find(options["operation"]).options, chosen)
+            call_command("migrate", verbosity=0)
+            owner = User.objects.create(username="runop")
             job = start(owner, files, options["operation"], chosen)
         except TidemillError as error:
             raise CommandError(str(error), returncode=NOTHING_DONE) from None
