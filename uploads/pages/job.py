@@ -99,13 +99,18 @@ def _options(stage: Stage) -> list[tuple[str, str]]:
     words = []
     for name, value in stage.options.items():
         field = known.get(name)
-        text = dict(field.choices).get(str(value), value) if field else value
-        text = {True: "yes", False: "no", None: "—", "": "—"}.get(text, text)
-        if isinstance(text, list):
-            text = ", ".join(str(part) for part in text) or "—"
+        text = _in_words(dict(field.choices).get(str(value), value) if field else value)
         unit = f" {field.unit}" if field and field.unit and text != "—" else ""
         words.append((field.label if field else name, f"{text}{unit}"))
     return words
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value) or "—"
+    return str(value) if value not in {None, ""} else "—"
 
 
 def _newest_events(job: Job) -> list[Event]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from uploads.models import Job, Result
+from uploads.models.result import ResultQuerySet
 
 NEWEST = 60
 SHOWPIECES = 8
@@ -86,18 +87,24 @@ def tiles(results: Iterable[Result]) -> list[Tile]:
     shown = list(results)
     items = {result.item_id for result in shown if result.item_id}
     previews: dict[int | None, list[Result]] = defaultdict(list)
-    for row in Result.objects.filter(item__in=items, role="preview").order_by("id"):
-        previews[row.item_id].append(row)
+    rows = Result.objects.filter(item__in=items).exclude(role="part").order_by("id")
+    for row in rows:
+        if row.role == "preview" or row.meta.get("preview"):
+            previews[row.item_id].append(row)
     return [Tile(result, previews[result.item_id]) for result in shown]
 
 
 def newest_tiles(job: Job) -> list[Tile]:
     """Return the newest finished results, newest first."""
-    rows = job.results.finished().select_related("item__upload").order_by("-id")
-    return tiles(rows[:NEWEST])
+    return tiles(_main(job).order_by("-id")[:NEWEST])
 
 
 def showpiece(job: Job) -> list[Tile]:
     """Return what an ended job shows first: its first results in the order of the request."""
+    return tiles(_main(job).order_by("item__position", "step_id", "position")[:SHOWPIECES])
+
+
+def _main(job: Job) -> ResultQuerySet:
+    """Return the results that stand for their items: small sizes made beside them are left out."""
     rows = job.results.finished().select_related("item__upload")
-    return tiles(rows.order_by("item__position", "step_id", "position")[:SHOWPIECES])
+    return rows.exclude(meta__has_key="preview")
