@@ -1,9 +1,10 @@
-"""Uploads and results for scripts; the bytes themselves come from the serving function."""
+"""Uploads and the bytes of results for scripts."""
 
 from django.http import HttpRequest, HttpResponse
 
 from uploads.errors import RequestError
 from uploads.models import Upload
+from uploads.pages import results
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer
 from uploads.pages.api.jobs import chosen
@@ -63,6 +64,35 @@ DOORS = (
         {
             "GET": Verb(show_upload, "One upload", ref("Upload")),
             "DELETE": Verb(delete_upload, "Give an upload up", status=204),
+        },
+    ),
+    Door(
+        "results/<str:key>/content",
+        "content",
+        {
+            "GET": Verb(
+                results.content,
+                "A result's bytes; Range is served",
+                {"type": "string", "contentEncoding": "binary"},
+                media_type="application/octet-stream",
+                query={"download": {"type": "string", "description": "1: as an attachment."}},
+            )
+        },
+    ),
+    Door(
+        "jobs/<str:key>/archive.zip",
+        "archive",
+        {
+            "GET": Verb(
+                results.archive,
+                "All results of a job as one ZIP; Range is served",
+                {"type": "string", "contentEncoding": "binary"},
+                media_type="application/zip",
+                query={
+                    "q": {"type": "string", "description": "Only names with these letters."},
+                    "r": {"type": "string", "description": "Only this result; may be repeated."},
+                },
+            )
         },
     ),
 )
