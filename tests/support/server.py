@@ -127,9 +127,7 @@ class Server:
 
     def named(self, *words: str) -> list[kinship.Process]:
         """Return the processes whose command line has all these words."""
-        return [
-            p for p in self.processes() if all(w in _command(p.pid).split("\0") for w in words)
-        ]
+        return [p for p in self.processes() if all(w in _command(p.pid).split("\0") for w in words)]
 
     def role(self, name: str, lane: str = "cpu") -> int:
         """Return the pid of one role: up, web, sweep, main, sentinel, worker, pusher, monitor."""
@@ -154,7 +152,9 @@ class Server:
         mains = {p.pid: p.parent for p in self.named("qcluster")}
         mark = f"Q_CLUSTER_NAME={lane}\0".encode()
         return next(
-            pid for pid, parent in mains.items() if parent not in mains and mark in _environment(pid)
+            pid
+            for pid, parent in mains.items()
+            if parent not in mains and mark in _environment(pid)
         )
 
     def workers(self, lane: str = "") -> list[int]:
@@ -178,9 +178,7 @@ class Server:
         path = None if self.database_url else self.data / "db.sqlite3"
         with (
             using(described(self.database_url, path)),
-            override_settings(
-                TIDEMILL_DATA=str(self.data), TIDEMILL_RUN_DIR=str(self.run_folder)
-            ),
+            override_settings(TIDEMILL_DATA=str(self.data), TIDEMILL_RUN_DIR=str(self.run_folder)),
         ):
             yield
 
