@@ -40,8 +40,16 @@ def vipsthumbnail(photos: list[Path], folder: Path) -> float:
         target = folder / str(size)
         target.mkdir(parents=True, exist_ok=True)
         subprocess.run(
-            ["xargs", "-P2", "-n25", "vipsthumbnail", "--size", str(size), "-o"]
-            + [f"{target}/%s.jpg[Q=80]"],
+            [
+                "xargs",
+                "-P2",
+                "-n25",
+                "vipsthumbnail",
+                "--size",
+                str(size),
+                "-o",
+                f"{target}/%s.jpg[Q=80]",
+            ],
             input="\n".join(map(str, photos)).encode(),
             check=True,
         )
@@ -51,7 +59,9 @@ def vipsthumbnail(photos: list[Path], folder: Path) -> float:
 def main() -> dict[str, float]:
     """Print the medians of interleaved rounds and their ratio."""
     ours, theirs = [], []
-    with tempfile.TemporaryDirectory(prefix="tidemill-photos-", dir=os.environ.get("TMPDIR")) as name:
+    with tempfile.TemporaryDirectory(
+        prefix="tidemill-photos-", dir=os.environ.get("TMPDIR")
+    ) as name:
         folder = Path(name)
         photos = make_photos(folder)
         size = sum(photo.stat().st_size for photo in photos) / len(photos) / 1e6
@@ -65,9 +75,13 @@ def main() -> dict[str, float]:
                 assert job.items_done == len(photos), job.state
                 ours.append(seconds)
                 theirs.append(vipsthumbnail(photos, folder / f"out-{number}"))
-                print(f"  round {number + 1}: Tidemill {ours[-1]:.1f} s, vipsthumbnail {theirs[-1]:.1f} s")
+                print(
+                    f"  round {number + 1}: Tidemill {ours[-1]:.1f} s, vipsthumbnail {theirs[-1]:.1f} s"
+                )
     mine, peer = statistics.median(ours), statistics.median(theirs)
-    print(f"median: Tidemill {mine:.1f} s ({len(photos) / mine:.1f}/s), vipsthumbnail {peer:.1f} s, ratio {peer / mine:.2f}")
+    print(
+        f"median: Tidemill {mine:.1f} s ({len(photos) / mine:.1f}/s), vipsthumbnail {peer:.1f} s, ratio {peer / mine:.2f}"
+    )
     return {"tidemill_s": mine, "vipsthumbnail_s": peer, "times_faster": peer / mine}
 
 

@@ -22,7 +22,9 @@ def main() -> dict[str, float]:
     waits.sort()
     p50 = statistics.median(waits)
     p90, p99 = waits[int(0.9 * len(waits))], waits[-1]
-    print(f"commit → first claim, {len(waits)} jobs: p50 {p50:.1f} ms, p90 {p90:.1f} ms, worst {p99:.1f} ms")
+    print(
+        f"commit → first claim, {len(waits)} jobs: p50 {p50:.1f} ms, p90 {p90:.1f} ms, worst {p99:.1f} ms"
+    )
     print(f"idle: {100 * cpu:.2f} % of a core, {memory / 2**20:.0f} MB (PSS) in the whole tree")
     return {"claim_p50_ms": p50, "claim_p90_ms": p90, "idle_cpu_percent": 100 * cpu}
 

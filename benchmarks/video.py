@@ -15,14 +15,36 @@ ROUNDS = 3
 def make_video(folder: Path, ffmpeg: str) -> Path:
     """Make a 1080p film with moving detail, grain and sound, like a camera's."""
     target = folder / "film.mp4"
-    picture = (
-        f"mandelbrot=size=1920x1080:rate=30:end_scale=0.01,noise=alls=6:allf=t,trim=duration={SECONDS}"
-    )
+    picture = f"mandelbrot=size=1920x1080:rate=30:end_scale=0.01,noise=alls=6:allf=t,trim=duration={SECONDS}"
     subprocess.run(
-        [ffmpeg, "-v", "error", "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i"]
-        + [f"sine=frequency=330:duration={SECONDS}", "-c:v", "libx264", "-preset", "ultrafast"]
-        + ["-g", "60", "-b:v", "13M", "-pix_fmt", "yuv420p", "-c:a", "aac", "-t", str(SECONDS)]
-        + [str(target)],
+        [
+            ffmpeg,
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            picture,
+            "-f",
+            "lavfi",
+            "-i",
+            f"sine=frequency=330:duration={SECONDS}",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-g",
+            "60",
+            "-b:v",
+            "13M",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-t",
+            str(SECONDS),
+            str(target),
+        ],
         check=True,
     )
     return target
@@ -32,9 +54,31 @@ def plain(ffmpeg: str, source: Path, target: Path) -> float:
     """Run the peer as people do."""
     started = time.monotonic()
     subprocess.run(
-        [ffmpeg, "-v", "error", "-y", "-i", str(source), "-vf", "scale=-2:720"]
-        + ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-pix_fmt", "yuv420p"]
-        + ["-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart", str(target)],
+        [
+            ffmpeg,
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            str(source),
+            "-vf",
+            "scale=-2:720",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-crf",
+            "23",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-b:a",
+            "128k",
+            "-movflags",
+            "+faststart",
+            str(target),
+        ],
         check=True,
     )
     return time.monotonic() - started
@@ -77,7 +121,9 @@ def main() -> dict[str, float]:
             peer_frames, peer_seconds = facts(folder / "plain.mp4")
     mine, peer = statistics.median(ours), statistics.median(theirs)
     print(f"median: Tidemill {mine:.1f} s, ffmpeg {peer:.1f} s, ratio {mine / peer:.2f}")
-    print(f"bytes {100 * more:+.1f} %, frames {frames} / {peer_frames}, {seconds:.3f} / {peer_seconds:.3f} s")
+    print(
+        f"bytes {100 * more:+.1f} %, frames {frames} / {peer_frames}, {seconds:.3f} / {peer_seconds:.3f} s"
+    )
     return {"ratio": mine / peer, "bytes_more": more}
 
 
