@@ -84,14 +84,6 @@ def alive(owner: str) -> bool:
     return start_time(pid_of(owner)) == owner.rpartition(":")[2]
 
 
-def local_pid(owner: str) -> int | None:
-    """Return the pid of a lease's owner that lives on this very host, else None."""
-    here, pid, started = [*owner.rsplit(":", 2), "", ""][:3]
-    if here != _here() or not pid.isdigit() or start_time(int(pid)) != started:
-        return None
-    return int(pid)
-
-
 def announce(pid: int, lane: str) -> None:
     """Note that `pid` is a worker of a lane; called by the process that forked it."""
     if started := start_time(pid):

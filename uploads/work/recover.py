@@ -18,7 +18,7 @@ from uploads.models import EventKind, Item, Job, Step
 from uploads.states import ItemState, StepKind, StepState
 from uploads.work.commit import carried, fail_step
 from uploads.work.outcome import Problem
-from uploads.work.presence import gone, local_pid
+from uploads.work.presence import alive, local_prefix, pid_of
 
 log = logging.getLogger("tidemill.sweep")
 
@@ -28,8 +28,8 @@ DEADLINE_GRACE_SECONDS = 10
 
 def recover_dead_workers() -> int:
     """Take back the steps of workers of this host whose process is gone."""
-    running = Step.objects.filter(state=StepState.RUNNING)
-    return sum(abandon(step) for step in running if gone(step.lease_owner))
+    running = Step.objects.filter(state=StepState.RUNNING, lease_owner__startswith=local_prefix())
+    return sum(abandon(step) for step in running if not alive(step.lease_owner))
 
 
 def recover_silent_workers() -> int:
@@ -89,12 +89,14 @@ def stop_overdue_workers() -> int:
     unwanted = Q(job__cancel_requested_at__lt=now - timedelta(seconds=CANCEL_GRACE_SECONDS)) & ~Q(
         kind=StepKind.NOTIFY
     )
+    steps = Step.objects.filter(
+        overdue | unwanted, state=StepState.RUNNING, lease_owner__startswith=local_prefix()
+    )
     killed = 0
-    for step in Step.objects.filter(overdue | unwanted, state=StepState.RUNNING):
-        pid = local_pid(step.lease_owner)
-        if pid is not None:
+    for step in steps:
+        if alive(step.lease_owner):
             log.warning("killing worker %s: step %s does not stop", step.lease_owner, step.pk)
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid_of(step.lease_owner), signal.SIGKILL)
             killed += 1
     return killed
 
