@@ -4,4 +4,5 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("uploads.intake.urls")),
+    path("", include("uploads.pages.job_urls")),
 ]
