@@ -1,6 +1,5 @@
 """What a job looks like right now: computed from rows each time, stored nowhere."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,27 +9,12 @@ from django.utils import timezone
 from uploads.models.job import Job
 from uploads.models.shown import shown
 from uploads.models.step import Step
+from uploads.models.waiting import why_waiting
 from uploads.models.words import time_range
-from uploads.models.worker import Worker
 from uploads.states import JobState, StepKind, StepState, UploadState
 
 Json = dict[str, Any]
 SHOWN_RUNNING_STEPS = 16
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """Why a job that has not ended makes no progress, in words."""
-
-    reason: str
-    text: str
-    position: int | None = None
-
-    def as_json(self) -> Json:
-        shown: Json = {"reason": self.reason, "text": self.text}
-        if self.position is not None:
-            shown["position"] = self.position
-        return shown
 
 
 def snapshot(job: Job) -> Json:
@@ -43,7 +27,7 @@ def snapshot(job: Job) -> Json:
     kinds = _kinds(job)
     progress = _progress(job, running)
     left = time_left(job, progress, running)
-    waiting = None if running or job.is_finished else why_waiting(job)
+    waiting = None if running or job.is_finished else why_waiting([job])[job.pk]
     state: Json = {
         "id": job.key,
         "name": job.name,
@@ -182,44 +166,3 @@ def _arriving(job: Job) -> Json | None:
         bytes_arrived=Sum("upload__offset"),
     )
     return {**sums, "arrived": sums["files"] - sums["awaited"]}
-
-
-def why_waiting(job: Job) -> Waiting:
-    """Return the reason why no step of an unfinished job runs at this moment."""
-    if job.cancel_requested_at:
-        return Waiting("cancelling", "Cancelling: the running steps are being stopped.")
-    if job.paused_at:
-        return Waiting("paused", f"Paused by {job.paused_by or 'an operator'}.")
-    ready = job.steps.filter(state=StepState.READY)
-    if not ready.exists():
-        return _why_nothing_is_ready(job)
-    later = ready.filter(not_before__gt=timezone.now())
-    if not ready.filter(not_before__lte=timezone.now()).exists():
-        due = later.aggregate(due=Min("not_before"))["due"]
-        seconds = max(1, round((due - timezone.now()).total_seconds()))
-        return Waiting("retry", f"A step failed and is tried again in {seconds} s.")
-    lane = ready.values_list("lane", flat=True)[0]
-    if not Worker.objects.live(lane).exists():
-        return Waiting("no_worker", f"No worker of the lane “{lane}” is alive.")
-    ahead = _jobs_ahead(job)
-    if ahead == 0:
-        return Waiting("next", "Next in line: it starts as soon as a worker is free.", 1)
-    words = "1 job is" if ahead == 1 else f"{ahead} jobs are"
-    return Waiting("queue", f"{words} ahead of this one.", ahead + 1)
-
-
-def _why_nothing_is_ready(job: Job) -> Waiting:
-    arriving = job.inputs.filter(upload__state=UploadState.RECEIVING).count()
-    if job.state == JobState.RECEIVING and arriving:
-        total = job.inputs.count()
-        return Waiting("upload", f"{total - arriving} of {total} files have arrived.")
-    return Waiting("moment", "A step has just ended; the next one is being made ready.")
-
-
-def _jobs_ahead(job: Job) -> int:
-    """Return how many jobs would be served before this one."""
-    sooner = Q(priority__gt=job.priority) | Q(
-        priority=job.priority, last_claimed_at__lt=job.last_claimed_at
-    )
-    waiting = Job.objects.unfinished().filter(sooner, paused_at=None, cancel_requested_at=None)
-    return waiting.filter(steps__state=StepState.READY).distinct().count()
