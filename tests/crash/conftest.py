@@ -19,7 +19,9 @@ def _own_databases(django_db_blocker: "pytest.FixtureRequest") -> object:
         yield
 
 
-def submit(server: Server, folder: Path, files: int, pause: float = 0.0, name: str = "alice") -> Job:
+def submit(
+    server: Server, folder: Path, files: int, pause: float = 0.0, name: str = "alice"
+) -> Job:
     """Submit `files` text files, each a step of `pause` seconds; inside `server.rows()`."""
     from django.contrib.auth.models import User
 

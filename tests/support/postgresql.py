@@ -43,7 +43,9 @@ class PostgreSQL:
     def start(self) -> None:
         data = self.folder / "data"
         if not data.exists():
-            self._run("initdb", "-D", str(data), "-U", "tidemill", "-A", "trust", "-N", "-E", "UTF8")
+            self._run(
+                "initdb", "-D", str(data), "-U", "tidemill", "-A", "trust", "-N", "-E", "UTF8"
+            )
         options = {
             "listen_addresses": "",
             "fsync": "off",

@@ -21,7 +21,8 @@ from uploads.work import kinship
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ODD = ROOT / "tests" / "odd"  # operations that behave as their files say, as a package would bring
-READY_SECONDS = 40
+STATIC = ROOT / "tests" / ".cache" / "static"
+READY_SECONDS = 60
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 15, what: str = "") -> None:
@@ -78,7 +79,9 @@ class Server:
     # --- life ----------------------------------------------------------------
 
     def start(self) -> None:
-        """Start `up`; returns at once."""
+        """Start `up`; returns at once. Static files that an earlier server collected are reused."""
+        if STATIC.exists() and not self.data.exists():
+            shutil.copytree(STATIC, self.data / "static")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", *self.flags],
@@ -107,6 +110,9 @@ class Server:
                 _kill(process.pid)
             self.process.kill()
             self.process.wait(10)
+        if (self.data / "static" / ".sources").exists():
+            shutil.rmtree(STATIC, ignore_errors=True)
+            shutil.copytree(self.data / "static", STATIC)
         shutil.rmtree(self.run_folder, ignore_errors=True)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
@@ -127,9 +133,7 @@ class Server:
 
     def named(self, *words: str) -> list[kinship.Process]:
         """Return the processes whose command line has all these words."""
-        return [
-            p for p in self.processes() if all(w in _command(p.pid).split("\0") for w in words)
-        ]
+        return [p for p in self.processes() if all(w in _command(p.pid).split("\0") for w in words)]
 
     def role(self, name: str, lane: str = "cpu") -> int:
         """Return the pid of one role: up, web, sweep, main, sentinel, worker, pusher, monitor."""
@@ -154,7 +158,9 @@ class Server:
         mains = {p.pid: p.parent for p in self.named("qcluster")}
         mark = f"Q_CLUSTER_NAME={lane}\0".encode()
         return next(
-            pid for pid, parent in mains.items() if parent not in mains and mark in _environment(pid)
+            pid
+            for pid, parent in mains.items()
+            if parent not in mains and mark in _environment(pid)
         )
 
     def workers(self, lane: str = "") -> list[int]:
@@ -178,9 +184,7 @@ class Server:
         path = None if self.database_url else self.data / "db.sqlite3"
         with (
             using(described(self.database_url, path)),
-            override_settings(
-                TIDEMILL_DATA=str(self.data), TIDEMILL_RUN_DIR=str(self.run_folder)
-            ),
+            override_settings(TIDEMILL_DATA=str(self.data), TIDEMILL_RUN_DIR=str(self.run_folder)),
         ):
             yield
 
