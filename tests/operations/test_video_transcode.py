@@ -196,7 +196,8 @@ def test_sound_is_converted_copied_or_left_out(
 def test_what_already_fits_is_copied_and_says_so(
     video: Video, perform: Perform, listener: Listener
 ) -> None:
-    source = video("fits.mp4", *moving(2), *sounding(2), *H264, "-crf", "40", "-c:a", "aac")
+    bars = ("-f", "lavfi", "-i", "smptebars=s=160x120:r=15:d=2")
+    source = video("fits.mp4", *bars, *sounding(2), *H264, "-c:a", "aac")
     result = perform("video.transcode", source, height=720)[0]
     assert result.meta["copied"] is True
     assert result.meta["saved_seconds"] >= 0
