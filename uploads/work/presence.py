@@ -30,12 +30,17 @@ RENEW_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class LocalWorker:
-    """One live worker process of this host; `rss_bytes` is its resident memory."""
+    """One live worker process of this host."""
 
     lane: str
     pid: int
     start_time: str
-    rss_bytes: int
+
+    @property
+    def rss_bytes(self) -> int:
+        """Return its resident memory, 0 where the kernel does not tell."""
+        process = kinship.look(self.pid)
+        return process.rss_bytes if process else 0
 
     @property
     def owner(self) -> str:
@@ -101,9 +106,7 @@ def local_workers() -> list[LocalWorker]:
         if start_time(int(pid)) != started:
             path.unlink(missing_ok=True)
             continue
-        process = kinship.look(int(pid))
-        resident = process.rss_bytes if process else 0
-        found.append(LocalWorker(lane, int(pid), started, resident))
+        found.append(LocalWorker(lane, int(pid), started))
     return found
 
 
