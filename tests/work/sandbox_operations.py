@@ -166,6 +166,11 @@ def deed_noise(source: Path, step: Context[Do]) -> str:
     return "said"
 
 
+def deed_odd_text(source: Path, step: Context[Do]) -> str:
+    step.log("null \0, half a pair \ud800")
+    return "said"
+
+
 def _to_the_pipe(data: bytes) -> None:
     for descriptor in range(3, 20):
         try:

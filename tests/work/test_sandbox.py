@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_room import HERE, MIB, OPEN, Room, room
 
+from tests.work.sandbox_room import HERE, MIB, OPEN, Room, room
 from uploads.errors import Cancelled, LeaseLost, StepError
 from uploads.operations.guard import children
 from uploads.work.sandbox import Bounds, level, run_child
@@ -151,6 +151,12 @@ def test_what_is_no_message_ends_the_child(room: Room, what: str) -> None:
         '{"t": "done", "item": ["i0"]}',
         '{"t": "start", "item": "i0"}',
         '{"t": "launch", "item": "i0"}',
+        '{"t": "progress", "item": "i0", "value": "half", "note": ""}',
+        '{"t": "progress", "item": "i0", "value": NaN, "note": ""}',
+        '{"t": "log", "item": "i0", "text": "\\ud800", "level": "info"}',
+        '{"t": "log", "item": "i0"}',
+        '{"t": "error", "item": "i0", "code": "x", "values": {}, "fault": "step", "detail": ""}',
+        '{"t": "error", "item": "i0", "code": "disk_full", "values": 1, "fault": "", "detail": ""}',
         '{"t": "output", "item": "i0", "path": "/etc/passwd", "role": "result", "meta": {}}',
         '{"t": "output", "item": "i0", "path": "../inputs/source", "role": "result", "meta": {}}',
     ],
@@ -159,6 +165,11 @@ def test_a_forged_message_ends_the_child(room: Room, line: str) -> None:
     ended = room.run("forge", path=line)
     assert ended.code == "operation_bug"
     assert "output" not in room.kinds()
+
+
+def test_text_that_no_database_takes_is_replaced(room: Room) -> None:
+    assert room.told("odd_text") == "said"
+    assert room.log() == "null \ufffd, half a pair ?"
 
 
 def test_a_child_that_leaves_early_has_not_served(room: Room) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_room import HERE, MIB, OPEN, Room, room
 
+from tests.work.sandbox_room import HERE, MIB, OPEN, Room, room
 from uploads.work.sandbox import level
 
 __all__ = ["room"]
