@@ -15,7 +15,8 @@ class Words:
     """What to write."""
 
     text: str = option("hello", "What to write.")
-    logo: Path | None = upload_option("A file beside.", accepts=["*/*"])
+    logo: Path | None = upload_option("A file beside.", accepts=["*/*"])  # noqa: RUF009
+    title: str = option("", "May be left out.")
 
 
 @operation("child.write", label="Write", accepts=["*/*"], options=Words)

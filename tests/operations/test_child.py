@@ -88,10 +88,14 @@ def test_an_option_that_is_a_file_becomes_its_path(tmp_path: Path) -> None:
     logo = tmp_path / "logo"
     logo.write_text(" and logo")
     request = _request(
-        tmp_path, "child.write", "x", options={"text": "", "logo": "key"}, files={"logo": str(logo)}
+        tmp_path,
+        "child.write",
+        "x",
+        options={"title": "", "logo": "key"},
+        files={"logo": str(logo)},
     )
     _serve(request)
-    assert (tmp_path / "out" / "i0" / "source.txt").read_text() == "x and logo"
+    assert (tmp_path / "out" / "i0" / "source.txt").read_text() == "hellox and logo"
 
 
 def test_a_plan_tells_its_parts(tmp_path: Path) -> None:

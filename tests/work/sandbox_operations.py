@@ -166,6 +166,11 @@ def deed_noise(source: Path, step: Context[Do]) -> str:
     return "said"
 
 
+def deed_odd_text(source: Path, step: Context[Do]) -> str:
+    step.log("null \0, half a pair \ud800")
+    return "said"
+
+
 def _to_the_pipe(data: bytes) -> None:
     for descriptor in range(3, 20):
         try:
@@ -259,6 +264,14 @@ def deed_raise_limits(source: Path, step: Context[Do]) -> str:
     except ValueError:
         return "refused"
     return "raised"
+
+
+def deed_chroot(source: Path, step: Context[Do]) -> str:
+    again = subprocess.run(["/usr/sbin/chroot", "/", "/bin/true"], check=False, capture_output=True)
+    if again.returncode == 0:
+        return "a program has root's powers"
+    os.chroot("/")
+    return "has root's powers"
 
 
 def deed_environment(source: Path, step: Context[Do]) -> str:

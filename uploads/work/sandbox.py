@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from uploads.conf import conf
-from uploads.errors import LeaseLost, StepError, TidemillError
+from uploads.errors import CATALOGUE, LeaseLost, StepError, TidemillError
 from uploads.operations.base import Profile
 from uploads.work.machine import PYTHON, Level, environment, level, more_paths, oom_kills
 from uploads.work.program import DeadlineError, LineTooLongError, Program
@@ -31,7 +31,16 @@ Json = dict[str, Any]
 FILES = 256
 NICE = 10
 CHILD = (*PYTHON, "-X", "faulthandler", "-m", "uploads.operations.child")
-MESSAGES = frozenset({"start", "progress", "log", "output", "parts", "done", "error"})
+# Each kind of message with the types of what it must carry besides its item.
+MESSAGES: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "start": {},
+    "progress": {"value": (int, float), "note": str},
+    "log": {"text": str, "level": str},
+    "output": {"path": str, "role": str, "meta": dict},
+    "parts": {"parts": list},
+    "done": {},
+    "error": {"code": str, "values": dict, "fault": str, "detail": str},
+}
 CRASHES = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS"})
 NO_MEMORY = re.compile(r"failed to allocate|cannot allocate memory|out of memory|bad_alloc", re.I)
 RSS_UNIT = 1024 if sys.platform == "linux" else 1  # getrusage counts KiB there, bytes on macOS
@@ -114,16 +123,12 @@ def run_child(
     heard = _Heard(request, bounds, on_message)
     program = Program()
     begun, ooms = time.monotonic(), oom_kills()
-    fault: _Fault | None = None
+    fault: Exception | None = None
     try:
         program.start(CHILD, bounds.out, environment(bounds.out), text)
         program.attend(heard.line, tick, tick_seconds, bounds.wall_seconds)
         _check_end(program, heard, ooms)
-    except DeadlineError:
-        fault = _Fault("step_timeout", limit=heard.limits["step_timeout"])
-    except LineTooLongError:
-        fault = _Fault("operation_bug", reason="It sent a line that is too long.")
-    except _Fault as error:
+    except (_Fault, DeadlineError, LineTooLongError) as error:
         fault = error
     except LeaseLost:
         raise
@@ -135,10 +140,17 @@ def run_child(
     return _exit(program, heard, fault, time.monotonic() - begun)
 
 
-def _exit(program: Program, heard: "_Heard", fault: "_Fault | None", seconds: float) -> Exit:
+def _exit(program: Program, heard: "_Heard", fault: Exception | None, seconds: float) -> Exit:
+    code, values = "", {}
+    if isinstance(fault, _Fault):
+        code, values = fault.code, {name: str(value) for name, value in fault.values.items()}
+    elif isinstance(fault, DeadlineError):
+        code, values = "step_timeout", {"limit": heard.limits["step_timeout"]}
+    elif fault:
+        code, values = "operation_bug", {"reason": "It sent a line that is too long."}
     return Exit(
-        code=fault.code if fault else "",
-        values={name: str(value) for name, value in fault.values.items()} if fault else {},
+        code=code,
+        values=values,
         item=heard.item,
         detail=program.errors.decode(errors="replace"),
         status=program.status or 0,
@@ -163,37 +175,43 @@ class _Heard:
         self._on_message = on_message
 
     def line(self, line: bytes) -> None:
-        """Take one line."""
+        """Take one line; its texts are then such that every database stores them."""
         try:
-            message = json.loads(line)
-            known = self._expected(message["t"], message["item"])
+            message = json.loads(line.replace(b"\\u0000", b"\\ufffd"))
+            json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+            known = self._expected(message)
         except (ValueError, TypeError, KeyError, RecursionError):
             known = False
         if not known:
             raise _Fault("operation_bug", reason="It sent a line that is no message.")
         kind, item = message["t"], message["item"]
-        if kind == "output" and not self._own_file(message.get("path")):
+        if kind == "output" and not self._own_file(message["path"]):
             raise _Fault("operation_bug", reason="It named an output that is no file of its own.")
-        if kind == "error" and message.get("code") in self.limits:
-            message["values"] = {"limit": self.limits[message["code"]]}
+        if kind == "error" and message["code"] in self.limits:
+            message["values"]["limit"] = self.limits[message["code"]]
         if kind in {"start", "done", "error"}:
             self.item = item if kind == "start" else None
         if kind in {"done", "error"}:
             self.left.discard(item)
         self._on_message(message)
 
-    def _expected(self, kind: object, item: object) -> bool:
-        """Tell whether a message may come now: one item after the other, each once."""
-        if kind not in MESSAGES or item not in self.left:
+    def _expected(self, message: Json) -> bool:
+        """Tell whether a message is whole and may come now: one item after the other, each once."""
+        kind, item = message["t"], message["item"]
+        if item not in self.left:
+            return False
+        if not all(isinstance(message[name], kinds) for name, kinds in MESSAGES[kind].items()):
+            return False
+        if kind == "error" and message["code"] not in CATALOGUE:
             return False
         if kind in {"start", "error"} and self.item is None:
             return True
-        return kind != "start" and item == self.item
+        return bool(kind != "start" and item == self.item)
 
-    def _own_file(self, name: object) -> bool:
+    def _own_file(self, name: str) -> bool:
         """Tell whether an output is a plain file of this child; a link could name any other file."""
         try:
-            path = Path(str(name))
+            path = Path(name)
             straight = path.resolve(strict=True) == self.out.resolve() / path.relative_to(self.out)
             return straight and path.is_file() and path.stat().st_nlink == 1
         except (OSError, ValueError):
