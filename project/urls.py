@@ -6,6 +6,7 @@ from uploads.pages.health import health
 from uploads.pages.metrics import metrics
 
 urlpatterns = [
+    path("admin/", include("uploads.admin.urls")),
     path("api/v1/", include("uploads.pages.api.urls")),
     path("healthz", health, name="health"),
     path("metrics", metrics, name="metrics"),
