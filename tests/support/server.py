@@ -21,7 +21,8 @@ from uploads.work import kinship
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ODD = ROOT / "tests" / "odd"  # operations that behave as their files say, as a package would bring
-READY_SECONDS = 40
+STATIC = ROOT / "tests" / ".cache" / "static"
+READY_SECONDS = 60
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 15, what: str = "") -> None:
@@ -78,7 +79,9 @@ class Server:
     # --- life ----------------------------------------------------------------
 
     def start(self) -> None:
-        """Start `up`; returns at once."""
+        """Start `up`; returns at once. Static files that an earlier server collected are reused."""
+        if STATIC.exists() and not self.data.exists():
+            shutil.copytree(STATIC, self.data / "static")
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", *self.flags],
@@ -107,6 +110,9 @@ class Server:
                 _kill(process.pid)
             self.process.kill()
             self.process.wait(10)
+        if (self.data / "static" / ".sources").exists():
+            shutil.rmtree(STATIC, ignore_errors=True)
+            shutil.copytree(self.data / "static", STATIC)
         shutil.rmtree(self.run_folder, ignore_errors=True)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:

@@ -144,6 +144,8 @@ class Hub:
 
     async def _look(self) -> None:
         reading = self._reading
+        if not self._watches:
+            return
         new = await reading.call(reading.anything_new)
         seqs = await reading.call(reading.seqs, list(self._watches)) if new else {}
         for watch in list(self._watches.values()):
@@ -170,6 +172,8 @@ class Hub:
 
     async def _tell(self, watch: Watch) -> None:
         ready = [cursor for cursor in watch.cursors if cursor.ready]
+        if not ready:
+            return
         places = {cursor.sent for cursor in ready}
         reading = self._reading
         told = await reading.call(reading.messages, watch.job_pk, places)

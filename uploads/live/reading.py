@@ -80,7 +80,12 @@ class Reading:
         texts = {place: encode(made.message(place)) for place in places}
         return Told(job.seq, job.settled_at is not None, encode(made.state), texts)
 
+    @staticmethod
+    def hang_up() -> None:
+        """Close the thread's connection."""
+        connection.close()
+
     async def close(self) -> None:
         """Close the connection and end the thread."""
-        await self.call(connection.close)
+        await self.call(self.hang_up)
         self._thread.shutdown(wait=False)

@@ -58,7 +58,8 @@ def program_folders() -> list[Path]:
     """Return the folders of programs and libraries that a child may read and execute."""
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path("/usr"), Path("/usr/local")}
     folders = [prefix / name for prefix in sorted(prefixes) for name in PREFIX_FOLDERS]
-    return [PACKAGE, Path("/bin"), *sorted(Path("/").glob("lib*")), *folders]
+    folders += [Path("/bin"), Path("/nix/store")]
+    return [PACKAGE, *sorted(Path("/").glob("lib*")), *folders]
 
 
 def confine(rules: dict[str, Any] | None) -> None:

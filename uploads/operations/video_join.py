@@ -225,9 +225,9 @@ def _differs(name: str, reason: str) -> StepError:
 
 
 def _poster(video: Path, target: Path, step: "Context[Transcode]", made: Made) -> None:
-    """Take the most telling of a few key frames; a quick look, not `video.poster`."""
+    """Take the key frame a tenth into the video: a quick look; `video.poster` chooses."""
     at = made.picture_start + 0.1 * (made.picture_end - made.picture_start)
-    arguments = ["-ss", f"{at:.3f}", "-skip_frame", "nokey", *ffmpeg.reading(video)]
+    arguments = ["-noaccurate_seek", "-ss", f"{at:.3f}", *ffmpeg.reading(video)]
     arguments += ["-map", "0:v:0", "-an", "-vf", f"scale='min({POSTER_WIDTH},iw)':-2"]
     arguments += ["-frames:v", "1", "-q:v", "4", "-f", "mjpeg", str(target)]
     ffmpeg.run(arguments, name=step.name, limits=step.limits)

@@ -101,3 +101,8 @@ def chosen(user: Any, keys: Sequence[str]) -> list[FileRow]:
         )
     }
     return rows_of(found[key] for key in dict.fromkeys(keys) if key in found)
+
+
+def blank_row() -> FileRow:
+    """Return a row of nothing, which the page's script copies and fills."""
+    return FileRow(Upload(key="", name="", length=0, state=UploadState.COMPLETE), [], "", "")

@@ -8,14 +8,7 @@ from uploads.operations import Operation, Preset
 from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, preset_values
 
-KINDS = {
-    "image/*": "images",
-    "video/*": "videos",
-    "audio/*": "audio",
-    "*/*": "any file",
-    "application/pdf": "PDF",
-    "text/csv": "tables",
-}
+FAMILIES = {"image": "pictures", "video": "videos", "audio": "sound", "*": "any file"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +32,9 @@ class Offer:
 
     @property
     def takes(self) -> str:
-        """Return what it accepts in words: “images”, “videos and audio”."""
-        words = [KINDS.get(pattern, pattern) for pattern in self.operation.accepts]
+        """Return what it accepts in words: “pictures”, “videos and sound”."""
+        parts = [pattern.partition("/") for pattern in self.operation.accepts]
+        words = [FAMILIES.get(family, ending) for family, _, ending in parts]
         return " and ".join(dict.fromkeys(words))
 
     @property

@@ -1,7 +1,9 @@
 """Results: the gallery of a job, the bytes of one result or of its original, all as one ZIP."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest
@@ -18,6 +20,7 @@ from uploads.pages.tiles import tiles
 from uploads.storage import store
 
 PAGE = 60
+MOST_CHOSEN = 500
 
 
 @login_required
@@ -49,32 +52,40 @@ def _found(job: Job, request: HttpRequest) -> Any:
 
 @login_required
 @require_safe
-def archive(request: HttpRequest, key: str) -> HttpResponseBase:
+async def archive(request: HttpRequest, key: str) -> HttpResponseBase:
     """Stream the job's results as a ZIP: all, those that `?q=` finds, or each `?r=KEY`."""
+    name, entries = await sync_to_async(_chosen)(request, key)
+    return await zip_response(request, entries, name)
+
+
+def _chosen(request: HttpRequest, key: str) -> tuple[str, list[ZipEntry]]:
     job = asked_job(request, key)
     rows = _found(job, request).order_by("item__position", "step_id", "position")
     if chosen := request.GET.getlist("r"):
-        rows = rows.filter(key__in=chosen[:500])
+        rows = rows.filter(key__in=chosen[:MOST_CHOSEN])
     entries = [_entry(result) for result in rows]
     if not entries:
         raise RequestError("not_found")
-    return zip_response(request, entries, f"{_plain(job.name)}.zip")
-
-
-def _plain(name: str) -> str:
-    return name.replace("/", " ").replace("\\", " ").replace(":", " –").strip()[:120] or "results"
+    plain = job.name.replace("/", " ").replace(":", " –")[:120]
+    return f"{plain}.zip", entries
 
 
 def _entry(result: Result) -> ZipEntry:
-    raise NotImplementedError
+    folder = PurePosixPath(result.relative_path).parent
+    return ZipEntry(
+        path=store.path(result.storage_key),
+        name=str(folder / result.name),
+        size=result.size_bytes,
+        sha256=result.sha256,
+    )
 
 
 @login_required
 @require_safe
-def content(request: HttpRequest, key: str) -> HttpResponseBase:
+async def content(request: HttpRequest, key: str) -> HttpResponseBase:
     """Send one result with Range; `?download=1` asks the browser to keep it."""
-    result = asked_result(request, key)
-    return file_response(
+    result = await sync_to_async(asked_result)(request, key)
+    return await file_response(
         request,
         path=store.path(result.storage_key),
         name=result.name,
@@ -86,17 +97,17 @@ def content(request: HttpRequest, key: str) -> HttpResponseBase:
 
 @login_required
 @require_safe
-def original(request: HttpRequest, key: str) -> HttpResponseBase:
+async def original(request: HttpRequest, key: str) -> HttpResponseBase:
     """Send the uploaded file that a result was made from, for the look before and after."""
-    result = asked_result(request, key)
+    result = await sync_to_async(asked_result)(request, key)
     upload = result.item.upload if result.item else None
     if upload is None or not upload.is_complete:
         raise RequestError("not_found")
-    return file_response(
+    return await file_response(
         request,
         path=store.path(upload.storage_key),
         name=upload.name,
         media_type=upload.media_type,
-        etag=upload.key,
+        etag=upload.sha256,
         download="download" in request.GET,
     )

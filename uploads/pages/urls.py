@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from uploads.pages.views import account, new, settings, uploads
+from uploads.pages.views import account, jobs, new, settings, uploads
 
 urlpatterns = [
     path("", new.new_job, name="home"),
     path("samples/", new.samples, name="samples"),
+    path("jobs/", jobs.jobs, name="jobs"),
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/delete-unused/", uploads.delete_unused, name="delete-unused"),
     path("uploads/<slug:key>/delete/", uploads.delete, name="delete-upload"),

@@ -12,7 +12,7 @@ from uploads.intake.form import receive_form_file
 from uploads.models import Preferences
 from uploads.operations.registry import find
 from uploads.pages.answers import SeeOther
-from uploads.pages.files import FileRow, chosen, waiting_for_a_job
+from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
 from uploads.pages.forms import chosen_options
 from uploads.pages.offers import offers
 from uploads.pages.samples import start_samples
@@ -91,6 +91,7 @@ def _page(
     mail = data.get("notify") == "on" if data else Preferences.of(request.user).mail_when_done
     return {
         "section": "new",
+        "blank_row": blank_row(),
         "rows": rows,
         "offers": offers(request.user, data, wanted),
         "space": space_of(request.user),

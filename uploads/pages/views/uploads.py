@@ -12,7 +12,7 @@ from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.models import Upload
 from uploads.pages.answers import SeeOther
-from uploads.pages.files import rows_of, with_jobs
+from uploads.pages.files import blank_row, rows_of, with_jobs
 from uploads.pages.space import space_of
 from uploads.states import UploadState
 
@@ -30,6 +30,7 @@ def uploads(request: HttpRequest) -> HttpResponse:
         "section": "uploads",
         "ghosts": ghosts,
         "page": page,
+        "blank_row": blank_row(),
         "rows": rows_of(page.object_list),
         "unused": mine.unused().filter(state=UploadState.COMPLETE).count(),
         "space": space_of(request.user),
