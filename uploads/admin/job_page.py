@@ -44,14 +44,14 @@ class Bar:
 
 def page_context(job: Job, allowed: set[str]) -> dict[str, Any]:
     """Return the page's context; `allowed` holds the permissions `change` and `delete`."""
-    stages = list(Stage.objects.filter(job=job))
+    stages = Stage.objects.filter(job=job)
     steps = list(_first_steps(job))
     failed = job.items.filter(state=ItemState.FAILED).select_related("upload").order_by("position")
     events: QuerySet[Event] = job.events.order_by("-seq")[:SHOWN_EVENTS]
     return {
         "job": job,
         "row": job_rows([job])[0],
-        "stages": stages,
+        "options": [(name, _plain(value)) for s in stages for name, value in s.options.items()],
         "verbs": [verb for verb in VERBS if verb.permission in allowed and possible(job, verb)],
         "bars": bars(job, steps),
         "steps_total": job.steps.count(),
@@ -61,6 +61,13 @@ def page_context(job: Job, allowed: set[str]) -> dict[str, Any]:
         "events": events,
         "deeds": _deeds(job),
     }
+
+
+def _plain(value: Any) -> str:
+    """Return an option's value for reading; nothing chosen is a dash."""
+    if value in (None, "", []):
+        return "–"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _first_steps(job: Job) -> QuerySet[Step]:

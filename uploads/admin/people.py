@@ -14,8 +14,10 @@ from uploads.models.staff import COMMANDED, SEEN
 
 if TYPE_CHECKING:
     PeopleAdmin = UserAdmin[User]
+    RightsChoice = ModelMultipleChoiceField[Permission]
 else:
     PeopleAdmin = UserAdmin
+    RightsChoice = ModelMultipleChoiceField
 
 PEOPLE = ("view_user", "add_user", "change_user", "delete_user")
 
@@ -56,6 +58,13 @@ class PersonAdmin(PeopleAdmin):
         return bool(mine.is_superuser or obj is None or not (obj.is_superuser or obj.is_staff))
 
 
+class RightsField(RightsChoice):
+    """Rights in plain words: “View job”, not “Tidemill | job | Can view job”."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return str(obj.name).removeprefix("Can ").capitalize()
+
+
 @admin.register(Group, site=console)
 class RightsAdmin(GroupAdmin):
     """Groups, with the rights that mean something in this house."""
@@ -68,6 +77,7 @@ class RightsAdmin(GroupAdmin):
         if db_field.name == "permissions":
             kwargs["queryset"] = meaningful_rights()
             kwargs["widget"] = CheckboxSelectMultiple
+            kwargs["form_class"] = RightsField
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
