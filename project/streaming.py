@@ -151,8 +151,9 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
     def taken(self, count: int) -> None:
         """Note that the application took bytes; read on when few are left."""
         self._held -= count
-        if self._held < HELD_LOW_BYTES and self.channel is not None and self.channel.holding:
-            self.channel.release()
+        channel = getattr(self, "channel", None)  # Twisted takes it away at a disconnect
+        if self._held < HELD_LOW_BYTES and channel is not None and channel.holding:
+            channel.release()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if not self._arriving:

@@ -3,6 +3,7 @@
 from uploads.models.event import Event, EventKind
 from uploads.models.item import Item
 from uploads.models.job import Input, Job, Stage
+from uploads.models.person import Preferences, SignInTry
 from uploads.models.result import Result
 from uploads.models.step import Step
 from uploads.models.token import SetupLink, Token
@@ -15,8 +16,10 @@ __all__ = [
     "Input",
     "Item",
     "Job",
+    "Preferences",
     "Result",
     "SetupLink",
+    "SignInTry",
     "Stage",
     "Step",
     "Token",

@@ -1,12 +1,13 @@
 """Jobs: one request of one user, with its stages and inputs. Wishes are timestamps, not states."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from uploads import bell
@@ -15,6 +16,7 @@ from uploads.errors import RequestError, remedy, sentence
 from uploads.models.event import Event, EventKind
 from uploads.models.item import Item
 from uploads.models.keys import public_key
+from uploads.models.result import Result
 from uploads.models.step import Step
 from uploads.models.upload import Upload
 from uploads.states import (
@@ -27,6 +29,7 @@ from uploads.states import (
     StepState,
     UploadState,
 )
+from uploads.storage import store
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -218,11 +221,15 @@ class Job(models.Model):
             self.state = JobState.RUNNING if self.started_at else JobState.QUEUED
             self.save(update_fields=["state"])
 
-    def start(self) -> None:
-        """Note the first claim: queued → running."""
-        now = timezone.now()
-        Job.objects.filter(pk=self.pk, started_at=None).update(started_at=now)
-        Job.objects.filter(pk=self.pk, state=JobState.QUEUED).update(state=JobState.RUNNING)
+    def served(self, now: datetime) -> None:
+        """Note a claim: the time for fairness, and queued → running at the first one."""
+        Job.objects.filter(pk=self.pk).update(
+            last_claimed_at=now,
+            started_at=Coalesce("started_at", Value(now)),
+            state=Case(
+                When(state=JobState.QUEUED, then=Value(JobState.RUNNING.value)), default=F("state")
+            ),
+        )
 
     def end_item(
         self,
@@ -426,6 +433,38 @@ class Job(models.Model):
         job.error_code, job.error_values = "", {}
         job.save()
 
+    def tell_when_done(self, address: str) -> bool:
+        """Set where the e-mail at the end goes; empty for nowhere. False when the job has ended."""
+        with transaction.atomic():
+            won = Job.objects.filter(pk=self.pk, finished_at=None).update(notify=address)
+            if won:
+                Job.objects.locked(self.pk).touch()
+        self.refresh_from_db()
+        return bool(won)
+
+    def remove(self, actor: str) -> int:
+        """Delete the job, its results and the uploads that no other job uses; return the bytes freed.
+
+        Rows go in one transaction, bytes after its commit; a worker still at it finds its
+        lease gone and discards. A crash in between leaves bytes that the prune sweeps.
+        """
+        with transaction.atomic():
+            self.cancel(actor)
+            pk = Job.objects.locked(self.pk).pk
+            stored = dict(self.results.values_list("storage_key", "size_bytes"))
+            used = list(self.inputs.values_list("upload_id", flat=True))
+            self.results.all().delete()
+            self.events.all().delete()
+            self.delete()
+            for chunk in _chunks(list(stored)):
+                for key in Result.objects.filter(storage_key__in=chunk).values_list("storage_key"):
+                    stored.pop(key[0], None)
+            for chunk in _chunks(used):
+                stored |= Upload.objects.filter(pk__in=chunk).unused().terminate()
+            transaction.on_commit(lambda: _delete_bytes(stored))
+            transaction.on_commit(lambda: bell.ring(bell.JOB, str(pk)))
+        return sum(stored.values())
+
     def settle(self) -> None:
         """Note that no step is left once the job has ended; inside a transaction."""
         open_steps = self.steps.filter(state__in=OPEN_STEP_STATES)
@@ -437,6 +476,16 @@ class Job(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED_JOB_STATES
+
+
+def _chunks(values: list[Any]) -> Iterable[list[Any]]:
+    """Return the values in pieces of a size that SQLite can bind."""
+    return (values[start : start + 500] for start in range(0, len(values), 500))
+
+
+def _delete_bytes(storage_keys: Iterable[str]) -> None:
+    for key in storage_keys:
+        store.delete(key)
 
 
 class Stage(models.Model):

@@ -48,7 +48,8 @@ class Pipe:
         self._descriptor = descriptor
 
     def send(self, **message: Any) -> None:
-        line = memoryview(json.dumps(message, ensure_ascii=True, default=str).encode() + b"\n")
+        text = json.dumps(message, ensure_ascii=False, default=str)
+        line = memoryview(text.encode("utf-8", "replace") + b"\n")
         while line:
             line = line[os.write(self._descriptor, line) :]
 

@@ -11,7 +11,7 @@ import pyvips
 from uploads.errors import InputError, StepError
 from uploads.operations import ffmpeg, pixels
 from uploads.operations.base import Context, Output
-from uploads.operations.packets import Index, read_index
+from uploads.operations.packets import read_index
 from uploads.operations.probe import Media, Picture, probe
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ EARLIEST, LATEST = 0.05, 0.4
 CANDIDATES = 8
 CANDIDATE_WIDTH = 160
 SEEK_MARGIN_SECONDS = 0.010
+# Some containers land late when asked for the very picture: then read from further back.
+PREROLL_SECONDS = (0.0, 1.5, 15.0)
 
 
 @dataclass(frozen=True)
 class Still:
-    """One small still in memory and the second at which it is shown."""
+    """One small still in memory and its tick in the file's own clock."""
 
-    at: float
+    tick: int
     image: Any
 
 
@@ -39,9 +41,10 @@ def take(source: Path, step: "Context[Poster]") -> Iterator[Output]:
     if media.picture is None:
         raise InputError("no_video_stream", name=step.name)
     index = read_index(source, media, step)
-    times = key_seconds(index, media.picture)
     options = step.options
-    small = _small_stills(source, step, media, _spread(times, options.stills, options.sprite))
+    ticks = index.keys or index.times[:1]
+    chosen = _spread(ticks, options.stills, options.sprite)
+    small = _small_stills(source, step, media, chosen)
     if not small:
         reason = "none of its pictures can be decoded."
         raise InputError("media_damaged", name=step.name, reason=reason)
@@ -49,33 +52,32 @@ def take(source: Path, step: "Context[Poster]") -> Iterator[Output]:
     best = max(early, key=lambda still: _appeal(still.image))
     poster = step.path("source-poster.jpg")
     width, height = _fitted(media.picture, options.width)
-    _still(source, step, media.picture, best.at, (width, height), poster)
-    yield Output(poster, meta={"width": width, "height": height, "at": round(best.at, 3)})
+    _still(source, step, media.picture, best.tick, (width, height), poster)
+    base = float(media.picture.time_base)
+    at = best.tick * base - media.start
+    yield Output(poster, meta={"width": width, "height": height, "at": round(at, 3)})
     if options.sprite:
-        end = index.end * float(media.picture.time_base)
-        yield from _sprite(step, small, media.start, max(end, media.start + media.duration))
+        times = [still.tick * base - media.start for still in small]
+        end = max(index.end * base - media.start, media.duration)
+        yield from _sprite(step, [still.image for still in small], times, end)
 
 
-def key_seconds(index: Index, picture: Picture) -> list[float]:
-    """Return when each key frame is shown, in seconds of the file's own clock."""
-    base = float(picture.time_base)
-    return [key * base for key in index.keys] or [picture.start]
-
-
-def _spread(times: Sequence[float], most: int, everywhere: bool) -> list[float]:
+def _spread(ticks: Sequence[int], most: int, everywhere: bool) -> list[int]:
     """Choose key frames evenly over the video, or a few of its early part."""
+    if not ticks:
+        return []
     if not everywhere:
-        first, last = times[0], times[-1]
+        first, last = ticks[0], ticks[-1]
         low, high = (first + (last - first) * share for share in (EARLIEST, LATEST))
-        times = [time for time in times if low <= time <= high] or [times[0]]
+        ticks = [tick for tick in ticks if low <= tick <= high] or [ticks[0]]
         most = CANDIDATES
-    if len(times) <= most:
-        return list(times)
-    step = (times[-1] - times[0]) / (most - 1)
-    chosen: list[float] = []
-    for time in times:
-        if time >= times[0] + len(chosen) * step - 1e-6:
-            chosen.append(time)
+    if len(ticks) <= most:
+        return list(ticks)
+    apart = (ticks[-1] - ticks[0]) / (most - 1)
+    chosen: list[int] = []
+    for tick in ticks:
+        if tick >= ticks[0] + len(chosen) * apart - 0.5:
+            chosen.append(tick)
     return chosen[:most]
 
 
@@ -91,21 +93,21 @@ def _appeal(image: Any) -> float:
 
 
 def _small_stills(
-    source: Path, step: "Context[Poster]", media: Media, times: Sequence[float]
+    source: Path, step: "Context[Poster]", media: Media, ticks: Sequence[int]
 ) -> list[Still]:
     assert media.picture is not None
     width = step.options.still_width if step.options.sprite else CANDIDATE_WIDTH
     height = max(2, round(width * media.picture.height / media.picture.width))
     found: list[Still] = []
     path = step.path("still.png")
-    for place, at in enumerate(times):
-        step.report(0.5 + 0.4 * place / len(times), "taking stills")
+    for place, tick in enumerate(ticks):
+        step.report(0.5 + 0.4 * place / len(ticks), "taking stills")
         try:
-            _still(source, step, media.picture, at, (width, height), path)
+            _still(source, step, media.picture, tick, (width, height), path)
             image = pyvips.Image.new_from_file(str(path)).copy_memory()
-        except (InputError, StepError, pyvips.Error):
+        except (InputError, pyvips.Error):
             continue  # a damaged place; the others still show the video
-        found.append(Still(at, image))
+        found.append(Still(tick, image))
         path.unlink()
     return found
 
@@ -114,22 +116,30 @@ def _still(
     source: Path,
     step: "Context[Poster]",
     picture: Picture,
-    at: float,
+    tick: int,
     size: tuple[int, int],
     target: Path,
 ) -> None:
-    """Decode the one key frame at a time; turned, square pixels, ordinary colours."""
-    filters = [f"scale={size[0]}:{size[1]},setsar=1"]
-    if picture.transfer:
-        filters.append(ffmpeg.SDR)
-    seconds = f"{at + SEEK_MARGIN_SECONDS:.6f}"
-    arguments = ["-threads", "1", "-skip_frame", "nokey"]
-    arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", seconds]
-    arguments += [*ffmpeg.reading(source), "-map", f"0:{picture.index}", "-an", "-sn", "-dn"]
-    arguments += ["-vf", ",".join(filters), "-frames:v", "1", "-map_metadata", "-1"]
-    coded = ["-c:v", "mjpeg", "-q:v", "3"] if target.suffix == ".jpg" else ["-c:v", "png"]
-    arguments += [*coded, "-f", "image2", "-update", "1", str(target)]
-    ffmpeg.run(arguments, name=step.name, limits=step.limits)
+    """Decode exactly the key frame of a tick; turned, square pixels, ordinary colours."""
+    filters = [f"trim=start_pts={tick}:end_pts={tick + 1}"]
+    filters += [f"scale={size[0]}:{size[1]},setsar=1", *([ffmpeg.SDR] if picture.transfer else [])]
+    writing = ["-map", f"0:{picture.index}", "-an", "-sn", "-dn", "-map_metadata", "-1"]
+    writing += ["-vf", ",".join(filters), "-frames:v", "1"]
+    writing += ["-c:v", *(["mjpeg", "-q:v", "3"] if target.suffix == ".jpg" else ["png"])]
+    writing += ["-f", "image2", "-update", "1", str(target)]
+    for preroll in PREROLL_SECONDS:
+        at = tick * float(picture.time_base) + SEEK_MARGIN_SECONDS - preroll
+        # Not `-skip_frame nokey`: with open groups of pictures it mixes up their times.
+        reading = ["-threads", "1", "-copyts", "-noaccurate_seek"]
+        reading += ["-seek_timestamp", "1", "-ss", f"{at:.6f}"]
+        reading += ffmpeg.reading(source)
+        try:
+            ffmpeg.run([*reading, *writing], name=step.name, limits=step.limits)
+        except StepError:
+            continue  # "nothing was written"
+        if target.exists():
+            return
+    raise InputError("media_damaged", name=step.name, reason="a picture can't be decoded.")
 
 
 def _fitted(picture: Picture, longest: int) -> tuple[int, int]:
@@ -138,24 +148,24 @@ def _fitted(picture: Picture, longest: int) -> tuple[int, int]:
 
 
 def _sprite(
-    step: "Context[Poster]", small: list[Still], start: float, end: float
+    step: "Context[Poster]", small: list[Any], times: list[float], end: float
 ) -> Iterator[Output]:
-    width, height = small[0].image.width, small[0].image.height
+    width, height = small[0].width, small[0].height
     columns = min(COLUMNS, len(small))
-    joined = pyvips.Image.arrayjoin([still.image for still in small], across=columns)
+    joined = pyvips.Image.arrayjoin(small, across=columns)
     path = step.path("source-sprite.jpg")
     pixels.write(joined.copy_memory(), path, "jpeg", 75, "strip")
     facts = {"stills": len(small), "columns": columns, "width": width, "height": height}
     yield Output(path, meta=facts)
     shown = f"{Path(step.name).stem or 'source'}-sprite.jpg"
-    cues = webvtt([still.at - start for still in small], end - start, shown, width, height, columns)
+    cues = webvtt(times, end, shown, (width, height), columns)
     vtt = step.path("source-sprite.vtt")
     vtt.write_text(cues, encoding="utf-8")
     yield Output(vtt, meta={"cues": len(small)})
 
 
 def webvtt(
-    times: Sequence[float], end: float, picture: str, width: int, height: int, columns: int
+    times: Sequence[float], end: float, picture: str, size: tuple[int, int], columns: int
 ) -> str:
     """Return a WebVTT index of a sprite: each still from its own time to the next one's.
 
@@ -167,7 +177,7 @@ def webvtt(
         zip(starts, [*starts[1:], max(end, 0.001)], strict=True)
     ):
         row, column = divmod(place, columns)
-        box = f"{column * width},{row * height},{width},{height}"
+        box = f"{column * size[0]},{row * size[1]},{size[0]},{size[1]}"
         lines += [f"{_stamp(begin)} --> {_stamp(max(until, begin + 0.001))}"]
         lines += [f"{quote(picture)}#xywh={box}", ""]
     return "\n".join(lines)

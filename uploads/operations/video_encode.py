@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PREROLLS: tuple[float | None, ...] = (0.0, 1.0, 4.0, 15.0, None)
 # A seek to the very tick lands one key frame early by rounding, which costs a third more.
 SEEK_MARGIN_SECONDS = 0.010
+# A part of which less can be decoded is no result, not even with a warning.
+DECODABLE_SHARE = 0.5
 COPYABLE_SOUNDS = {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus"}
 
 
@@ -68,8 +70,8 @@ def _pictures(
             return Output(target, meta={"frames": found, "damaged": damaged})
         if found == before:
             break
-    if found <= 0:
-        reason = "none of its pictures can be decoded."
+    if found < DECODABLE_SHARE * expected:
+        reason = f"only {found} of {expected} pictures can be decoded here."
         raise InputError("media_damaged", name=step.name, reason=reason)
     damaged = part["start"] is not None and found < expected
     return Output(target, meta={"frames": found, "damaged": damaged})
@@ -107,7 +109,9 @@ def _arguments(
 def _filters(options: "Transcode", part: Json) -> str:
     filters: list[str] = []
     if part["interlaced"]:
-        filters.append("bwdif=mode=send_frame:deint=interlaced")
+        # The deinterlacer counts time in half ticks; the parts are cut in whole ones.
+        numerator, denominator = part["base"]
+        filters.append(f"bwdif=mode=send_frame:deint=interlaced,settb={numerator}/{denominator}")
     if part["start"] is not None:
         filters.append(f"trim=start_pts={part['start']}:end_pts={part['end']}")
         if part["pace"] is not None:

@@ -215,7 +215,7 @@ def _check(made: Made, parts: Sequence[PartResult], name: str, *, damaged: bool)
         raise _differs(name, f"{found:.3f} s long instead of {length:.3f} s.")
     if made.sound_start is not None and params[0]["sound_start"] is not None:
         apart = made.picture_start - made.sound_start
-        promised = params[0]["picture_start"] - params[0]["sound_start"]
+        promised = (params[0]["start"] - params[0]["origin"]) * base - params[0]["sound_start"]
         if abs(apart - promised) > OFFSET_SECONDS:
             raise _differs(name, f"sound starts {apart - promised:+.3f} s off.")
 
@@ -225,9 +225,9 @@ def _differs(name: str, reason: str) -> StepError:
 
 
 def _poster(video: Path, target: Path, step: "Context[Transcode]", made: Made) -> None:
-    """Take the most telling of a few key frames; a quick look, not `video.poster`."""
+    """Take the key frame a tenth into the video: a quick look; `video.poster` chooses."""
     at = made.picture_start + 0.1 * (made.picture_end - made.picture_start)
-    arguments = ["-ss", f"{at:.3f}", "-skip_frame", "nokey", *ffmpeg.reading(video)]
+    arguments = ["-noaccurate_seek", "-ss", f"{at:.3f}", *ffmpeg.reading(video)]
     arguments += ["-map", "0:v:0", "-an", "-vf", f"scale='min({POSTER_WIDTH},iw)':-2"]
     arguments += ["-frames:v", "1", "-q:v", "4", "-f", "mjpeg", str(target)]
     ffmpeg.run(arguments, name=step.name, limits=step.limits)

@@ -1,0 +1,255 @@
+"""Pictures and videos made on the spot, a listener, and the real child program."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pillow_heif
+import pytest
+import pyvips
+
+from uploads.operations import Context, Limits, Operation, Output
+from uploads.operations.ffmpeg import program
+from uploads.operations.options import parse_options
+from uploads.operations.registry import find
+
+ROOT = Path(__file__).resolve().parents[2]
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+@dataclass
+class Listener:
+    """Remembers what an operation says, and wants it stopped when told so."""
+
+    fractions: list[float] = field(default_factory=list)
+    infos: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    raises: type[Exception] | None = None
+
+    def progress(self, fraction: float, note: str) -> None:
+        if self.raises is not None:
+            raise self.raises
+        self.fractions.append(fraction)
+
+    def log(self, text: str, level: str) -> None:
+        (self.warnings if level == "warning" else self.infos).append(text)
+
+
+def ffmpeg(*arguments: str) -> None:
+    """Run the package's own FFmpeg to make test material."""
+    command = [program(Limits()), "-nostdin", "-v", "error", "-y", *arguments]
+    subprocess.run(command, check=True, timeout=60)
+
+
+def moving(seconds: float, *, rate: int = 15, size: str = "160x120") -> tuple[str, ...]:
+    """Return the input arguments of a test picture that moves."""
+    return ("-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}:d={seconds}")
+
+
+def sounding(seconds: float) -> tuple[str, ...]:
+    return ("-f", "lavfi", "-i", f"sine=f=440:d={seconds}")
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for test material that several tests share."""
+    return tmp_path_factory.mktemp("material")
+
+
+@pytest.fixture(scope="session")
+def video(material: Path) -> Callable[..., Path]:
+    """Make a video once a session: `video("name.mp4", *ffmpeg_arguments)`."""
+
+    @cache
+    def make(name: str, *arguments: str) -> Path:
+        path = material / name
+        ffmpeg(*arguments, str(path))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def short_video(video: Callable[..., Path]) -> Path:
+    return video("short.mp4", *moving(2), *sounding(2), *H264, "-c:a", "aac", "-shortest")
+
+
+@pytest.fixture(scope="session")
+def long_video(video: Callable[..., Path]) -> Path:
+    """24 s with a key frame each 2 s: long enough to be cut."""
+    return video("long.mp4", *moving(24), *sounding(24), *H264, "-g", "30", "-c:a", "aac")
+
+
+@pytest.fixture(scope="session")
+def photo(material: Path) -> Callable[..., Path]:
+    """Make a picture once: reddish left half, bluish right half, a little noise."""
+
+    @cache
+    def make(name: str = "photo.jpg", width: int = 800, height: int = 600, turn: int = 1) -> Path:
+        path = material / f"{width}x{height}-{turn}-{name}"
+        image = halves(width, height)
+        if turn == 6:
+            image = image.rot270()
+        image.set_type(pyvips.GValue.gint_type, "orientation", turn)
+        if path.suffix in {".heic", ".heif"}:
+            heif = pillow_heif.from_bytes(
+                "RGB", (image.width, image.height), image.write_to_memory()
+            )
+            heif.save(path, quality=90)
+        else:
+            image.write_to_file(str(path))
+        return path
+
+    return make
+
+
+def flat(width: int, height: int, *bands: int) -> Any:
+    """Return a picture of one colour."""
+    image = pyvips.Image.black(width, height, bands=len(bands))
+    return image.linear([1] * len(bands), list(bands)).cast("uchar")
+
+
+def halves(width: int, height: int) -> Any:
+    left = flat(width // 2, height, 200, 40, 40)
+    right = flat(width - width // 2, height, 40, 60, 200)
+    noise = pyvips.Image.gaussnoise(width, height, sigma=6, mean=0, seed=1)
+    return (left.join(right, "horizontal") + noise).cast("uchar").copy(interpretation="srgb")
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+@pytest.fixture
+def perform(tmp_path: Path, listener: Listener) -> Callable[..., list[Output]]:
+    """Run an operation in this process: `perform("image.convert", path, format="png")`."""
+
+    def run(
+        name: str, source: Path, limits: Limits | None = None, shown: str = "", **options: Any
+    ) -> list[Output]:
+        operation: Operation[Any] = find(name)
+        step = Context(
+            parse_options(operation.options, options),
+            tmp_path,
+            name=shown or source.name,
+            media_type=media_type(source),
+            limits=limits or Limits(),
+            reporter=listener,
+        )
+        return [o if isinstance(o, Output) else Output(o) for o in operation.run(source, step)]
+
+    return run
+
+
+def media_type(path: Path) -> str:
+    kinds = {
+        ".jpg": "image/jpeg",
+        ".png": "image/png",
+        ".heic": "image/heic",
+        ".ts": "video/mp2t",
+        ".mkv": "video/x-matroska",
+        ".txt": "text/plain",
+    }
+    return kinds.get(path.suffix, f"video/{path.suffix[1:]}")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the child said, by kind of message."""
+
+    messages: list[dict[str, Any]]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["t"] == kind]
+
+    @property
+    def codes(self) -> list[str]:
+        return [message["code"] for message in self.of("error")]
+
+
+@cache
+def layers() -> list[str]:
+    """Return what this machine's kernel can close; see `uploads.operations.confine`."""
+    told = subprocess.run(
+        [sys.executable, "-m", "uploads.operations.confine"],
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        timeout=30,
+    )
+    found = json.loads(told.stdout)
+    return [name for name in ("landlock", "seccomp") if isinstance(found[name], int)]
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Iterator[Callable[..., Told]]:
+    """Serve one request in the real, shut-in child program: inputs readable, `out` writable."""
+    inputs, out = tmp_path / "inputs", tmp_path / "out"
+    inputs.mkdir()
+    out.mkdir()
+
+    def serve(
+        name: str, *sources: Path, call: str = "run", limits: Any = None, **item: Any
+    ) -> Told:
+        options = item.pop("options", {})
+        items = []
+        for number, source in enumerate(sources):
+            folder = inputs / str(number)
+            folder.mkdir(exist_ok=True)
+            link = folder / "source"
+            link.unlink(missing_ok=True)
+            link.write_bytes(source.read_bytes())
+            kind = item.get("media_type") or media_type(source)
+            facts = {"key": str(number), "name": source.name, "path": str(link)}
+            items.append({**facts, **item, "media_type": kind})
+        return Told(_serve(name, call, options, limits or {}, items, inputs, out))
+
+    yield serve
+
+
+def _serve(
+    name: str, call: str, options: Any, limits: Any, items: Any, inputs: Path, out: Path
+) -> list[dict[str, Any]]:
+    rules = {
+        "parent": os.getpid(),
+        "profile": "decode",
+        "layers": layers(),
+        "inputs": str(inputs),
+        "out": str(out),
+        "read": [str(Path(pillow_heif.__file__).parents[1])],
+        "nice": 0,
+        "limits": {
+            "memory_bytes": find(name).memory_bytes,
+            "cpu_seconds": 120,
+            "file_bytes": 10**9,
+            "files": 256,
+        },
+    }
+    request = {
+        "module": find(name).module,
+        "operation": name,
+        "call": call,
+        "options": options,
+        "files": {},
+        "limits": limits,
+        "confine": rules,
+        "out": str(out),
+        "items": items,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "uploads.operations.child"],
+        input=json.dumps(request).encode(),
+        capture_output=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr.decode()
+    return [json.loads(line) for line in ended.stdout.splitlines()]
