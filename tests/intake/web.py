@@ -1,15 +1,19 @@
 """A real web server on its own data folder, and the people who use it."""
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -58,17 +62,10 @@ class Web:
         self.kind = kind
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if "TIDEMILL" not in name},
-            "TIDEMILL_DATA": str(folder / "data"),
-            "TIDEMILL_RUN_DIR": str(folder / "run"),
-            "TIDEMILL_PORT": str(self.port),
-            "DJANGO_SETTINGS_MODULE": "project.settings",
-            **settings,
-        }
-        self._manage("migrate", "-v0")
-        found = json.loads(self._manage("shell", "-v0", "-c", PEOPLE))
+        self.environment = {**_environment(folder), "TIDEMILL_PORT": str(self.port), **settings}
+        found = json.loads((_prepared() / "people.json").read_text())
         self._people = [Person(**person) for person in found]
+        shutil.copytree(_prepared() / "data", folder / "data")
 
     @property
     def url(self) -> str:
@@ -84,7 +81,7 @@ class Web:
 
     def manage(self, code: str) -> str:
         """Run a few lines in the server's own settings and return what they print."""
-        return self._manage("shell", "-v0", "-c", code).strip()
+        return _manage(self.environment, "shell", "-v0", "-c", code).strip()
 
     def file_of(self, location: str) -> Path:
         key = location.rpartition("/")[2]
@@ -127,14 +124,6 @@ class Web:
         extra = str(CACHE / "uvicorn") if self.kind == "uvicorn" else ""
         return {**self.environment, "PYTHONPATH": extra}
 
-    def _manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.environment, capture_output=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode()
-
     def _answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.log
@@ -154,6 +143,36 @@ def running(folder: Path, kind: str = "daphne", **settings: str) -> Iterator[Web
         yield web
     finally:
         web.kill()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if "TIDEMILL" not in name}
+    return {
+        **kept,
+        "TIDEMILL_DATA": str(folder / "data"),
+        "TIDEMILL_RUN_DIR": str(folder / "run"),
+        "DJANGO_SETTINGS_MODULE": "project.settings",
+    }
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@cache
+def _prepared() -> Path:
+    """Return a folder with tables and people, made once and copied for each server."""
+    folder = Path(tempfile.mkdtemp(prefix="tidemill-people-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _manage(_environment(folder), "migrate", "-v0")
+    people = _manage(_environment(folder), "shell", "-v0", "-c", PEOPLE)
+    (folder / "people.json").write_text(people)
+    return folder
 
 
 def install_uvicorn() -> str:

@@ -36,6 +36,7 @@ def test_progress_is_read_block_by_block() -> None:
         (1, "av_interleaved_write_frame(): No space left on device", StepError, "disk_full"),
         (1, "Invalid data found when processing input", InputError, "media_damaged"),
         (1, "Format not on whitelist 'file'", InputError, "playlist_refused"),
+        (69, "Exiting with exit code 69", InputError, "media_damaged"),
         (1, "Unknown encoder 'libx999'", StepError, "tool_failed"),
     ],
 )
@@ -52,7 +53,7 @@ def test_a_talkative_ffmpeg_keeps_only_its_last_words(tmp_path: Path) -> None:
     source = tmp_path / "noise.mp3"
     source.write_bytes(b"\xff\xfb\x90\x00" * 20 + os.urandom(300_000))
     complaints = ffmpeg.run(
-        ["-v", "trace", *ffmpeg.reading(source), "-f", "null", "-"],
+        ["-v", "trace", *ffmpeg.reading(source), "-max_error_rate", "1", "-f", "null", "-"],
         name="noise.mp3",
         limits=Limits(),
     )

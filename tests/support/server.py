@@ -25,12 +25,15 @@ STATIC = ROOT / "tests" / ".cache" / "static"
 READY_SECONDS = 60
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 15, what: str = "") -> None:
+def wait_until(
+    condition: Callable[[], object], seconds: float = 15, what: str | Callable[[], str] = ""
+) -> None:
     """Wait until the condition holds; fail with its name when the time is over."""
     until = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > until:
-            raise AssertionError(f"not within {seconds} s: {what or condition.__name__}")
+            said = what() if callable(what) else what
+            raise AssertionError(f"not within {seconds} s: {said or condition.__name__}")
         time.sleep(0.02)
 
 
@@ -45,7 +48,11 @@ class Server:
     """One `up` with all its children; everything it starts is found by its data folder."""
 
     def __init__(
-        self, folder: Path, database_url: str, flags: Sequence[str], environment: dict[str, str]
+        self,
+        folder: Path,
+        database_url: str = "",
+        flags: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.data = folder
         self.database_url = database_url
@@ -53,9 +60,9 @@ class Server:
         self.run_folder = Path(tempfile.mkdtemp(prefix="tmrun-", dir="/tmp"))
         self.log = folder.with_suffix(".log")
         self.flags = list(flags)
-        self.extra = environment
+        self.extra = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
-        self._seen: set[tuple[int, str]] = set()
+        self._pairs: dict[str, dict[str, int]] = {}
 
     @property
     def address(self) -> str:
@@ -121,6 +128,11 @@ class Server:
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
+    def reap(self) -> int:
+        """Wait for `up`, killed before, and return its status."""
+        assert self.process is not None
+        return self.process.wait(10)
+
     def output(self) -> str:
         return self.log.read_text(errors="replace")
 
@@ -146,13 +158,20 @@ class Server:
         main = self._main(lane)
         tree = self.processes()
         sentinel = next(p.pid for p in tree if p.parent == main)
-        children = sorted(
-            (p for p in tree if p.parent == sentinel), key=lambda p: int(p.start_time)
-        )
         workers = self.workers(lane)
-        others = [p.pid for p in children if p.pid not in workers]
-        known = {"main": main, "sentinel": sentinel, "monitor": others[0], "pusher": others[-1]}
-        return workers[0] if name == "worker" else known[name]
+        others = sorted(p.pid for p in tree if p.parent == sentinel and p.pid not in workers)
+        if name in {"monitor", "pusher"}:
+            return self._told_apart(lane, others)[name]
+        return {"worker": workers[0], "main": main, "sentinel": sentinel}[name]
+
+    def _told_apart(self, lane: str, pair: list[int]) -> dict[str, int]:
+        """Tell a sentinel's monitor from its pusher: it starts them in this order."""
+        first, second = pair
+        before = self._pairs.get(lane, {})
+        swapped = before.get("monitor") == second or before.get("pusher") == first
+        names = ("pusher", "monitor") if swapped else ("monitor", "pusher")
+        self._pairs[lane] = dict(zip(names, pair, strict=True))
+        return self._pairs[lane]
 
     def _main(self, lane: str) -> int:
         mains = {p.pid: p.parent for p in self.named("qcluster")}

@@ -266,6 +266,14 @@ def deed_raise_limits(source: Path, step: Context[Do]) -> str:
     return "raised"
 
 
+def deed_chroot(source: Path, step: Context[Do]) -> str:
+    again = subprocess.run(["/usr/sbin/chroot", "/", "/bin/true"], check=False, capture_output=True)
+    if again.returncode == 0:
+        return "a program has root's powers"
+    os.chroot("/")
+    return "has root's powers"
+
+
 def deed_environment(source: Path, step: Context[Do]) -> str:
     return " ".join(sorted(os.environ))
 

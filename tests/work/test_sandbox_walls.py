@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.work.sandbox_room import HERE, MIB, OPEN, Room, room
+from tests.work.sandbox_room import HERE, MIB, OPEN, Room, on_each_database, room
 from uploads.work.sandbox import level
 
-__all__ = ["room"]
+__all__ = ["on_each_database", "room"]
 
 pytestmark = pytest.mark.skipif(level().name != "full", reason="; ".join(level().reasons))
 DENIED = "PermissionError"
@@ -150,12 +150,18 @@ def test_other_processes_get_no_signals(room: Room) -> None:
         stranger.wait()
 
 
+@pytest.mark.parametrize("machine", [None, OPEN])
+def test_root_has_no_powers(room: Room, machine: Any) -> None:
+    assert room.told("chroot", machine=machine) == DENIED
+
+
 def test_threads_and_programs_stay_possible(room: Room) -> None:
     assert room.told("threads") == "6 0"
 
 
-def test_ffmpeg_encodes_in_the_sandbox(room: Room) -> None:
-    assert room.told("ffmpeg") == "True"
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1"])
+def test_ffmpeg_encodes_in_the_sandbox(room: Room, encoder: str) -> None:
+    assert room.told("ffmpeg", path=encoder) == "True"
 
 
 def test_ffmpeg_is_shut_in_as_well(room: Room) -> None:

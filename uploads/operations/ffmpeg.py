@@ -30,6 +30,8 @@ SDR = (
     "tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
 )
 STDERR_CHARACTERS = 4000
+# FFmpeg's exit status when more than two thirds of what it read could not be decoded.
+TOO_MANY_ERRORS = 69
 REPORT_SECONDS = "0.5"
 
 Progress = Callable[[int, float], None]
@@ -97,29 +99,32 @@ def run(
     """
     command = [program(limits), "-nostdin", "-hide_banner", "-v", "error", "-y"]
     command += ["-progress", "pipe:1", "-stats_period", REPORT_SECONDS, *arguments]
-    # No new session and no preexec_fn: the worker ends the child's whole group.
-    running = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    assert running.stdout is not None
-    assert running.stderr is not None
-    tail = _Tail(running.stderr)
     frames, seconds = 0, 0.0
-    try:
-        for frames, seconds in follow(running.stdout):
-            if progress is not None:
-                progress(frames, seconds)
-        status = running.wait()
-    finally:
-        if running.poll() is None:
+    # No new session and no preexec_fn: the worker ends the child's whole group.
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        tail = _Tail(_pipe(running.stderr))
+        try:
+            for frames, seconds in follow(_pipe(running.stdout)):
+                if progress is not None:
+                    progress(frames, seconds)
+        except BaseException:
             running.kill()
-            running.wait()
-        complaints = tail.text()
+            raise
+        finally:
+            status = running.wait()
+            complaints = tail.text()
     if status != 0:
         if progress is not None:
             progress(frames, seconds)  # SIGTERM reaches FFmpeg too: then this raises `Cancelled`
         raise failure(status, complaints, name, limits)
     return complaints
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
 
 
 def follow(lines: Iterable[bytes]) -> Iterator[tuple[int, float]]:
@@ -147,7 +152,6 @@ class _Tail:
     def _drain(self) -> None:
         while chunk := self._stream.read1(65536):  # type: ignore[attr-defined]
             self._kept = (self._kept + chunk)[-STDERR_CHARACTERS:]
-        self._stream.close()
 
     def text(self) -> str:
         self._thread.join()
@@ -170,7 +174,8 @@ def failure(status: int, complaints: str, name: str, limits: Limits) -> InputErr
         return StepError("disk_full", detail=complaints)
     if "not on whitelist" in complaints or "not in whitelist" in complaints:
         return InputError("playlist_refused", name=name, detail=complaints)
-    if "Invalid data found" in complaints or "Error while decoding" in complaints:
+    damaged = status == TOO_MANY_ERRORS or "Error while decoding" in complaints
+    if damaged or "Invalid data found" in complaints:
         reason = "it can't be decoded."
         return InputError("media_damaged", name=name, reason=reason, detail=complaints)
     return StepError("tool_failed", tool="FFmpeg", reason=last, detail=complaints)

@@ -90,14 +90,14 @@ def stand_guard(parent: int) -> None:
     """
     waited = {signal.SIGCHLD, signal.SIGHUP}
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group's wish to stop is for the work
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     die_with_parent(parent, signal.SIGHUP)
     adopt_orphans()
     guard = os.getpid()
     worker = os.fork()
     if worker == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         die_with_parent(guard)
         return
     _let_go_of_pipes()

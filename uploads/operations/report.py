@@ -87,6 +87,7 @@ def _decoded(source: Path, step: "Context[Inspect]", media: Media, index: Index)
     tracks = [f"0:{media.picture.index}"] if media.picture else []
     tracks += [f"0:{sound.index}" for sound in media.sounds]
     chosen = [argument for track in tracks for argument in ("-map", track)]
+    chosen += ["-max_error_rate", "1"]  # damage is what is looked for, not a failure
     arguments = [*ffmpeg.reading(source), *chosen, "-fps_mode", "passthrough", "-f", "null", "-"]
     complaints = ffmpeg.run(arguments, name=step.name, limits=step.limits, progress=progress)
     facts: Json = {"whole": not complaints, "decoded_pictures": reached["frames"]}

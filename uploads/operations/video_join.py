@@ -215,7 +215,7 @@ def _check(made: Made, parts: Sequence[PartResult], name: str, *, damaged: bool)
         raise _differs(name, f"{found:.3f} s long instead of {length:.3f} s.")
     if made.sound_start is not None and params[0]["sound_start"] is not None:
         apart = made.picture_start - made.sound_start
-        promised = params[0]["picture_start"] - params[0]["sound_start"]
+        promised = (params[0]["start"] - params[0]["origin"]) * base - params[0]["sound_start"]
         if abs(apart - promised) > OFFSET_SECONDS:
             raise _differs(name, f"sound starts {apart - promised:+.3f} s off.")
 

@@ -85,7 +85,6 @@ def _shape(media: Media, picture: Picture, options: "Transcode") -> dict[str, An
         "sounds": [media.sounds[0].codec] if media.sounds else [],
         "surround": bool(media.sounds) and media.sounds[0].channels > 2,
         "sound_start": media.sounds[0].start - media.start if media.sounds else None,
-        "picture_start": picture.start - media.start,
         "source_width": picture.width,
         "source_height": picture.height,
     }

@@ -123,16 +123,12 @@ def run_child(
     heard = _Heard(request, bounds, on_message)
     program = Program()
     begun, ooms = time.monotonic(), oom_kills()
-    fault: _Fault | None = None
+    fault: Exception | None = None
     try:
         program.start(CHILD, bounds.out, environment(bounds.out), text)
         program.attend(heard.line, tick, tick_seconds, bounds.wall_seconds)
         _check_end(program, heard, ooms)
-    except DeadlineError:
-        fault = _Fault("step_timeout", limit=heard.limits["step_timeout"])
-    except LineTooLongError:
-        fault = _Fault("operation_bug", reason="It sent a line that is too long.")
-    except _Fault as error:
+    except (_Fault, DeadlineError, LineTooLongError) as error:
         fault = error
     except LeaseLost:
         raise
@@ -144,10 +140,17 @@ def run_child(
     return _exit(program, heard, fault, time.monotonic() - begun)
 
 
-def _exit(program: Program, heard: "_Heard", fault: "_Fault | None", seconds: float) -> Exit:
+def _exit(program: Program, heard: "_Heard", fault: Exception | None, seconds: float) -> Exit:
+    code, values = "", {}
+    if isinstance(fault, _Fault):
+        code, values = fault.code, {name: str(value) for name, value in fault.values.items()}
+    elif isinstance(fault, DeadlineError):
+        code, values = "step_timeout", {"limit": heard.limits["step_timeout"]}
+    elif fault:
+        code, values = "operation_bug", {"reason": "It sent a line that is too long."}
     return Exit(
-        code=fault.code if fault else "",
-        values={name: str(value) for name, value in fault.values.items()} if fault else {},
+        code=code,
+        values=values,
         item=heard.item,
         detail=program.errors.decode(errors="replace"),
         status=program.status or 0,

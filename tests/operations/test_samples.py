@@ -1,0 +1,38 @@
+"""The sample files: real pictures and a real video, made in a process of their own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import pytest
+import pyvips
+
+from tests.operations.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("samples") / "new"
+    command = [sys.executable, "-m", "uploads.operations.samples", str(folder)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=90)
+    paths = [Path(line) for line in told.stdout.splitlines()]
+    assert sorted(paths) == sorted(folder.iterdir())
+    return paths
+
+
+def test_photographs_of_some_megapixels(samples: list[Path]) -> None:
+    photographs = [pyvips.Image.new_from_file(str(path)) for path in samples[:-1]]
+    assert len(photographs) == 5
+    assert all(2e6 < image.width * image.height < 3.5e6 for image in photographs)
+    assert sorted(image.get("orientation") for image in photographs) == [1, 1, 1, 1, 6]
+    assert all(image.deviate() > 20 for image in photographs)
+    assert all(any("GPS" in field for field in image.get_fields()) for image in photographs)
+
+
+def test_a_video_with_sound(samples: list[Path]) -> None:
+    with av.open(str(samples[-1])) as container:
+        video, sound = container.streams.video[0], container.streams.audio[0]
+        assert (video.codec_context.width, video.codec_context.height) == (1280, 720)
+        assert video.frames == 240
+        assert float(sound.duration * sound.time_base) == pytest.approx(8, abs=0.1)
