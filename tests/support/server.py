@@ -25,7 +25,9 @@ STATIC = ROOT / "tests" / ".cache" / "static"
 READY_SECONDS = 60
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 15, what: str | Callable[[], str] = "") -> None:
+def wait_until(
+    condition: Callable[[], object], seconds: float = 15, what: str | Callable[[], str] = ""
+) -> None:
     """Wait until the condition holds; fail with its name when the time is over."""
     until = time.monotonic() + seconds
     while not condition():
