@@ -1,12 +1,13 @@
 """Jobs: one request of one user, with its stages and inputs. Wishes are timestamps, not states."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from uploads import bell
@@ -220,11 +221,15 @@ class Job(models.Model):
             self.state = JobState.RUNNING if self.started_at else JobState.QUEUED
             self.save(update_fields=["state"])
 
-    def start(self) -> None:
-        """Note the first claim: queued → running."""
-        now = timezone.now()
-        Job.objects.filter(pk=self.pk, started_at=None).update(started_at=now)
-        Job.objects.filter(pk=self.pk, state=JobState.QUEUED).update(state=JobState.RUNNING)
+    def served(self, now: datetime) -> None:
+        """Note a claim: the time for fairness, and queued → running at the first one."""
+        Job.objects.filter(pk=self.pk).update(
+            last_claimed_at=now,
+            started_at=Coalesce("started_at", Value(now)),
+            state=Case(
+                When(state=JobState.QUEUED, then=Value(JobState.RUNNING.value)), default=F("state")
+            ),
+        )
 
     def end_item(
         self,

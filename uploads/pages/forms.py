@@ -19,7 +19,8 @@ class OptionsForm(forms.Form):
 
     def __init__(self, operation: Operation[Any], *args: Any, owner: Any, **kwargs: Any) -> None:
         self.operation = operation
-        super().__init__(*args, prefix=operation.name, **kwargs)
+        kwargs["prefix"] = operation.name
+        super().__init__(*args, **kwargs)
         for described in fields_of(operation.options):
             self.fields[described.name] = _field(described, owner)
 
@@ -52,7 +53,7 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
         made = forms.CharField(widget=_input(described), **words)
     made.initial = _shown(described.default)
     made.help_text = described.help
-    made.unit = described.unit  # type: ignore[attr-defined]
+    vars(made)["unit"] = described.unit
     return made
 
 
