@@ -18,12 +18,13 @@ from django.template.defaultfilters import filesizeformat
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from project.static import with_static_files  # noqa: E402
 from uploads.conf import conf  # noqa: E402
 from uploads.errors import RequestError  # noqa: E402
 from uploads.intake.body import Body, Receive  # noqa: E402
+from uploads.live.routing import websocket_application  # noqa: E402
 from uploads.pages.middleware import error_answer  # noqa: E402
 
 UPLOADS: Final = "/files/"
@@ -120,5 +121,5 @@ def _too_large(limit: int) -> TooLarge:
 
 
 application = ProtocolTypeRouter(
-    {"http": with_static_files(StreamingDjango()), "websocket": URLRouter([])}
+    {"http": with_static_files(StreamingDjango()), "websocket": websocket_application}
 )

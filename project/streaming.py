@@ -151,8 +151,9 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
     def taken(self, count: int) -> None:
         """Note that the application took bytes; read on when few are left."""
         self._held -= count
-        if self._held < HELD_LOW_BYTES and self.channel is not None and self.channel.holding:
-            self.channel.release()
+        channel = getattr(self, "channel", None)  # Twisted takes it away at a disconnect
+        if self._held < HELD_LOW_BYTES and channel is not None and channel.holding:
+            channel.release()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if not self._arriving:
@@ -163,6 +164,13 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
             self._finish()
         elif self.application_queue:
             self._pass_on(b"", more=False)
+
+    def cut_body(self) -> bool:
+        """Let the body end where it is, as if the client had gone; False when none is arriving."""
+        if not self._arriving or self._answered or not self.application_queue:
+            return False
+        self.send_disconnect()
+        return True
 
     def _pass_on(self, data: bytes, *, more: bool) -> None:
         self.application_queue.put_nowait({"type": "http.request", "body": data, "more_body": more})
@@ -271,17 +279,24 @@ class StreamingServer(Server):  # type: ignore[misc]
             await protocol.readable()
 
     def kill_all_applications(self) -> Any:
-        """Stop listening, cancel what runs and give it a few seconds to put its bytes away."""
+        """Stop listening, end what runs and give it a few seconds to put its bytes away."""
         for listener in self.listeners:
             listener.addCallback(lambda port: port.stopListening())
-        running = [
-            details["application_instance"]
-            for details in self.connections.values()
-            if "application_instance" in details and not details["application_instance"].done()
-        ]
-        for application in running:
-            application.cancel()
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._end_applications()))
+
+    async def _end_applications(self) -> None:
+        running = set()
+        for protocol, details in self.connections.items():
+            application = details.get("application_instance")
+            if application is None or application.done():
+                continue
+            running.add(application)
+            if not (isinstance(protocol, StreamingRequest) and protocol.cut_body()):
+                application.cancel()
         if not running:
-            return None
-        ended = asyncio.ensure_future(asyncio.wait(running, timeout=STOP_SECONDS))
-        return defer.Deferred.fromFuture(ended)
+            return
+        _, late = await asyncio.wait(running, timeout=STOP_SECONDS / 2)
+        for application in late:
+            application.cancel()
+        if late:
+            await asyncio.wait(late, timeout=STOP_SECONDS / 2)

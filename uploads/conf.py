@@ -125,6 +125,11 @@ class Conf:
     )
     FORM_MAX_BYTES = size(256 * MIB, "Largest plain form with files, the way without JavaScript.")
     JSON_MAX_BYTES = size(1 * MIB, "Largest JSON body of the API.")
+    ACCEL_PREFIX = text(
+        "",
+        "Internal location of a proxy such as nginx that sends files by X-Accel-Redirect, "
+        "ending in /; empty: Tidemill sends them.",
+    )
     QUOTA_BYTES = size(100 * GIB, "Space that one user's uploads and results may take.")
     DISK_RESERVE_BYTES = size(
         2 * GIB, "Free space that is never used; uploads are refused and work waits below it."
@@ -172,6 +177,9 @@ class Conf:
 
     LOGIN_TRIES = number(
         5, "tries", "Failed sign-ins per user and address in 15 minutes before a pause."
+    )
+    LIVE_CHECK_SECONDS = seconds(
+        30, "How often a live connection's right to its job is looked up again."
     )
     SOCKETS_PER_USER = number(20, "sockets", "Live connections that one user may have open.")
 

@@ -1,15 +1,39 @@
-// The frame on every page: closes menus and keeps moments in words fresh.
+// The frame on every page: menus, questions before deeds, moments in words, the dock, soft navigation.
 
-document.addEventListener("click", (event) => {
+import "./navigate.js";
+import "./upload-dock.js";
+import { ago } from "./words.js";
+
+const MINUTE_MS = 60_000;
+
+function closeMenus(except = null) {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-    if (!menu.contains(event.target)) menu.open = false;
+    if (!except || !menu.contains(except)) menu.open = false;
   }
-});
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target));
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  }
+  document.querySelector("details[data-menu][open] > summary")?.focus();
+  closeMenus();
 });
+
+document.addEventListener(
+  "submit",
+  (event) => {
+    const question = event.target.dataset.confirm;
+    if (!question || confirm(question)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  { capture: true },
+);
+
+setInterval(() => {
+  for (const moment of document.querySelectorAll("time[data-ago]")) {
+    const words = ago(Date.parse(moment.dateTime));
+    if (words) moment.textContent = words;
+  }
+}, MINUTE_MS);

@@ -212,7 +212,9 @@ def _by_frames(head: bytes) -> Found | None:
         return Found("audio", "audio/ac3") if head.startswith(b"\x0bw") else None
     if head[1] & 0xF6 == 0xF0:
         return Found("audio", "audio/aac")
-    known_layer = head[1] & 0xE0 == 0xE0 and head[1] & 0x06 and head[1] & 0x18 != 0x08
+    # Layers II and III only: layer I's sync word is also the byte order mark of UTF-16 texts.
+    layered = head[1] & 0x06 in {0x02, 0x04}
+    known_layer = head[1] & 0xE0 == 0xE0 and layered and head[1] & 0x18 != 0x08
     if known_layer and head[2] & 0xF0 != 0xF0 and head[2] & 0x0C != 0x0C:
         return Found("audio", "audio/mpeg")
     return None

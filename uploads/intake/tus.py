@@ -3,12 +3,13 @@
 import errno
 import functools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -28,7 +29,7 @@ from uploads.storage import store
 
 log = logging.getLogger("tidemill.intake")
 
-View = Callable[..., Awaitable[HttpResponse]]
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -39,19 +40,22 @@ def door(**methods: View) -> View:
     """Return one view for the methods; every answer, refusals too, carries the protocol's headers."""
 
     @csrf_exempt  # checked below, after the version and the sign-in, and answered as JSON
-    async def answer(request: HttpRequest, **where: str) -> HttpResponse:
+    async def answer(request: HttpRequest, **where: str) -> HttpResponseBase:
+        response: HttpResponseBase
         try:
             response = await _answered(methods, request, **where)
         except TidemillError as error:
             response = _refusal(error)
         response["Tus-Resumable"] = headers.VERSION
-        response["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     return answer
 
 
-async def _answered(methods: dict[str, View], request: HttpRequest, **where: str) -> HttpResponse:
+async def _answered(
+    methods: dict[str, View], request: HttpRequest, **where: str
+) -> HttpResponseBase:
     method = request.method or ""
     if method == "OPTIONS":
         return _capabilities()
@@ -60,7 +64,8 @@ async def _answered(methods: dict[str, View], request: HttpRequest, **where: str
     if method not in methods:
         allowed = ", ".join(["OPTIONS", *methods])
         raise RequestError("method_not_allowed", method=method, allowed=allowed)
-    headers.check_version(request)
+    if method != "GET":  # a download, by clients that know nothing of tus
+        headers.check_version(request)
     user = await request.auser()
     if not user.is_authenticated:
         raise RequestError("not_signed_in")
@@ -270,5 +275,11 @@ async def _complete_if_whole(upload: Upload, offset: int) -> None:
             raise RequestError("not_found")
 
 
-uploads_door: Any = door(POST=create)
-upload_door: Any = door(HEAD=head, PATCH=patch, DELETE=terminate)
+def uploads_door() -> View:
+    """Return the view of /files/."""
+    return door(POST=create)
+
+
+def upload_door(download: View) -> View:
+    """Return the view of one upload; what answers GET knows more than the intake may."""
+    return door(GET=download, HEAD=head, PATCH=patch, DELETE=terminate)

@@ -27,6 +27,11 @@ LOOK_SECONDS: Final = 0.1
 TELL_SECONDS: Final = 1.0
 TAKEOVER_SECONDS: Final = 3.0
 
+STOP: Final = ".stop"
+MARK: Final = ".mark"
+FRESH: Final = ".fresh"
+SIDE_FILES: Final = (STOP, FRESH)  # of no use once their process is gone; a mark is
+
 T = TypeVar("T")
 
 
@@ -241,16 +246,16 @@ def _is_still(path: Path, descriptor: int) -> bool:
 
 
 def _stop_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.stop")
+    return path.with_name(path.name + STOP)
 
 
 def _mark_file(path: Path) -> Path:
-    return path.with_name(f"{path.name}.mark")
+    return path.with_name(path.name + MARK)
 
 
 def _write_mark(path: Path, offset: int) -> None:
     mark = _mark_file(path)
-    fresh = mark.with_suffix(".new")
+    fresh = path.with_name(path.name + FRESH)
     with fresh.open("w") as file:
         file.write(str(offset))
         file.flush()

@@ -1,1 +1,1 @@
-"""Live: cursors over events, pushed to pages."""
+"""Live pages: one hub per web process reads jobs, each socket is a cursor into one job."""

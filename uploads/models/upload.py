@@ -33,6 +33,14 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         """Return the uploads whose bytes are wanted."""
         return self.filter(state__in=[UploadState.RECEIVING, UploadState.COMPLETE])
 
+    def terminate(self) -> dict[str, int]:
+        """Give these uploads up, inside a transaction; return the keys to delete after it, with bytes."""
+        chosen = list(self.alive())
+        Upload.objects.filter(pk__in=[upload.pk for upload in chosen]).update(
+            state=UploadState.TERMINATED, expires_at=timezone.now() + timedelta(days=7)
+        )
+        return {upload.storage_key: upload.offset for upload in chosen}
+
     def bytes_taken(self) -> int:
         """Return the bytes reserved by these uploads, their full length from the start."""
         return int(self.alive().aggregate(total=Sum("length"))["total"] or 0)

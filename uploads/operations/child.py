@@ -48,7 +48,8 @@ class Pipe:
         self._descriptor = descriptor
 
     def send(self, **message: Any) -> None:
-        line = memoryview(json.dumps(message, ensure_ascii=True, default=str).encode() + b"\n")
+        text = json.dumps(message, ensure_ascii=False, default=str)
+        line = memoryview(text.encode("utf-8", "replace") + b"\n")
         while line:
             line = line[os.write(self._descriptor, line) :]
 
@@ -199,6 +200,10 @@ def main() -> None:
             pipe.send(t="error", item=item["key"], **describe(error))
         return
     Child(request, pipe).serve(operation)
+    # The request is served: no library's shutdown may crash or hang that away.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

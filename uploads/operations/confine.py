@@ -1,4 +1,4 @@
-"""Confine the child: limits, no new privileges, Landlock, seccomp. Applied before any input is read.
+"""Confine the child: limits, no privileges, Landlock, seccomp. Applied before any input is read.
 
 The rules come from the worker with the request:
 
@@ -10,9 +10,12 @@ Run as a program, this module tries each layer on itself and prints what the
 machine gives, as one JSON object: {"landlock": abi | reason, "seccomp": true | reason}.
 """
 
+import contextlib
+import ctypes
 import json
 import os
 import resource
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,8 @@ from uploads.operations import landlock, seccomp
 from uploads.operations.guard import LINUX, prctl
 
 PR_SET_NO_NEW_PRIVS = 38
+CAPABILITY_VERSION_3 = 0x20080522
+OOM_SCORE = 500
 CPU_GRACE_SECONDS = 5
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -58,7 +63,8 @@ def program_folders() -> list[Path]:
     """Return the folders of programs and libraries that a child may read and execute."""
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path("/usr"), Path("/usr/local")}
     folders = [prefix / name for prefix in sorted(prefixes) for name in PREFIX_FOLDERS]
-    return [PACKAGE, Path("/bin"), *sorted(Path("/").glob("lib*")), *folders]
+    folders += [Path("/bin"), Path("/nix/store")]
+    return [PACKAGE, *sorted(Path("/").glob("lib*")), *folders]
 
 
 def confine(rules: dict[str, Any] | None) -> None:
@@ -74,6 +80,8 @@ def confine(rules: dict[str, Any] | None) -> None:
     try:
         if LINUX:
             prctl(PR_SET_NO_NEW_PRIVS, 1)
+            _drop_capabilities()
+            _be_first_out_of_memory()
         if "landlock" in rules["layers"]:
             landlock.restrict(_grants(rules, network=network), network=network)
         if "seccomp" in rules["layers"]:
@@ -100,6 +108,19 @@ def _limit(limits: dict[str, int]) -> None:
         except (ValueError, OSError):
             if LINUX:  # macOS refuses RLIMIT_AS below what is mapped already
                 raise
+
+
+def _drop_capabilities() -> None:
+    """Give up root's powers for good: with no_new_privs no program gets them back."""
+    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+    if ctypes.CDLL(None, use_errno=True).capset(header, bytes(24)) != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), "capset")
+
+
+def _be_first_out_of_memory() -> None:
+    """Let the kernel end this process before the web server or the database."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(f"{OOM_SCORE}")
 
 
 def _grants(rules: dict[str, Any], *, network: bool) -> list[landlock.Grant]:

@@ -64,11 +64,13 @@ def _parent_of(folder: Path) -> int:
         return 0
 
 
-def end_children(spare: Set[int] = frozenset()) -> None:
+def end_children(spare: Set[int] = frozenset()) -> int:
     """Kill and reap every child but those in `spare`, until no orphan of theirs comes up.
 
-    A process that the kernel can't end (waiting for a dead disk) is left after 10 s.
+    Returns the largest one's peak memory, in getrusage's unit. A process that the kernel
+    can't end (waiting for a dead disk) is left after 10 s.
     """
+    peak = 0
     give_up = time.monotonic() + GIVE_UP_SECONDS
     while (left := children() - spare) and time.monotonic() < give_up:
         for number in left:
@@ -76,8 +78,9 @@ def end_children(spare: Set[int] = frozenset()) -> None:
                 os.kill(number, signal.SIGKILL)
         for number in left:
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(number, os.WNOHANG)
+                peak = max(peak, os.wait4(number, os.WNOHANG)[2].ru_maxrss)
         time.sleep(0.002)
+    return peak
 
 
 def stand_guard(parent: int) -> None:
@@ -87,14 +90,14 @@ def stand_guard(parent: int) -> None:
     """
     waited = {signal.SIGCHLD, signal.SIGHUP}
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group's wish to stop is for the work
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    signal.pthread_sigmask(signal.SIG_BLOCK, waited)
     die_with_parent(parent, signal.SIGHUP)
     adopt_orphans()
     guard = os.getpid()
     worker = os.fork()
     if worker == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         die_with_parent(guard)
         return
     _let_go_of_pipes()

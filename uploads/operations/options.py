@@ -134,6 +134,8 @@ def _value(field: OptionField, value: Any) -> Any:
     if value is None or value == "":
         if not field.required and field.type != "boolean":
             return "" if field.type == "text" else None
+        if field.type == "text" and field.default == "":
+            return ""
         if field.type == "integers":
             return ()
         raise _refuse(field, "a value is missing")

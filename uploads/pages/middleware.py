@@ -5,10 +5,12 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 
 from uploads.errors import RequestError, TidemillError
 from uploads.models import Token
@@ -17,6 +19,7 @@ log = logging.getLogger("tidemill.web")
 
 Answer = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 JSON_PREFIXES = ("/api/", "/files/")
+PUBLIC_PREFIXES = ("/setup/", "/login/", "/static/", "/healthz", *JSON_PREFIXES)
 
 
 class _Both:
@@ -92,6 +95,34 @@ class ErrorPages(_Both):
         reference = secrets.token_hex(4)
         log.error("%s %s failed (%s)", request.method, request.path, reference, exc_info=error)
         return error_answer(request, RequestError("server_error", reference=reference))
+
+
+class SignInRequired(_Both):
+    """Sends everybody who is not signed in to the sign-in page; scripts get 401.
+
+    Whatever is added later is closed unless named in `PUBLIC_PREFIXES`. The JSON doors
+    ask for themselves.
+    """
+
+    def __call__(self, request: HttpRequest) -> "HttpResponseBase | Awaitable[HttpResponseBase]":
+        if self.awaits:
+            return self._answer(request)
+        open_door = request.path.startswith(PUBLIC_PREFIXES) or request.user.is_authenticated
+        return self.get_response(request) if open_door else self._refusal(request)
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path.startswith(PUBLIC_PREFIXES):
+            user = await request.auser()
+            if not user.is_authenticated:
+                return self._refusal(request)
+        answer = self.get_response(request)
+        assert not isinstance(answer, HttpResponseBase)
+        return await answer
+
+    def _refusal(self, request: HttpRequest) -> HttpResponse:
+        if wants_json(request) or request.method not in {"GET", "HEAD"}:
+            return error_answer(request, RequestError("not_signed_in"))
+        return redirect_to_login(request.get_full_path(), login_url=reverse("login"))
 
 
 def wants_json(request: HttpRequest) -> bool:

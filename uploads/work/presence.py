@@ -8,6 +8,8 @@ so an idle worker asks the database nothing.
 import os
 import platform
 import socket
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -23,6 +25,7 @@ from uploads.states import StepState
 from uploads.work import kinship
 
 PREFIX = "worker"
+RENEW_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -116,27 +119,36 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def refresh() -> int:
-    """Renew the rows of this host's live workers and delete those of its dead ones.
+class Register:
+    """Keeps this host's `Worker` rows: written when a worker came or went, and now and then."""
 
-    One transaction; returns the number of live workers. Safe to repeat.
-    """
-    alive = local_workers()
-    host = socket.gethostname()
-    now = timezone.now()
+    def __init__(self) -> None:
+        self._written: set[str] = set()
+        self._written_at = float("-inf")
+
+    def renew(self) -> int:
+        """Write the rows when it is time; returns how many workers came or went."""
+        alive = {worker.owner: worker for worker in local_workers()}
+        changed = self._written ^ alive.keys()
+        if changed or time.monotonic() - self._written_at >= RENEW_SECONDS:
+            write(list(alive.values()))
+            self._written, self._written_at = set(alive), time.monotonic()
+        return len(changed)
+
+
+def write(alive: Sequence[LocalWorker]) -> None:
+    """Renew the rows of these workers and delete the others of this host, in one transaction."""
+    host, now = socket.gethostname(), timezone.now()
     owners = [worker.owner for worker in alive]
-    running = dict(
-        Step.objects.filter(state=StepState.RUNNING, lease_owner__in=owners).values_list(
-            "lease_owner", "id"
-        )
-    )
+    running = Step.objects.filter(state=StepState.RUNNING, lease_owner__in=owners)
+    steps = dict(running.values_list("lease_owner", "id"))
     rows = [
         Worker(
             host=host,
             pid=worker.pid,
             start_time=worker.start_time,
             lane=worker.lane,
-            step_id=running.get(worker.owner),
+            step_id=steps.get(worker.owner),
             last_seen_at=now,
             rss_bytes=worker.rss_bytes,
             versions=_versions(),
@@ -151,4 +163,3 @@ def refresh() -> int:
             update_fields=["lane", "step", "last_seen_at", "rss_bytes", "versions"],
         )
         Worker.objects.filter(host=host, last_seen_at__lt=now).delete()
-    return len(alive)

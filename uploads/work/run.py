@@ -4,9 +4,11 @@ import logging
 import time
 
 from django.conf import settings
+from django.db import connection
 
 from uploads import bell
 from uploads.models import Step
+from uploads.work.lease import AWAY
 from uploads.work.perform import perform
 from uploads.work.presence import me
 from uploads.work.stopping import stopping
@@ -26,11 +28,15 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     chosen = lane or settings.Q_CLUSTER_NAME
     until = time.monotonic() + budget_seconds
     ran = 0
-    while not stopping() and run_next(chosen):
-        ran += 1
-        if time.monotonic() > until:
-            bell.ring(bell.WORK, chosen)
-            break
+    try:
+        while not stopping() and run_next(chosen):
+            ran += 1
+            if time.monotonic() > until:
+                bell.ring(bell.WORK, chosen)
+                break
+    except AWAY as error:
+        log.warning("the database is away, this ticket ends: %s", error)
+        connection.close()
     return ran
 
 

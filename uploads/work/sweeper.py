@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from uploads import bell
 from uploads.models import Step
 from uploads.states import StepState
+from uploads.work import presence
 
 logger = logging.getLogger("tidemill.sweep")
 
@@ -32,14 +33,22 @@ class Sweep:
 
 
 class Movement:
-    """Tells cheaply whether anybody else has written: data_version on SQLite, the bell elsewhere."""
+    """Tells cheaply whether something happened: a write by somebody else, a worker's birth or death.
+
+    Writes are seen by data_version on SQLite and by the bell on PostgreSQL.
+    """
 
     def __init__(self) -> None:
+        self._workers: set[str] = set()
         self._version: int | None = None
         self._listeners: list[bell.Listener] = []
 
     def seen(self) -> bool:
         """Tell whether something has moved since the last call; the first call says yes."""
+        before, self._workers = self._workers, {w.owner for w in presence.local_workers()}
+        return self._written() or before != self._workers
+
+    def _written(self) -> bool:
         if connection.vendor == "postgresql":
             if not self._listeners:
                 self._listeners = [bell.Listener(topic) for topic in (bell.WORK, bell.JOB)]

@@ -1,0 +1,151 @@
+// The new job's form: fitting operations, presets that fill the options, Start before the files are here.
+
+import { visit } from "./navigate.js";
+import { family, fits, kindWords } from "./uploads/kinds.js";
+import { queue } from "./uploads/queue.js";
+import { plural } from "./words.js";
+
+class JobForm extends HTMLElement {
+  #touched = false;
+
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.files = this.querySelector("file-list");
+    this.button = this.querySelector("[data-startbar] [data-start]");
+    this.addEventListener("files", () => this.#fit());
+    this.addEventListener("change", (event) => this.#changed(event.target));
+    this.form.addEventListener("submit", (event) => this.#submit(event));
+    this.#fit();
+  }
+
+  get #operations() {
+    return [...this.querySelectorAll(".operation")];
+  }
+
+  get #chosenCard() {
+    return this.#operations.find((card) => card.querySelector("input").checked);
+  }
+
+  get #chosenPatterns() {
+    return this.#chosenCard?.dataset.accepts.split(" ") ?? [];
+  }
+
+  #fit() {
+    if (!this.files?.types) return;
+    const types = this.files.types();
+    this.querySelector("drop-zone").classList.toggle("compact", types.length > 0);
+    for (const card of this.#operations) {
+      const patterns = card.dataset.accepts.split(" ");
+      const mine = types.filter((type) => type === "" || fits(patterns, type));
+      card.querySelector("input").disabled = types.length > 0 && mine.length === 0;
+      card.querySelector("[data-count]").textContent = mine.length ? counted(mine) : `takes ${card.dataset.takes}`;
+      card.dataset.fits = String(mine.length);
+    }
+    this.#chooseFitting();
+    this.#showPanel();
+    this.#summarise(types);
+  }
+
+  /** Follow the files until the person has chosen; never leave a card chosen that does not fit. */
+  #chooseFitting() {
+    const chosen = this.querySelector("[name=operation]:checked");
+    if (chosen && !chosen.disabled && (this.#touched || !this.#operations.some((card) => card.dataset.fits > 0))) return;
+    const most = this.#operations.filter((card) => card.dataset.accepts !== "*/*").sort((one, other) => other.dataset.fits - one.dataset.fits)[0];
+    const best = most?.dataset.fits > 0 ? most : this.#operations.find((card) => card.dataset.fits > 0);
+    if (best) best.querySelector("input").checked = true;
+  }
+
+  #showPanel() {
+    const chosen = this.querySelector("[name=operation]:checked")?.value;
+    for (const panel of this.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== chosen;
+  }
+
+  #changed(field) {
+    if (field.name === "operation") {
+      this.#touched = true;
+      this.#showPanel();
+    } else if (field.dataset.options) this.#fill(field);
+    else if (field.name.endsWith("-preset")) this.#open(field);
+    else if (field.closest(".options")) this.#own(field);
+    this.#summarise(this.files.types());
+  }
+
+  #fill(preset) {
+    const panel = preset.closest("[data-panel]");
+    for (const [name, value] of Object.entries(JSON.parse(preset.dataset.options))) {
+      const fields = panel.querySelectorAll(`[name="${CSS.escape(`${panel.dataset.panel}-${name}`)}"]`);
+      for (const field of fields) {
+        if (field.type === "radio") field.checked = field.value === String(value);
+        else if (field.type === "checkbox") field.checked = value === true;
+        else field.value = value;
+      }
+    }
+  }
+
+  #open(preset) {
+    preset.closest("[data-panel]").querySelector("details.options").open = true;
+  }
+
+  #own(field) {
+    const own = field.closest("[data-panel]").querySelector('[name$="-preset"][value="own"]');
+    if (own) own.checked = true;
+  }
+
+  #summarise(types) {
+    const ready = types.length > 0;
+    this.classList.toggle("idle", !ready);
+    this.querySelector("[data-startbar]").classList.toggle("ready", ready);
+    this.button.disabled = !ready;
+    this.querySelector("[data-summary]").textContent = ready ? this.#plan(types) : "Choose files first.";
+  }
+
+  #plan(types) {
+    const patterns = this.#chosenPatterns;
+    const mine = types.filter((type) => type === "" || fits(patterns, type));
+    const label = this.#chosenCard?.querySelector("strong").textContent ?? "";
+    const rest = types.length - mine.length;
+    const words = [`${label}: ${counted(mine)}`];
+    if (rest) words.push(`${plural(rest, "other file stays", "other files stay")} in your uploads`);
+    if (queue.unfinished.length) words.push("you need not wait for the uploads");
+    return words.join(" · ");
+  }
+
+  async #submit(event) {
+    if (event.submitter && !("start" in event.submitter.dataset)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.button.disabled = true;
+    this.button.textContent = "Starting…";
+    await queue.announceAll(queue.unfinished.filter((transfer) => !transfer.used));
+    this.files.narrow(this.#chosenPatterns);
+    const keys = new FormData(this.form).getAll("uploads").filter(Boolean);
+    if (queue.unfinished.length === 0) return void this.form.submit();
+    await this.#startSoftly(keys);
+  }
+
+  async #startSoftly(keys) {
+    try {
+      const answer = await visit(this.form.action, { body: this.#body(keys) });
+      if (answer?.ok) queue.take(keys);
+    } catch {
+      this.button.disabled = false;
+      this.button.textContent = "Start";
+      this.querySelector("[data-summary]").textContent = "The server can't be reached. Try again; nothing is lost.";
+    }
+  }
+
+  #body(keys) {
+    const data = new FormData(this.form);
+    data.delete("uploads");
+    for (const key of keys) data.append("uploads", key);
+    return data;
+  }
+}
+
+function counted(types) {
+  const kinds = new Map();
+  for (const type of types) kinds.set(family(type), (kinds.get(family(type)) ?? 0) + 1);
+  return [...kinds].map(([kind, count]) => plural(count, ...kindWords(kind))).join(" and ");
+}
+
+customElements.define("job-form", JobForm);

@@ -1,0 +1,5 @@
+// What pages with files need.
+
+import "./file-list.js";
+import "./drop-zone.js";
+import "./job-form.js";

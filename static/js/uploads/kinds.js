@@ -1,0 +1,30 @@
+// What kind a file probably is, before the server has looked into it.
+
+const TYPES = {
+  heic: "image/heic", heif: "image/heif", avif: "image/avif", tif: "image/tiff", tiff: "image/tiff", jxl: "image/jxl",
+  mkv: "video/x-matroska", mov: "video/quicktime", avi: "video/x-msvideo", mts: "video/mp2t", m2ts: "video/mp2t", m4v: "video/mp4",
+  flac: "audio/flac", opus: "audio/ogg", m4a: "audio/mp4", parquet: "application/vnd.apache.parquet", csv: "text/csv",
+};
+
+/** The browser's word, or the ending's, or “any bytes”. */
+export function mediaType(file) {
+  if (file.type) return file.type;
+  const ending = file.name.slice(file.name.lastIndexOf(".") + 1).toLowerCase();
+  return TYPES[ending] ?? "application/octet-stream";
+}
+
+export function family(type) {
+  const name = type.split("/", 1)[0];
+  return ["image", "video", "audio"].includes(name) ? name : "file";
+}
+
+// Whether one of the patterns (a type, a family with a star, or anything) takes the type.
+export function fits(patterns, type) {
+  return patterns.some((pattern) => pattern === "*/*" || pattern === type || pattern === `${type.split("/", 1)[0]}/*`);
+}
+
+const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], file: ["file", "files"] };
+
+export function kindWords(kind) {
+  return NAMES[kind];
+}

@@ -1,0 +1,210 @@
+// One file on its way to the server over tus; knows no page.
+//
+// States: waiting (for its turn), sending, paused, done, failed, elsewhere (another tab sends it).
+
+import "../../vendor/tus-js-client-4.3.1/tus.min.js";
+import { fingerprint } from "./fingerprint.js";
+import { mediaType } from "./kinds.js";
+
+const ENDPOINT = "/files/";
+const SMALLEST_CHUNK = 256 * 1024;
+const DELAYS = [0, 500, 1000, 2000, 4000, 8000, ...Array(40).fill(15000)];
+const WORTH_WAITING_FOR = new Set([0, 409, 423, 429, 500, 502, 503, 504]);
+
+export function csrfToken() {
+  return document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
+}
+
+export class Transfer extends EventTarget {
+  #upload = null;
+  #creation = null;
+  #release = null;
+
+  /** `key` is given when an upload that stopped goes on; `used` when a job waits for it already. */
+  constructor(file, { path = "", chunkBytes, key = "", offset = 0, used = false } = {}) {
+    super();
+    Object.assign(this, { file, path, chunkBytes, key, used });
+    this.name = file.name;
+    this.size = file.size;
+    this.type = mediaType(file);
+    this.sent = offset;
+    this.state = "waiting";
+    this.troubled = false;
+    this.error = "";
+  }
+
+  get unfinished() {
+    return ["waiting", "sending", "paused"].includes(this.state);
+  }
+
+  get moving() {
+    return this.state === "waiting" || this.state === "sending";
+  }
+
+  #become(state, error = "") {
+    this.state = state;
+    this.error = error;
+    if (state !== "sending") this.#release?.();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Send; small files travel with their announcement, which saves a round trip each. */
+  async start({ together = false } = {}) {
+    this.#become("sending");
+    if (!together && !this.key) await this.announce();
+    if (this.state !== "sending") return;
+    if (this.key && !(await this.#lock())) return this.#become("elsewhere");
+    if (this.state !== "sending") return;
+    this.#upload = new globalThis.tus.Upload(this.file, await this.#options(together));
+    this.#upload.start();
+  }
+
+  async #options(together) {
+    return {
+      endpoint: ENDPOINT,
+      uploadUrl: this.key ? ENDPOINT + this.key : null,
+      uploadSize: this.size,
+      chunkSize: this.chunkBytes,
+      retryDelays: DELAYS,
+      storeFingerprintForResuming: false,
+      uploadDataDuringCreation: together && !this.key,
+      metadata: await this.#metadata(),
+      onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrfToken()),
+      onUploadUrlAvailable: () => this.#created(this.#upload.url),
+      onProgress: (sent) => this.#moved(sent),
+      onShouldRetry: (error) => this.#retries(error),
+      onSuccess: () => {
+        this.sent = this.size;
+        this.#become("done");
+      },
+      onError: (error) => this.#failed(error),
+    };
+  }
+
+  async #metadata() {
+    const facts = { filename: this.name, filetype: this.type, lastModified: String(this.file.lastModified) };
+    if (this.path) facts.relativePath = this.path;
+    const print = await fingerprint(this.file);
+    if (print) facts.fingerprint = print;
+    return facts;
+  }
+
+  /** Make the server's row before any byte, so that a job may be started with it. */
+  announce() {
+    if (this.key || this.state === "failed") return Promise.resolve();
+    this.#creation ??= this.#announce().finally(() => (this.#creation = null));
+    return this.#creation;
+  }
+
+  async #announce() {
+    const facts = Object.entries(await this.#metadata());
+    const words = facts.map(([name, value]) => `${name} ${base64(value)}`).join(",");
+    const headers = { "Tus-Resumable": "1.0.0", "Upload-Length": String(this.size), "Upload-Metadata": words, "X-CSRFToken": csrfToken() };
+    try {
+      const answer = await patiently(() => fetch(ENDPOINT, { method: "POST", headers }));
+      if (answer.status !== 201) throw new Error(words_of(await answer.text(), answer.status));
+      this.#created(answer.headers.get("Location"));
+      if (this.size === 0) this.#become("done");
+    } catch (error) {
+      this.#become("failed", error.message);
+    }
+  }
+
+  #created(url) {
+    this.key = new URL(url, location.href).pathname.split("/").pop();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #moved(sent) {
+    this.sent = sent;
+    this.troubled = false;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #retries(error) {
+    const status = error.originalResponse?.getStatus() ?? 0;
+    this.troubled = WORTH_WAITING_FOR.has(status);
+    this.dispatchEvent(new Event("change"));
+    return this.troubled;
+  }
+
+  #failed(error) {
+    const answer = error.originalResponse;
+    const status = answer?.getStatus() ?? 0;
+    const refused = parsed(answer?.getBody() ?? "");
+    if (status === 413 && !refused && this.chunkBytes > SMALLEST_CHUNK) {
+      // A proxy with a body limit of its own.
+      this.chunkBytes = Math.max(SMALLEST_CHUNK, Math.floor(this.chunkBytes / 2));
+      this.#become("waiting");
+      return;
+    }
+    if (status === 404 || status === 410) this.key = "";
+    this.#become("failed", words_of(answer?.getBody() ?? "", status));
+  }
+
+  /** Stop sending; what has arrived stays there. */
+  pause() {
+    if (!this.moving) return;
+    this.#become("paused");
+    this.#upload?.abort();
+  }
+
+  /** Line up again, after a pause or a failure. */
+  queue() {
+    if (!this.moving && this.state !== "done") this.#become("waiting");
+  }
+
+  /** Stop and forget the file, here and on the server. */
+  async remove() {
+    this.#become("paused");
+    await this.#upload?.abort();
+    if (this.key) await forget(this.key);
+  }
+
+  /** Hold the upload's name while this tab sends it; false when another tab has it. */
+  #lock() {
+    if (!navigator.locks) return Promise.resolve(true);
+    return new Promise((answer) => {
+      navigator.locks.request(lockName(this.key), { ifAvailable: true }, (lock) => {
+        answer(lock !== null);
+        return lock && new Promise((release) => (this.#release = release));
+      });
+    });
+  }
+}
+
+export function lockName(key) {
+  return `tidemill upload ${key}`;
+}
+
+/** Remove an upload on the server. */
+export function forget(key) {
+  return fetch(ENDPOINT + key, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0", "X-CSRFToken": csrfToken() } });
+}
+
+async function patiently(ask) {
+  for (const delay of DELAYS.slice(0, 8)) {
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    const answer = await ask().catch(() => null);
+    if (answer && !WORTH_WAITING_FOR.has(answer.status)) return answer;
+  }
+  throw new Error("The server can't be reached.");
+}
+
+function base64(text) {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+}
+
+function parsed(body) {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return null;
+  }
+}
+
+function words_of(body, status) {
+  const refusal = parsed(body);
+  if (refusal?.message) return `${refusal.message} ${refusal.detail ?? ""}`.trim();
+  return status ? `The server answered ${status}.` : "The connection is lost.";
+}

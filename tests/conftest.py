@@ -1,0 +1,100 @@
+"""What every test may use: an isolated data folder, both databases, a real server."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+import pytest
+
+from tests.support.environment import isolate
+
+# Before anything reads the settings; the conftests below import models.
+isolate()
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+
+from tests.support import postgresql as private  # noqa: E402
+from tests.support.databases import described, using  # noqa: E402
+from tests.support.server import Server  # noqa: E402
+
+DATABASES = ("sqlite", "postgresql")
+
+# Pages under test name static files plainly; a real server has collected and hashed them.
+settings.STORAGES["staticfiles"] = {
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[private.PostgreSQL]:
+    """A private PostgreSQL server, started once a run."""
+    programs = private.find_programs()
+    if programs is None:
+        pytest.skip(private.MISSING)
+    server = private.PostgreSQL(programs)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def database(
+    request: pytest.FixtureRequest,
+    django_db_setup: None,
+    django_db_blocker: Any,
+) -> Iterator[str]:
+    """Run the test on each kind of database; a folder asks for it by an autouse fixture."""
+    if request.param == "sqlite":
+        yield "sqlite"
+        return
+    url = request.getfixturevalue("postgresql").create("models")
+    with django_db_blocker.unblock(), using(described(url)):
+        call_command("migrate", verbosity=0)
+        yield "postgresql"
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return a DATABASE_URL for a server of its own: empty for SQLite, then a PostgreSQL."""
+    if request.param == "sqlite":
+        return ""
+    name = f"server{os.getpid()}"
+    url: str = request.getfixturevalue("postgresql").create(name)
+    return url
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start the real `manage.py up` on its own data folder and port; ended with the test."""
+    started: list[Server] = []
+
+    def start(database_url: str = "", *flags: str, **environment: str) -> Server:
+        server = Server(tmp_path / f"server{len(started)}", database_url, flags, environment)
+        started.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in started:
+        server.end()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server]) -> Server:
+    """Return a whole server on SQLite, ready: web, sweeps, workers of both lanes."""
+    started = start_server()
+    started.wait_ready()
+    return started
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say loudly when half of the tests could not run."""
+    if private.find_programs() is None:
+        terminalreporter.section("PostgreSQL is missing", sep="!", red=True, bold=True)
+        terminalreporter.write_line(private.MISSING, red=True, bold=True)

@@ -1,0 +1,124 @@
+"""The one request with a body of its own: a new job; checked field by field, nothing unknown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.http import HttpRequest
+
+from uploads.errors import RequestError
+from uploads.pages.api.door import Schema, json_body
+from uploads.work.submit import JobRequest, StageRequest
+
+IDEMPOTENCY_CHARACTERS = 200
+
+_OPTIONS: Schema = {
+    "type": "object",
+    "description": "As `operations/NAME/` describes; left out: the defaults.",
+}
+STAGE: Schema = {
+    "type": "object",
+    "properties": {"operation": {"type": "string"}, "options": _OPTIONS},
+    "required": ["operation"],
+    "additionalProperties": False,
+}
+JOB_BODY: Schema = {
+    "type": "object",
+    "properties": {
+        "operation": {"type": "string", "description": "One operation; or `stages`."},
+        "options": _OPTIONS,
+        "stages": {"type": "array", "items": STAGE, "minItems": 1},
+        "uploads": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Ids of uploads, arrived or still arriving.",
+        },
+        "name": {"type": "string"},
+        "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
+        "notify": {
+            "type": ["boolean", "string"],
+            "description": "true: an e-mail to the account's address when it is done; or an address.",
+        },
+    },
+    "required": ["uploads"],
+    "additionalProperties": False,
+}
+KINDS: dict[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def job_request(request: HttpRequest) -> JobRequest:
+    """Return the job that the request's body and `Idempotency-Key` ask for."""
+    body = json_body(request)
+    _refuse_unknown(body, JOB_BODY)
+    uploads = _field(body, "uploads", list, [])
+    if not all(isinstance(key, str) for key in uploads):
+        raise RequestError("bad_request", reason="`uploads` must be a list of upload ids.")
+    return JobRequest(
+        stages=_stages(body),
+        uploads=uploads,
+        name=_field(body, "name", str, ""),
+        priority=_field(body, "priority", int, 0),
+        notify=_address(request, body.get("notify", False)),
+        idempotency_key=_idempotency_key(request),
+    )
+
+
+def _refuse_unknown(body: Mapping[str, Any], shape: Schema) -> None:
+    known = shape["properties"]
+    for name in body:
+        if name not in known:
+            raise RequestError("unknown_field", field=name, known=", ".join(known))
+
+
+def _field(body: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
+    value = body.get(name, default)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise RequestError("bad_request", reason=f"`{name}` must be {KINDS[kind]}.")
+    return value
+
+
+def _stages(body: Mapping[str, Any]) -> list[StageRequest]:
+    if ("operation" in body) == ("stages" in body) or ("stages" in body and "options" in body):
+        raise RequestError(
+            "bad_request", reason="give either `operation` and `options`, or `stages`."
+        )
+    if "operation" in body:
+        return [_stage(body)]
+    stages = _field(body, "stages", list, [])
+    for stage in stages:
+        if not isinstance(stage, dict) or "operation" not in stage:
+            raise RequestError("bad_request", reason="each of `stages` needs an `operation`.")
+        _refuse_unknown(stage, STAGE)
+    return [_stage(stage) for stage in stages]
+
+
+def _stage(body: Mapping[str, Any]) -> StageRequest:
+    return StageRequest(_field(body, "operation", str, ""), _field(body, "options", dict, {}))
+
+
+def _address(request: HttpRequest, wish: Any) -> str:
+    if wish is False:
+        return ""
+    address = getattr(request.user, "email", "") if wish is True else wish
+    if wish is True and not address:
+        raise RequestError("bad_request", reason="your account has no e-mail address.")
+    try:
+        validate_email(str(address))
+    except ValidationError:
+        raise RequestError("bad_request", reason="`notify` is no e-mail address.") from None
+    return str(address)
+
+
+def _idempotency_key(request: HttpRequest) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= IDEMPOTENCY_CHARACTERS:
+        raise RequestError(
+            "bad_request", reason=f"Idempotency-Key has 1 to {IDEMPOTENCY_CHARACTERS} characters."
+        )
+    return key

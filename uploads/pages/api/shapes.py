@@ -1,0 +1,236 @@
+"""Rows as JSON, and the schema of each shape; the names are promises to scripts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from uploads.models import Item, Job, Result, Upload
+from uploads.models.glance import glance
+from uploads.operations import Operation
+from uploads.operations.options import schema
+from uploads.states import ItemState, JobState, UploadState
+
+Json = dict[str, Any]
+
+TEXT: Json = {"type": "string"}
+COUNT: Json = {"type": "integer", "minimum": 0}
+TIME: Json = {"type": "string", "format": "date-time"}
+OBJECT: Json = {"type": "object"}
+
+
+def record(**properties: Json) -> Json:
+    """Return the schema of an object that always has exactly these fields."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def maybe(shape: Json) -> Json:
+    """Return the schema of a value that may be null."""
+    return {"anyOf": [shape, {"type": "null"}]}
+
+
+def ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def listed(name: str) -> Json:
+    """Return the schema of one piece of a list."""
+    return record(results={"type": "array", "items": ref(name)}, next=maybe(TEXT))
+
+
+SCHEMAS: dict[str, Json] = {
+    "Error": record(code=TEXT, message=TEXT, detail=TEXT),
+    "Waiting": {
+        "type": "object",
+        "properties": {"reason": TEXT, "text": TEXT, "position": COUNT},
+        "required": ["reason", "text"],
+        "additionalProperties": False,
+    },
+    "Job": record(
+        id=TEXT,
+        name=TEXT,
+        operation=TEXT,
+        options=OBJECT,
+        state={"type": "string", "enum": [state.value for state in JobState]},
+        paused={"type": "boolean"},
+        priority={"type": "integer", "minimum": -100, "maximum": 100},
+        progress={"type": "number", "minimum": 0, "maximum": 1},
+        items=record(total=COUNT, done=COUNT, failed=COUNT, cancelled=COUNT),
+        eta_seconds=maybe(record(low=COUNT, high=COUNT)),
+        waiting=maybe(ref("Waiting")),
+        error=maybe(record(code=TEXT, message=TEXT)),
+        seq=COUNT,
+        created_at=TIME,
+        started_at=maybe(TIME),
+        finished_at=maybe(TIME),
+    ),
+    "Item": record(
+        position=COUNT,
+        name=TEXT,
+        relative_path=TEXT,
+        size_bytes=COUNT,
+        state={"type": "string", "enum": [state.value for state in ItemState]},
+        upload=maybe(TEXT),
+        error=maybe(ref("Error")),
+        warnings={"type": "array", "items": TEXT},
+        finished_at=maybe(TIME),
+    ),
+    "Result": record(
+        id=TEXT,
+        name=TEXT,
+        role={"type": "string", "enum": ["result", "preview", "report"]},
+        size_bytes=COUNT,
+        media_type=TEXT,
+        sha256=TEXT,
+        content_url=TEXT,
+        item=maybe(COUNT),
+        source_upload=maybe(TEXT),
+        meta=OBJECT,
+    ),
+    "Upload": record(
+        id=TEXT,
+        name=TEXT,
+        relative_path=TEXT,
+        size_bytes=COUNT,
+        received_bytes=COUNT,
+        state={"type": "string", "enum": [state.value for state in UploadState]},
+        kind=TEXT,
+        media_type=TEXT,
+        sha256=TEXT,
+        created_at=TIME,
+        completed_at=maybe(TIME),
+        expires_at=maybe(TIME),
+    ),
+    "State": {
+        "type": "object",
+        "description": (
+            "`patch`: the events `[seq, kind, body]` from `prev` to `seq`; "
+            "`snap`: load everything anew. `state` is the job with its steps."
+        ),
+        "properties": {
+            "t": {"type": "string", "enum": ["patch", "snap"]},
+            "prev": COUNT,
+            "seq": COUNT,
+            "state": OBJECT,
+            "ev": {"type": "array", "items": {"type": "array"}},
+        },
+        "required": ["t", "seq", "state", "ev"],
+        "additionalProperties": False,
+    },
+    "Operation": record(
+        name=TEXT,
+        label=TEXT,
+        summary=TEXT,
+        accepts={"type": "array", "items": TEXT},
+        takes={"type": "string", "enum": ["each", "all"]},
+        version=COUNT,
+        presets={
+            "type": "array",
+            "items": record(name=TEXT, label=TEXT, summary=TEXT, options=OBJECT),
+        },
+        options=OBJECT,
+    ),
+}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def job_json(job: Job) -> Json:
+    return glance([job])[0]
+
+
+def jobs_json(jobs: Sequence[Job]) -> list[Json]:
+    return glance(jobs)
+
+
+def items_json(items: Sequence[Item]) -> list[Json]:
+    """Return items; `upload` must be selected with them."""
+    return [
+        {
+            "position": item.position,
+            "name": item.name,
+            "relative_path": item.relative_path,
+            "size_bytes": item.size_bytes,
+            "state": item.state,
+            "upload": item.upload.key if item.upload else None,
+            "error": (
+                {"code": item.error_code, "message": item.error_text, "detail": item.error_fix}
+                if item.error_code
+                else None
+            ),
+            "warnings": item.warnings,
+            "finished_at": _time(item.finished_at),
+        }
+        for item in items
+    ]
+
+
+def results_json(results: Sequence[Result]) -> list[Json]:
+    """Return results; `item` and `item__upload` must be selected with them."""
+    return [
+        {
+            "id": result.key,
+            "name": result.name,
+            "role": result.role,
+            "size_bytes": result.size_bytes,
+            "media_type": result.media_type,
+            "sha256": result.sha256,
+            "content_url": reverse("api:content", kwargs={"key": result.key}),
+            "item": result.item.position if result.item else None,
+            "source_upload": (
+                result.item.upload.key if result.item and result.item.upload else None
+            ),
+            "meta": result.meta,
+        }
+        for result in results
+    ]
+
+
+def uploads_json(uploads: Sequence[Upload]) -> list[Json]:
+    return [
+        {
+            "id": upload.key,
+            "name": upload.name,
+            "relative_path": upload.relative_path,
+            "size_bytes": upload.length,
+            "received_bytes": upload.offset,
+            "state": upload.state,
+            "kind": upload.kind,
+            "media_type": upload.media_type,
+            "sha256": upload.sha256,
+            "created_at": _time(upload.created_at),
+            "completed_at": _time(upload.completed_at),
+            "expires_at": _time(upload.expires_at),
+        }
+        for upload in uploads
+    ]
+
+
+def operation_json(operation: Operation[Any]) -> Json:
+    """Return an operation; `options` is the JSON schema (2020-12) of what it takes."""
+    return {
+        "name": operation.name,
+        "label": operation.label,
+        "summary": operation.summary,
+        "accepts": list(operation.accepts),
+        "takes": operation.takes,
+        "version": operation.version,
+        "presets": [
+            {
+                "name": preset.name,
+                "label": preset.label,
+                "summary": preset.summary,
+                "options": preset.options,
+            }
+            for preset in operation.presets
+        ],
+        "options": schema(operation.options),
+    }

@@ -1,0 +1,146 @@
+"""The page of one job: right at every load, with or without scripts; live parts follow by socket."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from uploads.errors import RequestError
+from uploads.models import Event, Job, Stage
+from uploads.models.snapshot import snapshot
+from uploads.operations.options import fields_of
+from uploads.operations.registry import find
+from uploads.pages.asked import asked_job
+from uploads.pages.tiles import newest_tiles, showpiece
+from uploads.states import ItemState
+
+Json = dict[str, Any]
+SHOWN_EVENTS = 200
+SHOWN_TROUBLES = 25
+DUMMY = "django.core.mail.backends.dummy.EmailBackend"
+
+
+@login_required
+@require_safe
+def job_page(request: HttpRequest, key: str) -> HttpResponse:
+    """Show one job as it stands at its `seq`."""
+    job = asked_job(request, key)
+    stage = job.stages.order_by("position")[0]
+    state = snapshot(job)
+    context = {
+        "section": "jobs",
+        "job": job,
+        "stage": stage,
+        "operation": operation_label(stage.operation),
+        "state": state,
+        "shown": state["shown"],
+        "events": _newest_events(job),
+        "tiles": newest_tiles(job),
+        "failed": _page(job.items.filter(state=ItemState.FAILED), request, "failed"),
+        "warned": _page(_warned(job), request, "warned"),
+        "can_mail": settings.EMAIL_BACKEND != DUMMY,
+        "origin": f"{request.scheme}://{request.get_host()}",
+        **_ended(job, state),
+    }
+    return render(request, "jobs/job.html", context)
+
+
+def _ended(job: Job, state: Json) -> Json:
+    """Return what only an ended job shows: its best result, sizes, receipt."""
+    if not job.is_finished:
+        return {}
+    done = job.items.filter(state=ItemState.SUCCEEDED)
+    before = done.aggregate(n=Sum("size_bytes"))["n"] or 0
+    after = state["results_bytes"]
+    return {
+        "showpiece": showpiece(job),
+        "before_bytes": before,
+        "after_bytes": after,
+        "saved_percent": round(100 * (1 - after / before)) if before and after < before else 0,
+        "seconds": _seconds(job),
+        "receipt": _receipt(job),
+    }
+
+
+def _seconds(job: Job) -> float | None:
+    if job.started_at is None or job.finished_at is None:
+        return None
+    return (job.finished_at - job.started_at).total_seconds()
+
+
+def operation_label(name: str) -> str:
+    """Return an operation's label, or its name when it is no longer installed."""
+    try:
+        return find(name).label
+    except RequestError:
+        return name
+
+
+def _receipt(job: Job) -> list[Json]:
+    return [
+        {"operation": operation_label(s.operation), "stage": s, "options": _options(s)}
+        for s in job.stages.order_by("position")
+    ]
+
+
+def _options(stage: Stage) -> list[tuple[str, str]]:
+    """Return the options in words, each with its label and unit."""
+    try:
+        known = {field.name: field for field in fields_of(find(stage.operation).options)}
+    except RequestError:
+        known = {}
+    words = []
+    for name, value in stage.options.items():
+        field = known.get(name)
+        text = _in_words(dict(field.choices).get(str(value), value) if field else value)
+        unit = f" {field.unit}" if field and field.unit and text != "—" else ""
+        words.append((field.label if field else name, f"{text}{unit}"))
+    return words
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value) or "—"
+    return str(value) if value not in {None, ""} else "—"
+
+
+def _newest_events(job: Job) -> list[Event]:
+    newest = job.events.filter(seq__lte=job.seq).order_by("-seq")[:SHOWN_EVENTS]
+    return list(reversed(newest))
+
+
+def _warned(job: Job) -> Any:
+    return job.items.exclude(warnings=[]).exclude(state=ItemState.FAILED)
+
+
+def _page(items: Any, request: HttpRequest, name: str) -> Any:
+    """Return the asked page of a list of items; `?failed=2` and the like."""
+    pages = Paginator(items.order_by("position"), SHOWN_TROUBLES)
+    return pages.get_page(request.GET.get(name))
+
+
+@login_required
+@require_safe
+def job_log(request: HttpRequest, key: str) -> StreamingHttpResponse:
+    """Send the whole log as a text file, a line an event, times in UTC."""
+    job = asked_job(request, key)
+    answer = StreamingHttpResponse(_lines(job), content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="job-{job.key}.log"'
+    return answer
+
+
+def _lines(job: Job) -> Iterator[str]:
+    for event in job.events.order_by("seq").iterator(chunk_size=500):
+        at = timezone.localtime(event.at, timezone.get_fixed_timezone(0))
+        yield f"{at:%Y-%m-%d %H:%M:%S} {event.level:<7} {' '.join(event.text.split())}\n"
+    for item in job.items.filter(state=ItemState.FAILED).exclude(error_detail="").iterator():
+        yield f"\n--- {item.name}: {item.error_text}\n{item.error_detail}\n"

@@ -1,0 +1,22 @@
+"""The doors of jobs and results."""
+
+from django.urls import path
+
+from uploads.pages import job, job_commands, results
+from uploads.pages.state import state
+
+urlpatterns = [
+    path("jobs/<key>/", job.job_page, name="job"),
+    path("jobs/<key>/state", state, name="job-state"),
+    path("jobs/<key>/log.txt", job.job_log, name="job-log"),
+    path("jobs/<key>/cancel/", job_commands.cancel, name="job-cancel"),
+    path("jobs/<key>/pause/", job_commands.pause, name="job-pause"),
+    path("jobs/<key>/resume/", job_commands.resume, name="job-resume"),
+    path("jobs/<key>/retry/", job_commands.retry, name="job-retry"),
+    path("jobs/<key>/notify/", job_commands.notify, name="job-notify"),
+    path("jobs/<key>/delete/", job_commands.delete, name="job-delete"),
+    path("jobs/<key>/results/", results.gallery, name="job-results"),
+    path("jobs/<key>/results.zip", results.archive, name="job-archive"),
+    path("results/<key>/content", results.content, name="result-content"),
+    path("results/<key>/original", results.original, name="result-original"),
+]

@@ -1,0 +1,81 @@
+"""Operations as the new-job page offers them: cards, presets, the form of their options."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from uploads.operations import Operation, Preset
+from uploads.operations.registry import BUILT_IN, operations
+from uploads.pages.forms import OWN, OptionsForm, preset_values
+
+FAMILIES = {"image": "pictures", "video": "videos", "audio": "sound", "*": "any file"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One preset with the values that its choice puts into the fields."""
+
+    preset: Preset
+    values: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One operation's card with its form; `chosen` is the card that is open."""
+
+    operation: Operation[Any]
+    choices: list[Choice]
+    form: OptionsForm
+    chosen: bool
+    own: bool
+
+    @property
+    def takes(self) -> str:
+        """Return what it accepts in words: “pictures”, “videos and sound”."""
+        parts = [pattern.partition("/") for pattern in self.operation.accepts]
+        words = [FAMILIES.get(family, ending) for family, _, ending in parts]
+        return " and ".join(dict.fromkeys(words))
+
+    @property
+    def accepts(self) -> str:
+        return " ".join(self.operation.accepts)
+
+    @property
+    def icon(self) -> str:
+        family = self.operation.accepts[0].partition("/")[0]
+        return family if family in {"image", "video", "audio"} else "search"
+
+    @property
+    def open_options(self) -> bool:
+        return self.own or bool(self.form.errors)
+
+
+def offers(owner: Any, data: Any = None, wanted: str = "") -> list[Offer]:
+    """Return every operation as a card, those for a kind of file before those for any."""
+    ordered = sorted(operations().values(), key=_rank)
+    names = [operation.name for operation in ordered]
+    chosen = wanted if wanted in names else (names[0] if names else "")
+    return [_offer(operation, owner, data, chosen) for operation in ordered]
+
+
+def _rank(operation: Operation[Any]) -> tuple[bool, int, str]:
+    place = BUILT_IN.index(operation.module) if operation.module in BUILT_IN else len(BUILT_IN)
+    return "*/*" in operation.accepts, place, operation.label
+
+
+def _offer(operation: Operation[Any], owner: Any, data: Any, chosen: str) -> Offer:
+    mine = data is not None and operation.name == chosen
+    name = data.get(f"{operation.name}-preset", "") if mine else ""
+    own = name == OWN or not operation.presets
+    known = name if name in {preset.name for preset in operation.presets} else ""
+    first = known or ("" if own else operation.presets[0].name)
+    choices = [
+        Choice(preset, json.dumps(preset_values(operation, preset.options)), preset.name == first)
+        for preset in operation.presets
+    ]
+    form = OptionsForm(operation, data if mine and own else None, owner=owner)
+    if not form.is_bound and operation.presets:
+        shown = next(p for p in operation.presets if p.name == (first or operation.presets[0].name))
+        form.initial = preset_values(operation, shown.options)
+    return Offer(operation, choices, form, operation.name == chosen, own)

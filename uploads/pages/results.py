@@ -1,0 +1,113 @@
+"""Results: the gallery of a job, the bytes of one result or of its original, all as one ZIP."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from uploads.errors import RequestError
+from uploads.models import Job, Result
+from uploads.pages.asked import asked_job, asked_result
+from uploads.pages.job import operation_label
+from uploads.pages.serve import ZipEntry, file_response, zip_response
+from uploads.pages.tiles import tiles
+from uploads.storage import store
+
+PAGE = 60
+MOST_CHOSEN = 500
+
+
+@login_required
+@require_safe
+def gallery(request: HttpRequest, key: str) -> HttpResponseBase:
+    """Show a job's results, 60 a page, as pictures or as a table; `?q=` filters by name."""
+    job = asked_job(request, key)
+    found = _found(job, request)
+    pages = Paginator(found.order_by("item__position", "step_id", "position"), PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    context = {
+        "section": "jobs",
+        "job": job,
+        "operation": operation_label(job.stages.order_by("position")[0].operation),
+        "page": page,
+        "tiles": tiles(page.object_list),
+        "total_bytes": job.results.finished().bytes_taken(),
+        "q": request.GET.get("q", ""),
+        "layout": "table" if request.GET.get("show") == "table" else "grid",
+    }
+    return render(request, "jobs/results.html", context)
+
+
+def _found(job: Job, request: HttpRequest) -> Any:
+    rows = job.results.finished().select_related("item__upload")
+    words = request.GET.get("q", "").strip()[:200]
+    return rows.filter(name__icontains=words) if words else rows
+
+
+@login_required
+@require_safe
+async def archive(request: HttpRequest, key: str) -> HttpResponseBase:
+    """Stream the job's results as a ZIP: all, those that `?q=` finds, or each `?r=KEY`."""
+    name, entries = await sync_to_async(_chosen)(request, key)
+    return await zip_response(request, entries, name)
+
+
+def _chosen(request: HttpRequest, key: str) -> tuple[str, list[ZipEntry]]:
+    job = asked_job(request, key)
+    rows = _found(job, request).order_by("item__position", "step_id", "position")
+    if chosen := request.GET.getlist("r"):
+        rows = rows.filter(key__in=chosen[:MOST_CHOSEN])
+    entries = [_entry(result) for result in rows]
+    if not entries:
+        raise RequestError("not_found")
+    plain = job.name.replace("/", " ").replace(":", " –")[:120]
+    return f"{plain}.zip", entries
+
+
+def _entry(result: Result) -> ZipEntry:
+    folder = PurePosixPath(result.relative_path).parent
+    return ZipEntry(
+        path=store.path(result.storage_key),
+        name=str(folder / result.name),
+        size=result.size_bytes,
+        sha256=result.sha256,
+    )
+
+
+@login_required
+@require_safe
+async def content(request: HttpRequest, key: str) -> HttpResponseBase:
+    """Send one result with Range; `?download=1` asks the browser to keep it."""
+    result = await sync_to_async(asked_result)(request, key)
+    return await file_response(
+        request,
+        path=store.path(result.storage_key),
+        name=result.name,
+        media_type=result.media_type,
+        etag=result.sha256,
+        download="download" in request.GET,
+    )
+
+
+@login_required
+@require_safe
+async def original(request: HttpRequest, key: str) -> HttpResponseBase:
+    """Send the uploaded file that a result was made from, for the look before and after."""
+    result = await sync_to_async(asked_result)(request, key)
+    upload = result.item.upload if result.item else None
+    if upload is None or not upload.is_complete:
+        raise RequestError("not_found")
+    return await file_response(
+        request,
+        path=store.path(upload.storage_key),
+        name=upload.name,
+        media_type=upload.media_type,
+        etag=upload.sha256,
+        download="download" in request.GET,
+    )

@@ -1,0 +1,254 @@
+"""Stored files on their way out: ranges, safe headers, streamed ZIPs; who may see them is asked before.
+
+Never Django's FileResponse: under ASGI it reads the whole file into memory and ignores Range.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO, Final
+from urllib.parse import quote
+
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.http import http_date, parse_etags, parse_http_date_safe
+from zipstream import ZipStream
+
+from uploads.conf import conf
+from uploads.intake.names import cleaned_name, cleaned_path
+from uploads.storage import store
+
+READ_BYTES: Final = 256 * 1024
+
+# Shown in the browser; everything else is a download, whatever the caller asks for.
+INLINE: Final = frozenset(
+    {
+        "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "image/bmp",
+        "audio/mpeg", "audio/mp4", "audio/aac", "audio/ogg", "audio/flac", "audio/webm",
+        "audio/x-wav", "video/mp4", "video/webm", "video/ogg", "video/quicktime",
+        "text/plain", "text/csv", "text/vtt", "text/tab-separated-values", "application/json",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Span:
+    """The bytes to send of a body: `start` inclusive, `end` exclusive."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class ZipEntry:
+    """One file of a ZIP: where its bytes are, its name (folders allowed) and what it weighs."""
+
+    path: Path
+    name: str
+    size: int
+    sha256: str
+
+
+Pieces = Callable[[Span], AsyncIterator[bytes]]
+
+
+async def file_response(
+    request: HttpRequest, *, path: Path, name: str, media_type: str, etag: str, download: bool
+) -> HttpResponseBase:
+    """Return the file, or the range, 304 or 416 that the request asks for; constant memory.
+
+    `etag` is the bytes' sha256, or '' when it is not known; Http404 when the file is
+    gone. With `TIDEMILL_ACCEL_PREFIX` the proxy in front sends the bytes.
+    """
+    try:
+        file = await asyncio.to_thread(path.open, "rb", buffering=0)
+    except FileNotFoundError:
+        raise Http404 from None
+    status = os.fstat(file.fileno())
+    etag = etag or f"{status.st_mtime_ns:x}-{status.st_size:x}"
+    if conf.ACCEL_PREFIX:
+        response: HttpResponseBase = HttpResponse()
+        response["X-Accel-Redirect"] = conf.ACCEL_PREFIX + quote(str(path.relative_to(store.root)))
+    else:
+        response = _ranged(
+            request,
+            size=status.st_size,
+            etag=etag,
+            modified=int(status.st_mtime),
+            pieces=lambda span: _file_pieces(file, span),
+        )
+    # Django closes these after the answer, also when nobody read its body.
+    response._resource_closers.append(file.close)  # type: ignore[attr-defined]
+    shown = not download and media_type in INLINE
+    _guard(response, name=name, media_type=media_type, disposition="inline" if shown else "")
+    return response
+
+
+async def zip_response(
+    request: HttpRequest, entries: Sequence[ZipEntry], name: str
+) -> HttpResponseBase:
+    """Return the files as one ZIP made while it is sent: stored, of known length, no copy on disk.
+
+    A range is served too: the bytes before it are made and thrown away, so a broken
+    download goes on. Names are cleaned and made unique. Http404 when a file is gone.
+    """
+    archive = await asyncio.to_thread(_archive, entries)
+    digest = sha256("\n".join(f"{e.name} {e.size} {e.sha256}" for e in entries).encode())
+    response = _ranged(
+        request,
+        size=len(archive),
+        etag=digest.hexdigest(),
+        modified=0,
+        pieces=lambda span: _zip_pieces(archive, span),
+    )
+    _guard(response, name=name, media_type="application/zip", disposition="")
+    return response
+
+
+# --- ranges ---------------------------------------------------------------------
+
+
+def _ranged(
+    request: HttpRequest, *, size: int, etag: str, modified: int, pieces: Pieces
+) -> HttpResponseBase:
+    """Return 200, 206, 304 or 416 with the headers of RFC 9110, sections 13 and 14."""
+    quoted = f'"{etag}"'
+    status, span = _wanted(request, size=size, etag=quoted, modified=modified)
+    response: HttpResponseBase
+    if status in {304, 416} or request.method == "HEAD":
+        response = HttpResponse(status=status)
+    else:
+        response = StreamingHttpResponse(pieces(span), status=status)
+    if status == 416:
+        response["Content-Range"] = f"bytes */{size}"
+    elif status != 304:
+        response["Content-Length"] = str(span.end - span.start)
+    if status == 206:
+        response["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{size}"
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = quoted
+    if modified:
+        response["Last-Modified"] = http_date(modified)
+    return response
+
+
+def _wanted(request: HttpRequest, *, size: int, etag: str, modified: int) -> tuple[int, Span]:
+    whole = Span(0, size)
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    if "*" in known or etag in {tag.removeprefix("W/") for tag in known}:
+        return 304, whole
+    if not known and modified and modified <= _seconds(request.headers.get("If-Modified-Since")):
+        return 304, whole
+    condition = request.headers.get("If-Range", etag)
+    if condition != etag and (not modified or _seconds(condition) != modified):
+        return 200, whole
+    span = _span(request.headers.get("Range", ""), size)
+    if span is None:
+        return 200, whole
+    return (206, span) if span.start < span.end else (416, whole)
+
+
+def _seconds(date: str | None) -> int:
+    return (parse_http_date_safe(date) if date else None) or 0
+
+
+def _span(header: str, size: int) -> Span | None:
+    """Return what one `bytes=` range asks for; None for no or several ranges, which get the whole.
+
+    Empty when nothing of it exists.
+    """
+    unit, _, value = header.partition("=")
+    first, dash, last = value.strip().partition("-")
+    numbers = [part for part in (first, last) if part]
+    if unit.strip().lower() != "bytes" or not dash or not numbers:
+        return None
+    if not all(part.isascii() and part.isdigit() and len(part) < 20 for part in numbers):
+        return None
+    if not first:
+        return Span(max(0, size - int(last)), size)
+    if last and int(last) < int(first):
+        return None
+    return Span(int(first), min(int(last) + 1, size) if last else size)
+
+
+# --- bytes ----------------------------------------------------------------------
+
+
+async def _file_pieces(file: BinaryIO, span: Span) -> AsyncIterator[bytes]:
+    position = span.start
+    while position < span.end:
+        count = min(READ_BYTES, span.end - position)
+        piece = await asyncio.to_thread(os.pread, file.fileno(), count, position)
+        if not piece:
+            raise OSError("the file became shorter while it was sent")
+        position += len(piece)
+        yield piece
+
+
+def _archive(entries: Sequence[ZipEntry]) -> ZipStream:
+    """Return the ZIP to come; its bytes follow from the entries alone, so ranges fit together."""
+    archive = ZipStream(sized=True)
+    taken: set[str] = set()
+    for entry in entries:
+        try:
+            archive.add_path(entry.path, _unique(entry.name, taken), recurse=False)
+        except FileNotFoundError:
+            raise Http404 from None
+    return archive
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """Return the cleaned name, numbered when it is taken, also by another spelling of its case."""
+    cleaned = cleaned_path(name) or cleaned_name(name)
+    stem, dot, ending = cleaned.rpartition(".")
+    if not stem or "/" in ending:
+        stem, dot, ending = cleaned, "", ""
+    candidate, count = cleaned, 1
+    while candidate.casefold() in taken:
+        count += 1
+        candidate = f"{stem} ({count}){dot}{ending}"
+    taken.add(candidate.casefold())
+    return candidate
+
+
+async def _zip_pieces(archive: ZipStream, span: Span) -> AsyncIterator[bytes]:
+    made = iter(archive)
+    position = 0
+    while position < span.end:
+        piece = await asyncio.to_thread(_next_pieces, made)
+        start, end = max(span.start - position, 0), span.end - position
+        position += len(piece)
+        if start < len(piece):
+            yield piece[start:end]
+
+
+def _next_pieces(made: Iterator[bytes]) -> bytes:
+    """Return some of the ZIP's small pieces at once, for fewer hops between threads."""
+    pieces: list[bytes] = []
+    while sum(map(len, pieces)) < READ_BYTES and (piece := next(made, b"")):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+# --- headers --------------------------------------------------------------------
+
+
+def _guard(response: HttpResponseBase, *, name: str, media_type: str, disposition: str) -> None:
+    """Set the headers that keep a user's file from acting as a page of ours."""
+    charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+    response["Content-Type"] = media_type + charset
+    response["Content-Disposition"] = _disposition(disposition or "attachment", cleaned_name(name))
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "private, no-cache"
+
+
+def _disposition(kind: str, name: str) -> str:
+    """Return Content-Disposition with the name in ASCII for old clients and as RFC 5987 wants it."""
+    plain = name.encode("ascii", "replace").decode().translate({34: "'", 92: "_", 37: "_"})
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

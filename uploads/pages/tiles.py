@@ -1,0 +1,110 @@
+"""Tiles: finished results as small pictures or marks, for the job's page and its gallery."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from uploads.models import Job, Result
+from uploads.models.result import ResultQuerySet
+
+NEWEST = 60
+SHOWPIECES = 8
+INLINE_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
+INLINE_MEDIA = frozenset(
+    {"video/mp4", "video/webm", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/wav", "audio/flac"}
+)
+SMALL_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One result with what helps to show it: a small picture, a poster, a scrubbing track."""
+
+    result: Result
+    previews: Sequence[Result] = field(default=())
+
+    @property
+    def kind(self) -> str:
+        """Return `image`, `video`, `audio` or `file`."""
+        family = self.result.media_type.partition("/")[0]
+        return family if family in {"image", "video", "audio"} else "file"
+
+    @property
+    def picture(self) -> Result | None:
+        """Return the smallest picture of it that a browser shows."""
+        own = [self.result] if self.result.size_bytes <= SMALL_BYTES else []
+        shown = [r for r in (*self.previews, *own) if r.media_type in INLINE_IMAGES]
+        still = [r for r in shown if "sprite" not in r.name]
+        return min(still, key=lambda r: r.size_bytes, default=None)
+
+    @property
+    def poster(self) -> Result | None:
+        """Return the largest still of a video."""
+        stills = [
+            r for r in self.previews if r.media_type in INLINE_IMAGES and "sprite" not in r.name
+        ]
+        return max(stills, key=lambda r: r.size_bytes, default=None)
+
+    @property
+    def scrub(self) -> Result | None:
+        """Return the WebVTT track whose cues name places in a sprite."""
+        return next((r for r in self.previews if r.media_type == "text/vtt"), None)
+
+    @property
+    def sprite(self) -> Result | None:
+        return next((r for r in self.previews if "sprite" in r.name and r != self.scrub), None)
+
+    @property
+    def plays(self) -> bool:
+        """Tell whether a browser plays it in place."""
+        return self.kind in {"video", "audio"} and self.result.media_type in INLINE_MEDIA
+
+    @property
+    def shows(self) -> bool:
+        """Tell whether a browser shows it in place."""
+        return self.result.media_type in INLINE_IMAGES
+
+    @property
+    def before(self) -> bool:
+        """Tell whether the original can be shown beside it."""
+        upload = self.result.item.upload if self.result.item else None
+        return bool(
+            upload
+            and upload.is_complete
+            and self.kind == "image"
+            and upload.media_type in INLINE_IMAGES
+        )
+
+    @property
+    def saved_percent(self) -> int:
+        """Return how much smaller it is than its original, or 0."""
+        size = self.result.item.size_bytes if self.result.item else 0
+        return max(0, round(100 * (1 - self.result.size_bytes / size))) if size else 0
+
+
+def tiles(results: Iterable[Result]) -> list[Tile]:
+    """Return tiles for these results, with the previews of the same items; one query more."""
+    shown = list(results)
+    items = {result.item_id for result in shown if result.item_id}
+    previews: dict[int | None, list[Result]] = defaultdict(list)
+    rows = Result.objects.filter(item__in=items).exclude(role="part").order_by("id")
+    for row in rows:
+        if row.role == "preview" or row.meta.get("preview"):
+            previews[row.item_id].append(row)
+    return [Tile(result, previews[result.item_id]) for result in shown]
+
+
+def newest_tiles(job: Job) -> list[Tile]:
+    """Return the newest finished results, newest first."""
+    return tiles(_main(job).order_by("-id")[:NEWEST])
+
+
+def showpiece(job: Job) -> list[Tile]:
+    """Return what an ended job shows first: its first results in the order of the request."""
+    return tiles(_main(job).order_by("item__position", "step_id", "position")[:SHOWPIECES])
+
+
+def _main(job: Job) -> ResultQuerySet:
+    """Return the results that stand for their items: small sizes made beside them are left out."""
+    rows = job.results.finished().select_related("item__upload")
+    return rows.exclude(meta__has_key="preview")

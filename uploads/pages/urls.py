@@ -1,0 +1,23 @@
+"""The pages' own doors; a job's page has its list beside this one."""
+
+from django.urls import path
+
+from uploads.pages.views import account, jobs, new, settings, uploads
+
+urlpatterns = [
+    path("", new.new_job, name="home"),
+    path("samples/", new.samples, name="samples"),
+    path("jobs/", jobs.jobs, name="jobs"),
+    path("uploads/", uploads.uploads, name="uploads"),
+    path("uploads/delete-unused/", uploads.delete_unused, name="delete-unused"),
+    path("uploads/<slug:key>/delete/", uploads.delete, name="delete-upload"),
+    path("settings/", settings.settings_page, name="settings"),
+    path("settings/notify/", settings.notify, name="settings-notify"),
+    path("settings/password/", settings.password, name="settings-password"),
+    path("settings/theme/", settings.theme, name="settings-theme"),
+    path("settings/tokens/", settings.add_token, name="add-token"),
+    path("settings/tokens/<int:number>/revoke/", settings.revoke_token, name="revoke-token"),
+    path("setup/<str:secret>/", account.setup, name="setup"),
+    path("login/", account.sign_in, name="login"),
+    path("logout/", account.sign_out, name="logout"),
+]

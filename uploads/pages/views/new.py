@@ -1,0 +1,105 @@
+"""The new-job page: files in, an operation, Start; with and without JavaScript."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from uploads.conf import conf
+from uploads.errors import RequestError
+from uploads.intake.form import receive_form_file
+from uploads.models import Preferences
+from uploads.operations.registry import find
+from uploads.pages.answers import SeeOther
+from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
+from uploads.pages.forms import chosen_options
+from uploads.pages.offers import offers
+from uploads.pages.samples import start_samples
+from uploads.pages.space import space_of
+from uploads.work.submit import JobRequest, StageRequest, submit
+
+FIELD_ERRORS = {
+    "no_files": "files",
+    "upload_missing": "files",
+    "too_many_files": "files",
+    "over_quota": "files",
+    "upload_too_large": "files",
+    "disk_full": "files",
+    "empty_file": "files",
+    "unknown_operation": "operation",
+    "nothing_fits": "operation",
+    "invalid_options": "options",
+    "unknown_field": "options",
+}
+
+
+@require_http_methods(["GET", "POST"])
+def new_job(request: HttpRequest) -> HttpResponse:
+    """Show the page; POST starts the job and goes to it, or shows what is wrong, files kept."""
+    if request.method == "POST":
+        return _start(request)
+    keys = request.GET.getlist("use")
+    rows = chosen(request.user, keys) if keys else waiting_for_a_job(request.user)
+    return render(request, "new.html", _page(request, rows))
+
+
+@require_POST
+def samples(request: HttpRequest) -> HttpResponse:
+    """Show what Tidemill does with files that nobody needs to look for."""
+    jobs = start_samples(request.user)
+    return SeeOther(f"/jobs/{jobs[0].key}/")
+
+
+def _start(request: HttpRequest) -> HttpResponse:
+    keys = request.POST.getlist("uploads")
+    try:
+        for file in request.FILES.getlist("files"):
+            keys.append(receive_form_file(request.user, file).key)
+        job = submit(request.user, _request(request, keys))
+    except RequestError as error:
+        page = _page(request, chosen(request.user, keys), error=error)
+        return render(request, "new.html", page, status=error.status)
+    return SeeOther(f"/jobs/{job.key}/")
+
+
+def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
+    if not keys:
+        raise RequestError("no_files")
+    operation = find(request.POST.get("operation", ""))
+    options = chosen_options(operation, request.user, request.POST)
+    return JobRequest(
+        [StageRequest(operation.name, options)],
+        keys,
+        name=request.POST.get("name", ""),
+        notify=_recipient(request),
+    )
+
+
+def _recipient(request: HttpRequest) -> str:
+    """Return the person's own address when asked for; a form can't send e-mail elsewhere."""
+    wanted = request.POST.get("notify") == "on" and conf.EMAIL_URL
+    return str(getattr(request.user, "email", "")) if wanted else ""
+
+
+def _page(
+    request: HttpRequest, rows: list[FileRow], error: RequestError | None = None
+) -> dict[str, Any]:
+    data = request.POST if request.method == "POST" else None
+    wanted = request.POST.get("operation") or request.GET.get("operation", "")
+    place = FIELD_ERRORS.get(error.code, "page") if error else ""
+    mail = data.get("notify") == "on" if data else Preferences.of(request.user).mail_when_done
+    return {
+        "section": "new",
+        "blank_row": blank_row(),
+        "rows": rows,
+        "offers": offers(request.user, data, wanted),
+        "space": space_of(request.user),
+        "conf": conf,
+        "form_max_bytes": conf.FORM_MAX_BYTES,
+        "mail_possible": bool(conf.EMAIL_URL),
+        "mail_wanted": mail,
+        "name": data.get("name", "") if data else "",
+        "error": error,
+        "error_at": place,
+    }
