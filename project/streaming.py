@@ -254,6 +254,8 @@ class StreamingFactory(HTTPFactory):  # type: ignore[misc]
 class StreamingServer(Server):  # type: ignore[misc]
     """Daphne with the streaming request; stops within `STOP_SECONDS` of a signal."""
 
+    idle_seconds: float = IDLE_SECONDS
+
     @property
     def http_factory(self) -> StreamingFactory:
         return self._factory
@@ -262,7 +264,7 @@ class StreamingServer(Server):  # type: ignore[misc]
     def http_factory(self, stock: Any) -> None:
         # `Server.run` makes the factory itself and leaves no other place to change it.
         self._factory = StreamingFactory(self)
-        self._factory.timeOut = IDLE_SECONDS
+        self._factory.timeOut = self.idle_seconds
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if not isinstance(protocol, StreamingRequest):
