@@ -49,6 +49,7 @@ def refused_address(host: str, port: int) -> str:
 
 def serve(host: str, port: int) -> bool:
     """Serve Tidemill until SIGTERM or SIGINT; False when the address was taken meanwhile."""
+    # Here, not above: they set up Django and Twisted, which a busy port need not wait for.
     from daphne.endpoints import build_endpoint_description_strings
 
     from project.asgi import application
@@ -76,6 +77,7 @@ def serve(host: str, port: int) -> bool:
 
 
 def _server_class() -> Any:
+    # Each server class installs Twisted's reactor, and ours may not even import elsewhere.
     if warning := untried_versions():
         from daphne.server import Server
 

@@ -69,6 +69,28 @@ def test_a_slow_reader_does_not_fill_the_memory(tmp_path: Path) -> None:
             assert web.rss_bytes() - before < 40 * MIB
 
 
+def test_a_finished_download_leaves_nothing_open(tmp_path: Path) -> None:
+    with running(tmp_path) as web:
+        client = Client(web)
+        location = client.new(16 * MIB)
+        with web.file_of(location).open("r+b") as file:
+            file.truncate(16 * MIB)
+        assert client.offset(location) == 16 * MIB
+        for _ in range(5):
+            assert len(client.http.get(location).content) == 16 * MIB
+        assert web.process is not None
+        descriptors = Path(f"/proc/{web.process.pid}/fd")
+        key = location.rpartition("/")[2]
+        wait_for(lambda: not any(key in _target(path) for path in descriptors.iterdir()))
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""
+
+
 def test_a_disk_that_is_slow_or_a_view_that_reads_nothing_does_not_fill_the_memory(
     tmp_path: Path,
 ) -> None:
