@@ -95,6 +95,10 @@ def test_a_segmentation_fault_leaves_its_trace(room: Room) -> None:
     assert "deed_segfault" in ended.detail
 
 
+def test_a_library_that_crashes_after_all_is_served_does_no_harm(room: Room) -> None:
+    assert room.told("crash_at_exit") == "served"
+
+
 def test_an_abort_for_want_of_memory_says_so(room: Room) -> None:
     ended = room.run("no_memory_abort")
     assert (ended.code, ended.values) == ("out_of_memory", {"limit": "2 GiB"})

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from uploads.models.item import Item
-    from uploads.models.job import Job, Stage
+    from uploads.models.job import Job
+    from uploads.models.stage import Stage
 
 CLAIM = """
 UPDATE uploads_step
