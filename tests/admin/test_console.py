@@ -205,9 +205,7 @@ def test_filters_and_search_find_jobs(viewer: Client, job: Job, query: str, foun
 
 
 @pytest.mark.parametrize("path", ["/admin/", JOBS, "/admin/uploads/upload/"])
-def test_no_query_per_row(
-    viewer: Client, alice: User, photo: Upload, path: str
-) -> None:
+def test_no_query_per_row(viewer: Client, alice: User, photo: Upload, path: str) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert viewer.get(path).status_code == 200
