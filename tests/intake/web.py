@@ -146,7 +146,8 @@ def running(folder: Path, kind: str = "daphne", **settings: str) -> Iterator[Web
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if "TIDEMILL" not in name}
+    own = ("TIDEMILL", "PYTHONDONTWRITEBYTECODE")  # uncompiled, a start takes seconds longer
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {
         **kept,
         "TIDEMILL_DATA": str(folder / "data"),

@@ -1,5 +1,7 @@
 """A real web process without workers, whose rows this process moves as workers would."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import override_settings
 
-from tests.intake.web import Person, Web, running
+from tests.intake.web import ROOT, Person, Web
 from tests.support.databases import described, using
 from uploads.models import Token
 
@@ -41,16 +43,30 @@ class Mill:
 
 
 @contextmanager
-def milling(folder: Path, **settings: str) -> Iterator[Mill]:
+def milling(folder: Path, *, static: bool = False, **settings: str) -> Iterator[Mill]:
     """Run a web process on its own data folder, and use its rows, bytes and bell here."""
-    with running(folder, **settings) as web:
-        data = folder / "data"
-        own = override_settings(
-            TIDEMILL_DATA=str(data), TIDEMILL_RUN_DIR=web.environment["TIDEMILL_RUN_DIR"]
-        )
-        with own, using(described("", data / "db.sqlite3")):
-            mill = Mill(web)
-            try:
-                yield mill
-            finally:
-                mill.close()
+    web = Web(folder, **settings)
+    if static:
+        collect_static(web)
+    web.start()
+    data = folder / "data"
+    run_folder = web.environment["TIDEMILL_RUN_DIR"]
+    own = override_settings(TIDEMILL_DATA=str(data), TIDEMILL_RUN_DIR=run_folder)
+    with own, using(described("", data / "db.sqlite3")):
+        mill = Mill(web)
+        try:
+            yield mill
+        finally:
+            mill.close()
+            web.kill()
+
+
+def collect_static(web: Web) -> None:
+    """Put the static files where the web process serves them from."""
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "-v0", "--noinput"],
+        cwd=ROOT,
+        env=web.environment,
+        check=True,
+        timeout=60,
+    )

@@ -12,7 +12,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.intake.web import Person, wait_for
-from tests.live.drive import claim, finish, make_job, move, plan, say
+from tests.live.drive import claim, finish, make_job, move, plan, say, say_lines
 from tests.live.mill import Mill, milling
 from tests.live.talk import call
 from uploads.models import Job, Step
@@ -55,19 +55,15 @@ def test_progress_without_an_event_is_told_too(mill: Mill, person: Person, job: 
 def test_every_event_comes_once_and_in_order_at_200_a_second(
     mill: Mill, person: Person, job: Job
 ) -> None:
-    def write(count: int) -> None:
-        for number in range(count):
-            say(job, f"line {number}")
-            time.sleep(0.004)
-
     with call(mill, person, job) as talk:
         talk.hear()
-        writer = Thread(target=mill.rows, args=(write, 300))
+        pace = {"each_second": 200}
+        writer = Thread(target=mill.rows, args=(say_lines, job, 600), kwargs=pace)
         writer.start()
-        while "line 299" not in talk.texts:
+        while "line 599" not in talk.texts:
             talk.hear()
         writer.join()
-    assert [t for t in talk.texts if t.startswith("line")] == [f"line {n}" for n in range(300)]
+    assert [t for t in talk.texts if t.startswith("line")] == [f"line {n}" for n in range(600)]
     assert talk.seqs == sorted(set(talk.seqs))
 
 

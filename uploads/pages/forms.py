@@ -24,9 +24,15 @@ class OptionsForm(forms.Form):
         for described in fields_of(operation.options):
             self.fields[described.name] = _field(described, owner)
 
+    def values(self) -> dict[str, Any]:
+        """Return what was sent; an option that was not keeps its default, a box unticked is no."""
+        sent = {name for name in self.cleaned_data if self.add_prefix(name) in self.data}
+        boxes = {n for n, field in self.fields.items() if isinstance(field, forms.BooleanField)}
+        return {name: self.cleaned_data[name] for name in self.cleaned_data if name in sent | boxes}
+
     def clean(self) -> dict[str, Any]:
         try:
-            parse_options(self.operation.options, self.cleaned_data)
+            parse_options(self.operation.options, self.values())
         except RequestError as refusal:
             field = str(refusal.values.get("field", ""))
             self.add_error(field if field in self.fields else None, _words(refusal))
@@ -106,4 +112,4 @@ def chosen_options(operation: Operation[Any], owner: Any, data: Any) -> dict[str
     if not form.is_valid():
         field, faults = next(iter(form.errors.items()))
         raise RequestError("invalid_options", reason=str(faults[0]), field=field)
-    return dict(form.cleaned_data)
+    return form.values()
