@@ -8,6 +8,7 @@ from uploads.pages.metrics import metrics
 from uploads.pages.upload_content import upload_content
 
 urlpatterns = [
+    path("admin/", include("uploads.admin.urls")),
     path("files/", tus.uploads_door(), name="tus"),
     path("files/<slug:key>", tus.upload_door(upload_content), name="tus-upload"),
     path("api/v1/", include("uploads.pages.api.urls")),

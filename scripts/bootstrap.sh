@@ -21,7 +21,7 @@ if ! .venv/bin/python -m uv --version >/dev/null 2>&1; then
         -r requirements/uv.txt
 fi
 echo "Installing the packages of requirements/$set_name.txt (about 200 MB to fetch at first) …"
-.venv/bin/python -m uv pip sync --quiet --python .venv/bin/python --require-hashes \
+.venv/bin/python -m uv pip sync --quiet --compile-bytecode --python .venv/bin/python --require-hashes \
     "requirements/$set_name.txt" requirements/uv.txt || {
     echo "uv could not install them; trying pip …" >&2
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \

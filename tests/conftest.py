@@ -14,6 +14,7 @@ from tests.support.environment import isolate
 isolate()
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
 from tests.support import postgresql as private  # noqa: E402
@@ -22,6 +23,11 @@ from tests.support.server import Server  # noqa: E402
 
 DATABASES = ("sqlite", "postgresql")
 ON_EACH_DATABASE = ("models", "work")
+
+# Pages under test name static files plainly; a real server has collected and hashed them.
+settings.STORAGES["staticfiles"] = {
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}
 
 
 @pytest.fixture(scope="session")

@@ -178,6 +178,9 @@ class Conf:
     LOGIN_TRIES = number(
         5, "tries", "Failed sign-ins per user and address in 15 minutes before a pause."
     )
+    LIVE_CHECK_SECONDS = seconds(
+        30, "How often a live connection's right to its job is looked up again."
+    )
     SOCKETS_PER_USER = number(20, "sockets", "Live connections that one user may have open.")
 
 

@@ -226,6 +226,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The sandbox is weaker than this server requires: {reason}",
         "See `manage.py doctor`, or set TIDEMILL_SANDBOX=auto.",
     ),
+    "mail_off": Entry(
+        400,
+        "This server sends no e-mails.",
+        "Leave the notification out, or ask an administrator to set TIDEMILL_EMAIL_URL.",
+    ),
     "mail_unknown": Entry(
         500,
         "It is not known whether the e-mail to {recipient} was sent.",

@@ -14,6 +14,7 @@ class FileList extends HTMLElement {
 
   connectedCallback() {
     this.list = this.querySelector("[data-rows]");
+    this.old = this.list.firstElementChild; // new files come before those from earlier
     this.resumeOnly = "resumeOnly" in this.dataset;
     const { signal } = this.#ended;
     for (const row of [...this.list.children]) this.#adopt(row);
@@ -59,8 +60,13 @@ class FileList extends HTMLElement {
     return rows.map((row) => row.dataset.type);
   }
 
-  count(patterns) {
-    return this.types().filter((type) => type === "" || fits(patterns, type)).length;
+  /** Leave out of the form what the chosen operation does not take. */
+  narrow(patterns) {
+    for (const row of this.list.children) {
+      const { state, type } = row.dataset;
+      const field = row.querySelector("input[name=uploads]");
+      if (field) field.disabled = state === "failed" || !(type === "" || fits(patterns, type));
+    }
   }
 
   #adopt(row) {
@@ -75,7 +81,7 @@ class FileList extends HTMLElement {
     if (!this.#rows.has(transfer)) {
       const row = freshRow(transfer);
       this.#rows.set(transfer, row);
-      this.list.append(row);
+      this.list.insertBefore(row, this.old?.isConnected ? this.old : null);
     }
     this.#changed(transfer);
     this.#summarise();

@@ -13,6 +13,7 @@ class JobForm extends HTMLElement {
     this.files = this.querySelector("file-list");
     this.button = this.querySelector("[data-startbar] [data-start]");
     this.addEventListener("files", () => this.#fit());
+    this.addEventListener("input", (event) => event.target.closest(".options") && this.#own(event.target));
     this.addEventListener("change", (event) => this.#changed(event.target));
     this.form.addEventListener("submit", (event) => this.#submit(event));
     this.#fit();
@@ -20,6 +21,14 @@ class JobForm extends HTMLElement {
 
   get #operations() {
     return [...this.querySelectorAll(".operation")];
+  }
+
+  get #chosenCard() {
+    return this.#operations.find((card) => card.querySelector("input").checked);
+  }
+
+  get #chosenPatterns() {
+    return this.#chosenCard?.dataset.accepts.split(" ") ?? [];
   }
 
   #fit() {
@@ -58,7 +67,6 @@ class JobForm extends HTMLElement {
       this.#showPanel();
     } else if (field.dataset.options) this.#fill(field);
     else if (field.name.endsWith("-preset")) this.#open(field);
-    else if (field.closest(".options")) this.#own(field);
     this.#summarise(this.files.types());
   }
 
@@ -92,10 +100,9 @@ class JobForm extends HTMLElement {
   }
 
   #plan(types) {
-    const card = this.#operations.find((one) => one.querySelector("input").checked);
-    const patterns = card?.dataset.accepts.split(" ") ?? [];
+    const patterns = this.#chosenPatterns;
     const mine = types.filter((type) => type === "" || fits(patterns, type));
-    const label = card?.querySelector("strong").textContent ?? "";
+    const label = this.#chosenCard?.querySelector("strong").textContent ?? "";
     const rest = types.length - mine.length;
     const words = [`${label}: ${counted(mine)}`];
     if (rest) words.push(`${plural(rest, "other file stays", "other files stay")} in your uploads`);
@@ -109,8 +116,8 @@ class JobForm extends HTMLElement {
     event.stopPropagation();
     this.button.disabled = true;
     this.button.textContent = "Starting…";
-    const open = queue.unfinished.filter((transfer) => !transfer.used);
-    await queue.announceAll(open);
+    await queue.announceAll(queue.unfinished.filter((transfer) => !transfer.used));
+    this.files.narrow(this.#chosenPatterns);
     const keys = new FormData(this.form).getAll("uploads").filter(Boolean);
     if (queue.unfinished.length === 0) return void this.form.submit();
     await this.#startSoftly(keys);

@@ -146,7 +146,8 @@ def running(folder: Path, kind: str = "daphne", **settings: str) -> Iterator[Web
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if "TIDEMILL" not in name}
+    own = ("TIDEMILL", "PYTHONDONTWRITEBYTECODE")  # uncompiled, a start takes seconds longer
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     return {
         **kept,
         "TIDEMILL_DATA": str(folder / "data"),
@@ -170,6 +171,7 @@ def _prepared() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="tidemill-people-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _manage(_environment(folder), "migrate", "-v0")
+    _manage(_environment(folder), "collectstatic", "-v0", "--noinput")
     people = _manage(_environment(folder), "shell", "-v0", "-c", PEOPLE)
     (folder / "people.json").write_text(people)
     return folder

@@ -1,5 +1,6 @@
 """Drives a job's rows through the models' verbs, as workers do, without any worker."""
 
+import time
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -13,7 +14,7 @@ from uploads.models import EventKind, Input, Item, Job, Result, Stage, Step, Upl
 from uploads.states import ItemState, JobState, Lane, StepKind, StepState, UploadState
 from uploads.storage import store
 
-OPTIONS = {"format": "webp", "widths": [1600], "fit": "inside", "quality": 82}
+OPTIONS = {"format": "webp", "sizes": [1600], "mode": "fit", "quality": 82}
 
 
 def picture(seed: int, size: tuple[int, int] = (480, 360)) -> bytes:
@@ -150,6 +151,17 @@ def say(job: Job, text: str, kind: EventKind = EventKind.LOG) -> None:
     """Add one line to the job's log."""
     with transaction.atomic():
         Job.objects.locked(job.pk).record(kind, text=text)
+
+
+def say_lines(job: Job, count: int, *, each_second: int) -> None:
+    """Add `line 0`, `line 1`, … at this pace, ten in a transaction."""
+    start = time.monotonic()
+    for first in range(0, count, 10):
+        time.sleep(max(0.0, start + first / each_second - time.monotonic()))
+        with transaction.atomic():
+            locked = Job.objects.locked(job.pk)
+            for number in range(first, min(first + 10, count)):
+                locked.record(EventKind.LOG, text=f"line {number}")
 
 
 def receiving(owner: User, *, files: int = 3) -> Job:

@@ -1,5 +1,6 @@
 """Operations that behave badly, for the sandbox's tests; imported by the child."""
 
+import atexit
 import ctypes
 import os
 import signal
@@ -132,6 +133,11 @@ def deed_signal(source: Path, step: Context[Do]) -> None:
 
 def deed_segfault(source: Path, step: Context[Do]) -> None:
     ctypes.string_at(0)
+
+
+def deed_crash_at_exit(source: Path, step: Context[Do]) -> str:
+    atexit.register(ctypes.string_at, 0)
+    return "served"
 
 
 def deed_no_memory_abort(source: Path, step: Context[Do]) -> None:

@@ -88,6 +88,12 @@ class Room:
         return [int(number) for number in (self.out / "i0" / "pids").read_text().split()]
 
 
+@pytest.fixture(autouse=True)
+def on_each_database() -> str:
+    """The sandbox knows no database: one run is enough."""
+    return "none"
+
+
 @pytest.fixture
 def room(tmp_path: Path, settings: Any) -> Iterator[Room]:
     settings.TIDEMILL_OPERATIONS_PATH = str(HERE)

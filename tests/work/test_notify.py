@@ -42,7 +42,8 @@ def mailbox(settings: Any, unused_tcp_port: int) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def notified_job(alice: User, text_upload: Callable[..., Upload]) -> Job:
+def notified_job(settings: Any, alice: User, text_upload: Callable[..., Upload]) -> Job:
+    settings.TIDEMILL_EMAIL_URL = "smtp://127.0.0.1"
     request = JobRequest(
         [StageRequest("test.copy")], [text_upload("one").key], notify="alice@example.org"
     )

@@ -1,6 +1,5 @@
 """A child's end: each bad end has its code within its limit, and nothing is left of it."""
 
-import contextlib
 import json
 import os
 import signal
@@ -14,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.work.sandbox_room import HERE, MIB, OPEN, Room, room
+from tests.work.sandbox_room import HERE, MIB, OPEN, Room, on_each_database, room
 from uploads.errors import Cancelled, LeaseLost, StepError
 from uploads.operations.guard import children
 from uploads.work.sandbox import Bounds, level, run_child
 
-__all__ = ["room"]
+__all__ = ["on_each_database", "room"]
 
 
 def _alive(pid: int) -> bool:
@@ -94,6 +93,10 @@ def test_a_segmentation_fault_leaves_its_trace(room: Room) -> None:
     ended = room.run("segfault")
     assert (ended.code, ended.status) == ("decoder_crashed", -signal.SIGSEGV)
     assert "deed_segfault" in ended.detail
+
+
+def test_a_library_that_crashes_after_all_is_served_does_no_harm(room: Room) -> None:
+    assert room.told("crash_at_exit") == "served"
 
 
 def test_an_abort_for_want_of_memory_says_so(room: Room) -> None:
@@ -267,6 +270,7 @@ def test_processes_that_multiply_in_own_sessions_all_die(room: Room) -> None:
     before = children()
     room.run("breed", operation="wait", machine=OPEN, wall=1.5)
     assert children() == before
+    assert not _programs_in(room.out)
 
 
 def test_a_killed_guard_lets_nobody_survive(room: Room) -> None:
@@ -303,6 +307,7 @@ def test_a_killed_worker_takes_everything_with_it(room: Room, what: str) -> None
         "DJANGO_SETTINGS_MODULE": "project.settings",
         "TIDEMILL_OPERATIONS_PATH": str(HERE),
     }
+    before = children()
     worker = subprocess.Popen(
         [sys.executable, "-c", script, request], env=environment, cwd=HERE.parents[1]
     )
@@ -313,14 +318,8 @@ def test_a_killed_worker_takes_everything_with_it(room: Room, what: str) -> None
         worker.wait()
     _until(lambda: not any(map(_alive, room.pids())), 5)
     _until(lambda: not _programs_in(room.out), 5)
-    _reap_orphans()
-
-
-def _reap_orphans() -> None:
-    """Do what `up` does: take note of the ended orphans that this process has adopted."""
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+    for orphan in children() - before:  # `up` does this for its workers' orphans
+        assert os.waitpid(orphan, os.WNOHANG)[0] == orphan
 
 
 def _programs_in(folder: Path) -> list[str]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.work.sandbox_room import HERE, MIB, OPEN, Room, room
+from tests.work.sandbox_room import HERE, MIB, OPEN, Room, on_each_database, room
 from uploads.work.sandbox import level
 
-__all__ = ["room"]
+__all__ = ["on_each_database", "room"]
 
 pytestmark = pytest.mark.skipif(level().name != "full", reason="; ".join(level().reasons))
 DENIED = "PermissionError"

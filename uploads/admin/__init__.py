@@ -1,1 +1,1 @@
-"""Admin: the operators console."""
+"""Admin: the console “Workers” for those who run the house, and its people."""

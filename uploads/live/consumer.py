@@ -15,7 +15,6 @@ from uploads.live.hub import Hub, hub
 from uploads.live.identity import job_of, origin_allowed, user_of
 from uploads.live.messages import Close, Refused, bye, read_ack
 
-CHECK_SECONDS: Final = 30
 MESSAGES_PER_SECOND: Final = 20
 
 
@@ -61,7 +60,7 @@ class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _check_forever(self) -> None:
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(conf.LIVE_CHECK_SECONDS)
             found = await self._find()
             if isinstance(found, Close):
                 await self.end(found, bye(found.name.lower()))
@@ -80,7 +79,7 @@ class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         count = self.counted[1] + 1 if self.counted[0] == second else 1
         self.counted = (second, count)
         if count > MESSAGES_PER_SECOND:
-            raise Refused(Close.TOO_MUCH)
+            raise Refused(Close.TOO_MANY)
 
     async def disconnect(self, code: int) -> None:
         await self._leave()
@@ -101,7 +100,7 @@ class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def end(self, code: int, last_words: str) -> None:
         """Say why and close."""
         await self.tell(last_words)
-        await self.close(code=code)
+        await self.close(code=int(code))  # Daphne takes no enum
         await self._leave()
 
 

@@ -12,14 +12,16 @@ MOST_BYTES = 64 * 1024
 
 
 class Close(IntEnum):
-    """Why a socket was closed; 4401 and 4404 tell the page not to come back by itself."""
+    """Why a socket was closed; 4401 and 4404 tell the page not to come back by itself.
 
-    TOO_MUCH = 1008
-    TOO_LARGE = 1009
-    RESTART = 1012
+    Applications may use 4000 to 4999 only (RFC 6455 7.4.2); these follow HTTP's numbers.
+    """
+
+    BAD_MESSAGE = 4400
     NOT_SIGNED_IN = 4401
     NOT_FOUND = 4404
     SILENT = 4408
+    TOO_LARGE = 4413
     TOO_MANY = 4429
 
 
@@ -48,7 +50,7 @@ def read_ack(text: str | None, sent: int) -> int:
     try:
         seq = json.loads(text)["ack"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise Refused(Close.TOO_MUCH) from None
+        raise Refused(Close.BAD_MESSAGE) from None
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= sent:
-        raise Refused(Close.TOO_MUCH)
+        raise Refused(Close.BAD_MESSAGE)
     return seq

@@ -2,9 +2,10 @@
 
 from uploads.models.event import Event, EventKind
 from uploads.models.item import Item
-from uploads.models.job import Input, Job, Stage
+from uploads.models.job import Job
 from uploads.models.person import Preferences, SignInTry
 from uploads.models.result import Result
+from uploads.models.stage import Input, Stage
 from uploads.models.step import Step
 from uploads.models.token import SetupLink, Token
 from uploads.models.upload import Upload

@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Count, DurationField, ExpressionWrapper, F, FloatField, Q, Sum
 from django.utils import timezone
 
-from uploads.models.job import Job, Stage
+from uploads.models.job import Job
+from uploads.models.stage import Stage
 from uploads.models.step import Step
 from uploads.models.waiting import Waiting, why_waiting
 from uploads.states import StepKind, StepState

@@ -8,7 +8,8 @@ from uploads.errors import remedy, sentence
 from uploads.states import ItemState
 
 if TYPE_CHECKING:
-    from uploads.models.job import Job, Stage
+    from uploads.models.job import Job
+    from uploads.models.stage import Stage
     from uploads.models.step import Step
     from uploads.models.upload import Upload
 

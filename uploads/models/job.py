@@ -1,34 +1,24 @@
 """Jobs: one request of one user, with its stages and inputs. Wishes are timestamps, not states."""
 
-from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from uploads import bell
-from uploads.conf import conf
-from uploads.errors import RequestError, remedy, sentence
+from uploads.errors import remedy, sentence
+from uploads.models import arriving, ending, removal, retrying, wishes
 from uploads.models.event import Event, EventKind
-from uploads.models.item import Item
 from uploads.models.keys import public_key
-from uploads.models.result import Result
-from uploads.models.step import Step
-from uploads.models.upload import Upload
 from uploads.states import (
     ENDED_JOB_STATES,
-    OPEN_STEP_STATES,
-    ItemState,
     JobState,
-    Lane,
-    StepKind,
     StepState,
-    UploadState,
 )
-from uploads.storage import store
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -143,6 +133,10 @@ class Job(models.Model):
 
     # --- events ------------------------------------------------------------
 
+    def locked(self) -> "Job":
+        """Return this job's row, fresh and locked until the transaction ends."""
+        return Job.objects.locked(self.pk)
+
     def record(self, kind: EventKind, *, actor: str = "", **body: Any) -> None:
         """Append an event under this job's row lock and ring; last in its transaction."""
         self.touch()
@@ -160,366 +154,36 @@ class Job(models.Model):
         for lane in sorted(lanes):
             transaction.on_commit(lambda lane=lane: bell.ring(bell.WORK, lane))  # type: ignore[misc]
 
-    # --- verbs -------------------------------------------------------------
+    # --- verbs, each in the module of its topic --------------------------------
 
-    def add_plan_step(self, stage: "Stage") -> Step:
-        """Insert the next plan step of a stage, ready at once; inside a transaction."""
-        last = self.steps.filter(stage=stage, kind=StepKind.PLAN).aggregate(n=models.Max("seq"))
-        return Step.objects.create(
-            job=self,
-            stage=stage,
-            kind=StepKind.PLAN,
-            seq=0 if last["n"] is None else last["n"] + 1,
-            lane=Lane.LIGHT,
-            owner_id=self.owner_id,
-            state=StepState.READY,
-            weight=0.5,
+    add_plan_step = arriving.add_plan_step
+    upload_arrived = arriving.upload_arrived
+    upload_removed = arriving.upload_removed
+    waits_for_files = arriving.waits_for_files
+    leave_receiving = arriving.leave_receiving
+
+    end_item = ending.end_item
+    end_if_done = ending.end_if_done
+    settle = ending.settle
+
+    cancel = wishes.cancel
+    pause = wishes.pause
+    resume = wishes.resume
+    set_priority = wishes.set_priority
+    tell_when_done = wishes.tell_when_done
+    retry = retrying.retry
+    remove = removal.remove
+
+    def served(self, now: datetime) -> None:
+        """Note a claim: the time for fairness, and queued → running at the first one."""
+        Job.objects.filter(pk=self.pk).update(
+            last_claimed_at=now,
+            started_at=Coalesce("started_at", Value(now)),
+            state=Case(
+                When(state=JobState.QUEUED, then=Value(JobState.RUNNING.value)), default=F("state")
+            ),
         )
-
-    def upload_arrived(self, upload: Upload) -> None:
-        """Go on with a file that is complete now; inside the upload's transaction.
-
-        Inserts the next plan step unless one is still to run, and leaves `receiving`
-        when this was the last file.
-        """
-        job = Job.objects.locked(self.pk)
-        if job.cancel_requested_at or job.is_finished:
-            return
-        for stage in job.stages.filter(position=0):
-            items = stage.items.open()
-            items.filter(upload=upload).update(size_bytes=upload.length)
-            waits = stage.takes_all and job.waits_for_files()
-            waiting = job.steps.filter(stage=stage, kind=StepKind.PLAN).filter(
-                state__in=[StepState.PENDING, StepState.READY]
-            )
-            if not waits and items.filter(step=None).exists() and not waiting.exists():
-                job.add_plan_step(stage)
-        job.leave_receiving()
-        job.record(EventKind.UPLOAD_ARRIVED, name=upload.name)
-        job.ring_lanes()
-
-    def upload_removed(self, upload: Upload) -> None:
-        """Fail the items that wait for a file that will never come; inside a transaction."""
-        job = Job.objects.locked(self.pk)
-        waiting = job.items.open().filter(upload=upload, step=None)
-        for item in waiting:
-            job.end_item(
-                item, ItemState.FAILED, code="upload_removed", values={"name": upload.name}
-            )
-        job.leave_receiving()
-        job.end_if_done()
-        job.touch()
-
-    def waits_for_files(self) -> bool:
-        """Tell whether a file of this job is still on its way."""
-        return self.inputs.filter(upload__state=UploadState.RECEIVING).exists()
-
-    def leave_receiving(self) -> None:
-        """Move on once every file is here (or gone)."""
-        if self.state == JobState.RECEIVING and not self.waits_for_files():
-            self.state = JobState.RUNNING if self.started_at else JobState.QUEUED
-            self.save(update_fields=["state"])
-
-    def start(self) -> None:
-        """Note the first claim: queued → running."""
-        now = timezone.now()
-        Job.objects.filter(pk=self.pk, started_at=None).update(started_at=now)
-        Job.objects.filter(pk=self.pk, state=JobState.QUEUED).update(state=JobState.RUNNING)
-
-    def end_item(
-        self,
-        item: Item,
-        state: ItemState,
-        *,
-        code: str = "",
-        values: dict[str, Any] | None = None,
-        detail: str = "",
-        warnings: Iterable[str] = (),
-    ) -> bool:
-        """End one open item and count it; False when it had ended already. Inside a transaction."""
-        won = Item.objects.filter(pk=item.pk, state=ItemState.OPEN).update(
-            state=state,
-            error_code=code,
-            error_values=values or {},
-            error_detail=detail,
-            warnings=list(warnings),
-            finished_at=timezone.now(),
-        )
-        if not won:
-            return False
-        counter = {
-            ItemState.SUCCEEDED: "items_done",
-            ItemState.FAILED: "items_failed",
-            ItemState.CANCELLED: "items_cancelled",
-        }[state]
-        Job.objects.filter(pk=self.pk).update(**{counter: F(counter) + 1})
-        setattr(self, counter, getattr(self, counter) + 1)
-        return True
-
-    def end_if_done(self) -> bool:
-        """End the job with its last open item; inserts the notify step. Inside a transaction."""
-        job = Job.objects.locked(self.pk)
-        if job.is_finished or job.items_open > 0:
-            return False
-        now = timezone.now()
-        job.state = job._outcome()
-        job.finished_at = now
-        job.expires_at = now + timedelta(seconds=conf.RESULT_KEEP_SECONDS)
-        job.paused_at, job.paused_by = None, ""
-        job.settled_at = None if job.notify else now
-        self._cancel_steps(job, [StepState.PENDING, StepState.READY])
-        job.save(
-            update_fields=[
-                "state",
-                "finished_at",
-                "expires_at",
-                "paused_at",
-                "paused_by",
-                "settled_at",
-            ]
-        )
-        if job.notify:
-            job._add_notify_step()
-        job.record(
-            EventKind.ENDED,
-            state=job.state,
-            done=job.items_done,
-            failed=job.items_failed,
-            cancelled=job.items_cancelled,
-        )
-        job.ring_lanes()
-        return True
-
-    def _outcome(self) -> JobState:
-        if self.cancel_requested_at and self.items_cancelled:
-            return JobState.CANCELLED
-        if not self.items_failed and not self.items_cancelled:
-            return JobState.SUCCEEDED
-        return JobState.PARTIAL if self.items_done else JobState.FAILED
-
-    def _add_notify_step(self) -> None:
-        stage = self.stages.order_by("-position")[0]
-        count = self.steps.filter(kind=StepKind.NOTIFY, stage=stage).count()
-        Step.objects.create(
-            job=self,
-            stage=stage,
-            kind=StepKind.NOTIFY,
-            seq=count,
-            lane=Lane.LIGHT,
-            owner_id=self.owner_id,
-            state=StepState.READY,
-            weight=0.5,
-            params={"recipient": self.notify},
-        )
-
-    @staticmethod
-    def _cancel_steps(job: "Job", states: list[StepState]) -> None:
-        steps = job.steps.filter(state__in=states).exclude(kind=StepKind.NOTIFY)
-        steps.update(state=StepState.CANCELLED, finished_at=timezone.now())
-
-    def cancel(self, actor: str) -> bool:
-        """Ask for the job's end: what waits ends now, what runs is told within a second.
-
-        One transaction; False when the job has ended or was cancelled before.
-        """
-        with transaction.atomic():
-            won = Job.objects.filter(pk=self.pk, finished_at=None, cancel_requested_at=None).update(
-                cancel_requested_at=timezone.now()
-            )
-            if not won:
-                return False
-            job = Job.objects.locked(self.pk)
-            self._cancel_steps(job, [StepState.PENDING, StepState.READY])
-            running = job.steps.filter(state=StepState.RUNNING)
-            held = Q(step__in=running) | Q(pk__in=running.values("item"))
-            for item in job.items.open().exclude(held):
-                job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
-            job.record(EventKind.CANCEL_REQUESTED, actor=actor)
-            job.end_if_done()
-            transaction.on_commit(lambda: bell.ring(bell.WORK))
-        self.refresh_from_db()
-        return True
-
-    def pause(self, actor: str) -> bool:
-        """Claim no further step of this job; running steps end. False when it was paused or ended."""
-        with transaction.atomic():
-            won = Job.objects.filter(pk=self.pk, paused_at=None, finished_at=None).update(
-                paused_at=timezone.now(), paused_by=actor
-            )
-            if won:
-                Job.objects.locked(self.pk).record(EventKind.PAUSED, actor=actor)
-        self.refresh_from_db()
-        return bool(won)
-
-    def resume(self, actor: str) -> bool:
-        """Claim steps of this job again. False when it was not paused."""
-        with transaction.atomic():
-            won = (
-                Job.objects.filter(pk=self.pk, finished_at=None)
-                .exclude(paused_at=None)
-                .update(paused_at=None, paused_by="")
-            )
-            if won:
-                job = Job.objects.locked(self.pk)
-                job.record(EventKind.RESUMED, actor=actor)
-                job.ring_lanes()
-        self.refresh_from_db()
-        return bool(won)
-
-    def set_priority(self, priority: int, actor: str) -> None:
-        """Change the order of claims from now on."""
-        with transaction.atomic():
-            Job.objects.filter(pk=self.pk).update(priority=priority)
-            Job.objects.locked(self.pk).record(EventKind.PRIORITY, actor=actor, priority=priority)
-        self.refresh_from_db()
-
-    def retry(self, actor: str) -> int:
-        """Do the failed and cancelled items again, and only those; return how many.
-
-        Parts of an item that succeeded are kept. One transaction, guarded by the end.
-        Raises `RequestError` (`conflict`) when an input is gone or nothing is to be retried.
-        """
-        with transaction.atomic():
-            job = Job.objects.locked(self.pk)
-            if not job.retryable:
-                raise RequestError("conflict", reason="there is nothing to retry.")
-            items = list(job.items.filter(state__in=[ItemState.FAILED, ItemState.CANCELLED]))
-            gone = job.inputs.exclude(upload__state=UploadState.COMPLETE)
-            if gone.exists():
-                names = ", ".join(gone.values_list("upload__name", flat=True)[:3])
-                raise RequestError("conflict", reason=f"the file {names} is no longer here.")
-            self._reopen(job, items)
-            for stage in job.stages.all():
-                if stage.items.unplanned().exists():
-                    job.add_plan_step(stage)
-            job.record(EventKind.RETRIED, actor=actor, items=len(items))
-            job.ring_lanes()
-        self.refresh_from_db()
-        return len(items)
-
-    @staticmethod
-    def _reopen(job: "Job", items: list[Item]) -> None:
-        keys = [item.pk for item in items]
-        parts = job.steps.filter(item__in=keys)
-        divided = set(parts.filter(kind=StepKind.JOIN).values_list("item_id", flat=True))
-        whole = [key for key in keys if key not in divided]
-        again = parts.filter(state__in=[StepState.FAILED, StepState.CANCELLED])
-        fresh = {"attempt": 0, "crashes": 0, "error": "", "finished_at": None}
-        again.filter(kind=StepKind.WORK).update(
-            state=StepState.READY, not_before=timezone.now(), progress=0, **fresh
-        )
-        again.filter(kind=StepKind.JOIN).update(state=StepState.PENDING, progress=0, **fresh)
-        Step.ready_joins(job)
-        Item.objects.filter(pk__in=whole).update(step=None)
-        Item.objects.filter(pk__in=keys).update(
-            state=ItemState.OPEN, error_code="", error_values={}, error_detail="", finished_at=None
-        )
-        failed = sum(item.state == ItemState.FAILED for item in items)
-        job.items_failed -= failed
-        job.items_cancelled -= len(items) - failed
-        rest = parts.filter(state__in=[StepState.READY, StepState.PENDING])
-        job.weight_total = (
-            job.weight_done
-            + sum(item.weight for item in items if item.pk not in divided)
-            + sum(rest.values_list("weight", flat=True))
-        )
-        job.state = JobState.QUEUED
-        job.cancel_requested_at = job.finished_at = job.settled_at = job.expires_at = None
-        job.error_code, job.error_values = "", {}
-        job.save()
-
-    def tell_when_done(self, address: str) -> bool:
-        """Set where the e-mail at the end goes; empty for nowhere. False when the job has ended."""
-        with transaction.atomic():
-            won = Job.objects.filter(pk=self.pk, finished_at=None).update(notify=address)
-            if won:
-                Job.objects.locked(self.pk).touch()
-        self.refresh_from_db()
-        return bool(won)
-
-    def remove(self, actor: str) -> int:
-        """Delete the job, its results and the uploads that no other job uses; return the bytes freed.
-
-        Rows go in one transaction, bytes after its commit; a worker still at it finds its
-        lease gone and discards. A crash in between leaves bytes that the prune sweeps.
-        """
-        with transaction.atomic():
-            self.cancel(actor)
-            pk = Job.objects.locked(self.pk).pk
-            stored = dict(self.results.values_list("storage_key", "size_bytes"))
-            used = list(self.inputs.values_list("upload_id", flat=True))
-            self.results.all().delete()
-            self.events.all().delete()
-            self.delete()
-            for chunk in _chunks(list(stored)):
-                for key in Result.objects.filter(storage_key__in=chunk).values_list("storage_key"):
-                    stored.pop(key[0], None)
-            for chunk in _chunks(used):
-                stored |= Upload.objects.filter(pk__in=chunk).unused().terminate()
-            transaction.on_commit(lambda: _delete_bytes(stored))
-            transaction.on_commit(lambda: bell.ring(bell.JOB, str(pk)))
-        return sum(stored.values())
-
-    def settle(self) -> None:
-        """Note that no step is left once the job has ended; inside a transaction."""
-        open_steps = self.steps.filter(state__in=OPEN_STEP_STATES)
-        if not open_steps.exists():
-            Job.objects.filter(pk=self.pk, settled_at=None).exclude(finished_at=None).update(
-                settled_at=timezone.now()
-            )
 
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED_JOB_STATES
-
-
-def _chunks(values: list[Any]) -> Iterable[list[Any]]:
-    """Return the values in pieces of a size that SQLite can bind."""
-    return (values[start : start + 500] for start in range(0, len(values), 500))
-
-
-def _delete_bytes(storage_keys: Iterable[str]) -> None:
-    for key in storage_keys:
-        store.delete(key)
-
-
-class Stage(models.Model):
-    """One operation of a job with its options; a plain job has one."""
-
-    job: "models.ForeignKey[Job, Job]" = models.ForeignKey(
-        Job, on_delete=models.CASCADE, related_name="stages"
-    )
-    position = models.PositiveSmallIntegerField(default=0)
-    operation = models.CharField(max_length=80)
-    version = models.PositiveIntegerField(default=1)
-    takes_all = models.BooleanField(default=False)
-    options = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ["job_id", "position"]
-        constraints = [models.UniqueConstraint(fields=["job", "position"], name="stage_place")]
-
-    def __str__(self) -> str:
-        return self.operation
-
-
-class Input(models.Model):
-    """A file that a job uses: as a `source`, or for the option that `role` names."""
-
-    job: "models.ForeignKey[Job, Job]" = models.ForeignKey(
-        Job, on_delete=models.CASCADE, related_name="inputs"
-    )
-    upload: "models.ForeignKey[Upload, Upload]" = models.ForeignKey(
-        Upload, on_delete=models.PROTECT, related_name="inputs"
-    )
-    role = models.CharField(max_length=80, default="source")
-    position = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        ordering = ["job_id", "position"]
-        constraints = [
-            models.UniqueConstraint(fields=["job", "role", "position"], name="input_place")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.role} {self.position}"

@@ -80,6 +80,9 @@ def _row(kind: StepKind, counts: Json | None, state: Json) -> Json:
         return {**row, "state": "cancelled" if ended else "waiting"}
     ended = counts["done"] + counts["failed"] + counts["cancelled"]
     row["state"] = _row_state(counts, ended)
+    if kind == StepKind.WORK and state["finished_at"] and not state["items"]["done"]:
+        # A step that ends all its files as unreadable has done its work; the person's is not done.
+        row["state"] = "failed" if state["items"]["failed"] else "cancelled"
     row["seconds"] = counts["seconds"]
     row["detail"] = _detail(kind, counts, state)
     if counts["total"] > 1 and ended < counts["total"]:

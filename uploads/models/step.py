@@ -1,5 +1,6 @@
 """Steps: the smallest claimed and retried unit, run by the one holder of its lease."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
     from uploads.models.item import Item
-    from uploads.models.job import Job, Stage
+    from uploads.models.job import Job
+    from uploads.models.stage import Stage
 
 CLAIM = """
 UPDATE uploads_step
@@ -105,21 +107,29 @@ class StepQuerySet(models.QuerySet["Step"]):
             "job_limit": conf.JOB_MAX_INFLIGHT,
             "owner_limit": conf.OWNER_MAX_INFLIGHT,
         }
-        with transaction.atomic():
-            # Until its first row is fetched the statement keeps SQLite's write lock.
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    CLAIM.format(skip_locked="FOR UPDATE SKIP LOCKED" if postgresql else ""),
-                    values,
-                )
-                row = cursor.fetchone()
-            if row is None:
-                return None
-            step = self.select_related("job", "stage", "item").get(pk=row[0])
-            step.deadline_at = now + step.time_limit
-            self.filter(pk=step.pk).update(deadline_at=step.deadline_at)
-            type(step.job).objects.filter(pk=step.job_id).update(last_claimed_at=now)
-            step.job.start()
+        # On SQLite all of it is one transaction, one sync. On PostgreSQL the job's row is
+        # touched after the step's is free again: every other transaction locks the job first.
+        with transaction.atomic() if not postgresql else nullcontext():
+            with transaction.atomic():
+                step = self._take(values, skip_locked=postgresql)
+            if step is not None:
+                step.job.served(now)
+        return step
+
+    def _take(self, values: dict[str, str | int | datetime], *, skip_locked: bool) -> "Step | None":
+        """Run the claim's statement and set the deadline of the step it took."""
+        # Until its first row is fetched the statement keeps SQLite's write lock.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                CLAIM.format(skip_locked="FOR UPDATE SKIP LOCKED" if skip_locked else ""), values
+            )
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        step = self.select_related("job", "stage", "item").get(pk=row[0])
+        assert step.started_at is not None
+        step.deadline_at = step.started_at + step.time_limit
+        self.filter(pk=step.pk).update(deadline_at=step.deadline_at)
         return step
 
 

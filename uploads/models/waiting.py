@@ -8,7 +8,8 @@ from typing import Any
 from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.utils import timezone
 
-from uploads.models.job import Input, Job
+from uploads.models.job import Job
+from uploads.models.stage import Input
 from uploads.models.step import Step
 from uploads.models.worker import Worker
 from uploads.states import JobState, StepState, UploadState

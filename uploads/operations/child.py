@@ -200,6 +200,10 @@ def main() -> None:
             pipe.send(t="error", item=item["key"], **describe(error))
         return
     Child(request, pipe).serve(operation)
+    # The request is served: no library's shutdown may crash or hang that away.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -49,16 +49,12 @@ HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes of a picture say; width and height as it is seen, in pixels.
-
-    `converts` tells whether its colours have to be converted to become sRGB.
-    """
+    """What the first bytes of a picture say; width and height as it is seen, in pixels."""
 
     kind: Kind
     width: int
     height: int
     frames: int
-    converts: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,9 +112,7 @@ def read_header(source: Path, name: str) -> Header:
     frames = image.get("n-pages") if image.get_typeof("n-pages") else 1
     turned = image.get_typeof("orientation") and image.get("orientation") >= 5
     width, height = (image.height, image.width) if turned else (image.width, image.height)
-    profiled = bool(image.get_typeof("icc-profile-data"))
-    converts = profiled or image.interpretation not in {"srgb", "b-w"}
-    return Header(kind, width, height, frames, converts)
+    return Header(kind, width, height, frames)
 
 
 def refuse_large(header: Header, name: str, limits: Limits, frames: int = 1) -> None:
@@ -152,23 +146,33 @@ def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: 
 
 def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on: str) -> Any:
     how: dict[str, Any] = {"size": "down", "fail_on": fail_on}
-    if header.converts:
-        # Without a profile in the file the same conversion changes nothing and costs
-        # four times the decoding.
-        how["export_profile"] = "srgb"
     width = height = LONGEST_EDGE
     if box is not None:
         width, height = box.width, box.height
         how |= {"crop": "centre"} if box.fill else {}
     if header.kind == "heic":
+        opened = _heic_pixels(source)
+        how |= _colours(opened)
         # libheif has turned it already; its EXIF still holds the camera's note to do so.
-        image = _heic_pixels(source).thumbnail_image(width, height=height, no_rotate=True, **how)
+        image = opened.thumbnail_image(width, height=height, no_rotate=True, **how)
     else:
+        how |= _colours(pyvips.Image.new_from_file(str(source), access="sequential"))
         pages = "[n=-1]" if frames else ""
         image = pyvips.Image.thumbnail(f"{source}{pages}", width, height=height, **how)
     if image.interpretation not in {"srgb", "b-w"}:
         image = image.colourspace("b-w" if image.bands <= 2 else "srgb")
     return image.copy_memory()
+
+
+def _colours(image: Any) -> dict[str, str]:
+    """Return how to come to sRGB; what already is there is left alone, which is five times faster."""
+    if image.interpretation == "cmyk":
+        return {"export_profile": "srgb"}
+    if not image.get_typeof("icc-profile-data"):
+        return {}
+    profile = image.get("icc-profile-data")
+    named_srgb = b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
+    return {} if named_srgb else {"export_profile": "srgb"}
 
 
 def _open_heic(source: Path) -> Any:
@@ -179,13 +183,17 @@ def _open_heic(source: Path) -> Any:
 
 def _heic_pixels(source: Path) -> Any:
     opened = _open_heic(source)
-    bands = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[opened.mode]
+    bands, size = {"L": (1, 1), "LA": (2, 1), "RGB": (3, 1), "RGBA": (4, 1), "I;16": (1, 2)}[
+        opened.mode
+    ]
     width, height = opened.size
     # A row may be padded: read rows as wide as the stride, then cut the padding off.
-    row = opened.stride // bands
-    image = pyvips.Image.new_from_memory(opened.data, row, height, bands, "uchar")
+    row = opened.stride // (bands * size)
+    depth = "ushort" if size == 2 else "uchar"
+    image = pyvips.Image.new_from_memory(opened.data, row, height, bands, depth)
     image = image.crop(0, 0, width, height)
-    image = image.copy(interpretation="srgb" if bands > 2 else "b-w")
+    grey = "grey16" if size == 2 else "b-w"
+    image = image.copy(interpretation="srgb" if bands > 2 else grey)
     for field, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif")):
         if opened.info.get(key):
             image.set_type(pyvips.GValue.blob_type, field, opened.info[key])

@@ -112,7 +112,7 @@ class NewPasswordForm(PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["old_password"].widget.attrs.pop("autofocus", None)
-        labels = ("Password until now", "New password", "New password again")
+        labels = ("Current password", "New password", "New password again")
         for field, label in zip(self.fields.values(), labels, strict=True):
             field.label, field.help_text = label, ""
         self.fields["new_password1"].help_text = "At least 8 characters, no common word."

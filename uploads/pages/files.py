@@ -20,12 +20,16 @@ SHOWN = 1000
 
 @dataclass(frozen=True)
 class FileRow:
-    """One upload as a row: `ghost` needs its file again, `modified` and `fingerprint` tell it apart."""
+    """One upload as a row: `ghost` needs its file again, `modified` and `fingerprint` tell it apart.
+
+    `guess` is the media type as the sender said it, good enough for an icon.
+    """
 
     upload: Upload
     jobs: Sequence[Any]
     modified: str
     fingerprint: str
+    guess: str
 
     @property
     def ghost(self) -> bool:
@@ -43,12 +47,9 @@ class FileRow:
         return self.upload.offset / length if length else 1.0
 
     @property
-    def kind(self) -> str:
-        return self.upload.kind or self.upload.media_type.partition("/")[0] or "file"
-
-    @property
     def icon(self) -> str:
-        return self.kind if self.kind in {"image", "video", "audio"} else "file"
+        family = (self.upload.media_type or self.guess).partition("/")[0]
+        return family if family in {"image", "video", "audio"} else "file"
 
     @property
     def busy(self) -> bool:
@@ -66,12 +67,13 @@ def _row(upload: Upload) -> FileRow:
         facts = metadata(upload.metadata)
     except RequestError:
         facts = {}
-    jobs = {use.job_id: use.job for use in upload.inputs.all()}  # type: ignore[attr-defined]
+    jobs = {use.job_id: use.job for use in upload.inputs.all()}
     return FileRow(
         upload,
         list(jobs.values()),
         facts.get("lastModified", ""),
         facts.get("fingerprint", ""),
+        facts.get("filetype", ""),
     )
 
 
@@ -105,4 +107,4 @@ def chosen(user: Any, keys: Sequence[str]) -> list[FileRow]:
 
 def blank_row() -> FileRow:
     """Return a row of nothing, which the page's script copies and fills."""
-    return FileRow(Upload(key="", name="", length=0, state=UploadState.COMPLETE), [], "", "")
+    return FileRow(Upload(key="", name="", length=0, state=UploadState.COMPLETE), [], "", "", "")

@@ -19,13 +19,20 @@ class OptionsForm(forms.Form):
 
     def __init__(self, operation: Operation[Any], *args: Any, owner: Any, **kwargs: Any) -> None:
         self.operation = operation
-        super().__init__(*args, prefix=operation.name, **kwargs)
+        kwargs["prefix"] = operation.name
+        super().__init__(*args, **kwargs)
         for described in fields_of(operation.options):
             self.fields[described.name] = _field(described, owner)
 
+    def values(self) -> dict[str, Any]:
+        """Return what was sent; an option that was not keeps its default, a box unticked is no."""
+        sent = {name for name in self.cleaned_data if self.add_prefix(name) in self.data}
+        boxes = {n for n, field in self.fields.items() if isinstance(field, forms.BooleanField)}
+        return {name: self.cleaned_data[name] for name in self.cleaned_data if name in sent | boxes}
+
     def clean(self) -> dict[str, Any]:
         try:
-            parse_options(self.operation.options, self.cleaned_data)
+            parse_options(self.operation.options, self.values())
         except RequestError as refusal:
             field = str(refusal.values.get("field", ""))
             self.add_error(field if field in self.fields else None, _words(refusal))
@@ -50,9 +57,9 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
         made = forms.ChoiceField(choices=_files(described, owner), **words)
     else:
         made = forms.CharField(widget=_input(described), **words)
-    made.initial = _shown(described.default)
+    made.initial = shown_value(described.default)
     made.help_text = described.help
-    made.unit = described.unit  # type: ignore[attr-defined]
+    vars(made)["unit"] = described.unit
     return made
 
 
@@ -78,7 +85,8 @@ def _files(described: OptionField, owner: Any) -> list[tuple[str, str]]:
     return [("", "None"), *((upload.key, upload.name) for upload in fit)]
 
 
-def _shown(value: Any) -> Any:
+def shown_value(value: Any) -> Any:
+    """Return an option's value as its field shows it."""
     if isinstance(value, tuple | list):
         return ", ".join(str(part) for part in value)
     return "" if value is None else value
@@ -87,7 +95,7 @@ def _shown(value: Any) -> Any:
 def preset_values(operation: Operation[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return every option of a preset as the form's fields show it."""
     full = canonical(parse_options(operation.options, options))
-    return {name: _shown(value) for name, value in full.items()}
+    return {name: shown_value(value) for name, value in full.items()}
 
 
 def chosen_options(operation: Operation[Any], owner: Any, data: Any) -> dict[str, Any]:
@@ -105,4 +113,4 @@ def chosen_options(operation: Operation[Any], owner: Any, data: Any) -> dict[str
     if not form.is_valid():
         field, faults = next(iter(form.errors.items()))
         raise RequestError("invalid_options", reason=str(faults[0]), field=field)
-    return dict(form.cleaned_data)
+    return form.values()

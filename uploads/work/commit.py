@@ -7,12 +7,9 @@ counters and events follow. Killed anywhere before the commit, the step is
 done again and stray files are swept; killed after it, nothing is left to do.
 """
 
-import mimetypes
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PurePath
 from typing import Any
 
 from django.db import transaction
@@ -23,54 +20,12 @@ from uploads.conf import conf
 from uploads.errors import LeaseLost, TidemillError, sentence
 from uploads.models import EventKind, Item, Job, Result, Step
 from uploads.states import ItemState, StepKind, StepState
-from uploads.storage import store
-from uploads.work.outcome import Made, Outcome, Problem
+from uploads.work.adopt import Adopted, add_results, drop_parts
+from uploads.work.outcome import Outcome, Problem
 
 NEVER_AGAIN = frozenset(
     {"out_of_memory", "output_too_large", "step_timeout", "operation_gone", "decoder_crashed"}
 )
-
-
-@dataclass(frozen=True)
-class Adopted:
-    """A file at its final key, not yet referred to by a row."""
-
-    made: Made
-    key: str
-    size_bytes: int
-    sha256: str
-
-
-def adopt(step: Step, outcomes: Sequence[Outcome]) -> dict[int, list[Adopted]]:
-    """Move the files of finished items into the store, durably; return them by item.
-
-    A full disk raises `OSError`; what was adopted by then is discarded.
-    """
-    adopted: dict[int, list[Adopted]] = {}
-    position = 0
-    try:
-        for outcome in outcomes:
-            if not outcome.done:
-                continue
-            files = adopted.setdefault(outcome.key, [])
-            for made in outcome.made:
-                folder = f"store/{step.job.key[:2]}/{step.job.key}/{step.pk}-{step.lease_token}"
-                key = f"{folder}/{position}{made.path.suffix.lower()[:12]}"
-                size = made.path.stat().st_size
-                files.append(Adopted(made, key, size, store.adopt(made.path, key)))
-                position += 1
-    except BaseException:
-        discard(adopted)
-        raise
-    return adopted
-
-
-def discard(adopted: dict[int, list[Adopted]]) -> None:
-    """Remove adopted files that no row refers to."""
-    for files in adopted.values():
-        for file in files:
-            if not Result.objects.filter(storage_key=file.key).exists():
-                store.delete(file.key)
 
 
 def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]) -> None:
@@ -88,7 +43,7 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
                 raise LeaseLost
         elif not Step.succeed(step.lease):
             raise LeaseLost
-        made = _add_results(step, outcomes, adopted)
+        made = add_results(step, outcomes, adopted)
         Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + step.weight)
         if problem is not None:
             fail_item(job, Item.objects.get(pk=outcomes[0].key), problem)
@@ -97,7 +52,7 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         else:
             _end_items(job, step, outcomes)
         if step.kind == StepKind.JOIN and problem is None:
-            _drop_parts(step)
+            drop_parts(step)
         _record(job, step, outcomes, made)
         job.end_if_done()
         job.ring_lanes()
@@ -109,53 +64,6 @@ def _begin(step: Step) -> Job:
         return Job.objects.locked(step.job_id)
     except Job.DoesNotExist:
         raise LeaseLost from None
-
-
-def _add_results(
-    step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]
-) -> dict[int, list[Result]]:
-    items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
-    part = step.kind == StepKind.WORK and step.item_id is not None
-    rows: dict[int, list[Result]] = {}
-    position = 0
-    for outcome in outcomes:
-        item = items[outcome.key]
-        for file in adopted.get(outcome.key, []):
-            rows.setdefault(outcome.key, []).append(
-                Result(
-                    job_id=step.job_id,
-                    item=item,
-                    step=step,
-                    position=position,
-                    name=file.made.path.name if part else shown_name(item, file.made),
-                    relative_path=item.relative_path,
-                    role="part" if part else file.made.role,
-                    storage_key=file.key,
-                    size_bytes=file.size_bytes,
-                    sha256=file.sha256,
-                    media_type=_media_type(file.made),
-                    meta=file.made.meta,
-                )
-            )
-            position += 1
-    Result.objects.bulk_create([row for group in rows.values() for row in group])
-    return rows
-
-
-def shown_name(item: Item, made: Made) -> str:
-    """Return a result's name: the owner's file name in the place of `source`."""
-    stem = PurePath(item.name).stem or item.name
-    name = made.path.name
-    if name.startswith("source"):
-        name = stem + name.removeprefix("source")
-    return name[-255:]
-
-
-def _media_type(made: Made) -> str:
-    known = {".webp": "image/webp", ".avif": "image/avif", ".vtt": "text/vtt"}
-    suffix = made.path.suffix.lower()
-    guessed = known.get(suffix) or mimetypes.guess_type(made.path.name)[0]
-    return guessed or "application/octet-stream"
 
 
 def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
@@ -234,19 +142,6 @@ def fail_item(job: Job, item: Item, problem: Problem) -> None:
         code=problem.code,
         text=sentence(problem.code, values),
     )
-
-
-def _drop_parts(step: Step) -> None:
-    """Forget the parts once their join is committed; their bytes go after the commit."""
-    parts = Result.objects.filter(item=step.item_id, role="part")
-    keys = list(parts.values_list("storage_key", flat=True))
-    parts.delete()
-    transaction.on_commit(lambda: _delete(keys))
-
-
-def _delete(keys: Sequence[str]) -> None:
-    for key in keys:
-        store.delete(key)
 
 
 def _record(

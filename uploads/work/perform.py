@@ -13,13 +13,12 @@ from uploads.operations import Limits, Operation
 from uploads.operations.registry import find
 from uploads.states import StepKind
 from uploads.work import notify
+from uploads.work.adopt import adopt, discard
 from uploads.work.commit import (
-    adopt,
     commit_cancel,
     commit_failure,
     commit_release,
     commit_work,
-    discard,
     may_retry,
 )
 from uploads.work.lease import Hold, Released

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from uploads.conf import conf
 from uploads.errors import RequestError
@@ -65,6 +65,8 @@ def _submit(owner: Any, request: JobRequest) -> Job:
         raise RequestError("bad_request", reason="exactly one operation is needed.")
     if not -100 <= request.priority <= 100:
         raise RequestError("bad_request", reason="priority goes from -100 to 100.")
+    if request.notify and not conf.EMAIL_URL:
+        raise RequestError("mail_off")
     _check_room(owner, request)
     operation = find(request.stages[0].operation)
     options = parse_options(operation.options, request.stages[0].options)
@@ -107,11 +109,16 @@ def _check_room(owner: Any, request: JobRequest) -> None:
 
 
 def _uploads(owner: Any, keys: Sequence[str]) -> list[Upload]:
-    """Return the owner's uploads in the order of the keys; each key once."""
+    """Return the owner's uploads in the order of the keys; each key once.
+
+    Locked until the commit: a file that completes meanwhile waits, and then sees the job.
+    """
     wanted = list(dict.fromkeys(keys))
     found: dict[str, Upload] = {}
     for start in range(0, len(wanted), 500):  # SQLite binds a limited number of values
         rows = Upload.objects.visible_to(owner).alive().filter(key__in=wanted[start : start + 500])
+        if connection.vendor == "postgresql":
+            rows = rows.order_by("pk").select_for_update()
         found.update({upload.key: upload for upload in rows})
     for key in wanted:
         if key not in found:

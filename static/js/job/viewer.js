@@ -6,7 +6,7 @@ class ResultViewer extends HTMLElement {
   connectedCallback() {
     this.dialog = this.querySelector("dialog");
     this.open = (event) => this.#opened(event);
-    document.addEventListener("click", this.open);
+    document.addEventListener("click", this.open, true); // before any navigation sees the click
     this.#on("close", () => this.dialog.close());
     this.#on("previous", () => this.#go(-1));
     this.#on("next", () => this.#go(1));
@@ -17,7 +17,7 @@ class ResultViewer extends HTMLElement {
   }
 
   disconnectedCallback() {
-    document.removeEventListener("click", this.open);
+    document.removeEventListener("click", this.open, true);
   }
 
   #part(name) {

@@ -1,11 +1,14 @@
 """What Django itself refuses, in the catalogue's words."""
 
+import logging
 import secrets
 
 from django.http import HttpRequest, HttpResponse
 
 from uploads.errors import RequestError
 from uploads.pages.middleware import error_answer
+
+log = logging.getLogger("tidemill.web")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -21,7 +24,13 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    return error_answer(request, RequestError("server_error", reference=secrets.token_hex(4)))
+    """Answer when something broke outside a view; in plain text when pages themselves are broken."""
+    error = RequestError("server_error", reference=secrets.token_hex(4))
+    log.error("%s %s failed (%s)", request.method, request.path, error.values["reference"])
+    try:
+        return error_answer(request, error)
+    except Exception:
+        return HttpResponse(str(error), status=error.status, content_type="text/plain")
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:

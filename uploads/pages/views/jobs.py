@@ -18,6 +18,7 @@ from uploads.pages.tiles import INLINE_IMAGES
 from uploads.states import JobState
 
 PER_PAGE = 25
+THUMB_BYTES = 256 * 1024
 FILTERS: dict[str, tuple[str, Q]] = {
     "": ("All", Q()),
     "open": ("Unfinished", Q(finished_at=None)),
@@ -75,7 +76,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
     )
     shown = {
         "section": "jobs",
-        "rows": _rows(page.object_list),
+        "rows": _rows(list(page.object_list)),
         "page": page,
         "filters": _filters(mine, wanted, text),
         "wanted": wanted,
@@ -95,13 +96,12 @@ def _matching(mine: QuerySet[Job], text: str) -> QuerySet[Job]:
 def _with_sums(found: QuerySet[Job]) -> QuerySet[Job]:
     of_job = Result.objects.filter(job=OuterRef("pk")).order_by()
     sums = of_job.finished().values("job").annotate(total=Sum("size_bytes")).values("total")
-    small = of_job.filter(role="preview", media_type__in=INLINE_IMAGES).order_by("id")
+    small = of_job.filter(media_type__in=INLINE_IMAGES, size_bytes__lte=THUMB_BYTES).order_by("id")
     return found.annotate(results_bytes=Subquery(sums), picture=Subquery(small.values("key")[:1]))
 
 
 def _rows(found: Sequence[Job]) -> list[JobRow]:
-    listed = list(found)
-    return [JobRow(job, seen) for job, seen in zip(listed, glance(listed), strict=True)]
+    return [JobRow(job, seen) for job, seen in zip(found, glance(found), strict=True)]
 
 
 def _filters(mine: QuerySet[Job], wanted: str, text: str) -> list[dict[str, Any]]:

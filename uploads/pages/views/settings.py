@@ -79,7 +79,8 @@ def add_token(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def revoke_token(request: HttpRequest, number: int) -> HttpResponse:
-    gone, _ = Token.objects.filter(owner=request.user, pk=number).delete()
+    user: Any = request.user
+    gone, _ = Token.objects.filter(owner=user, pk=number).delete()
     if not gone:
         raise RequestError("not_found")
     messages.success(request, "The token is revoked; what used it is signed out.")

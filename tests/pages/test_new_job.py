@@ -1,0 +1,223 @@
+"""The new-job page as a form: what it offers, what it starts, what it says when it can't."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from tests.factories import make_job, make_upload
+from tests.pages.people import signed_in
+from uploads.models import Job, Upload
+from uploads.operations.registry import operations
+from uploads.pages.forms import OptionsForm
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "IMG_1.jpg"
+    Image.new("RGB", (64, 48), "teal").save(path)
+    return path
+
+
+def _job(browser: Client, user: Any, answer: Any) -> Job:
+    assert answer.status_code == 303, answer.content.decode()
+    job = Job.objects.get(owner=user)
+    assert answer["Location"] == f"/jobs/{job.key}/"
+    return job
+
+
+def test_a_plain_form_with_files_starts_a_job(photo: Path):
+    browser, user = signed_in()
+    file = SimpleUploadedFile("IMG_1.jpg", photo.read_bytes(), "image/jpeg")
+
+    answer = browser.post("/", {"operation": "image.convert", "files": [file]})
+
+    job = _job(browser, user, answer)
+    assert job.items_total == 1
+    assert Upload.objects.get(owner=user).media_type == "image/jpeg"
+
+
+def test_uploads_that_are_here_or_still_arriving_are_taken_by_their_keys(photo: Path):
+    browser, user = signed_in()
+    here = make_upload(user, photo)
+    coming = make_upload(user, photo, complete=False)
+
+    answer = browser.post(
+        "/", {"operation": "image.convert", "uploads": [here.key, coming.key], "name": "Trip"}
+    )
+
+    job = _job(browser, user, answer)
+    assert (job.name, job.items_total, job.state) == ("Trip", 2, "receiving")
+
+
+def test_a_preset_decides_the_options_whatever_the_fields_say(photo: Path):
+    browser, user = signed_in()
+    upload = make_upload(user, photo)
+    form = {
+        "operation": "image.convert",
+        "uploads": [upload.key],
+        "image.convert-preset": "webp",
+        "image.convert-format": "png",
+    }
+
+    job = _job(browser, user, browser.post("/", form))
+
+    assert job.stages.get().options["format"] == "webp"
+
+
+def test_own_settings_come_from_the_fields(photo: Path):
+    browser, user = signed_in()
+    upload = make_upload(user, photo)
+    form = {
+        "operation": "image.convert",
+        "uploads": [upload.key],
+        "image.convert-preset": "own",
+        "image.convert-format": "png",
+        "image.convert-sizes": "800, 200",
+        "image.convert-mode": "fit",
+        "image.convert-metadata": "keep",
+    }
+
+    options = _job(browser, user, browser.post("/", form)).stages.get().options
+
+    assert (options["format"], options["sizes"], options["metadata"]) == ("png", [800, 200], "keep")
+
+
+def test_a_bad_option_comes_back_at_its_field_with_the_files_still_listed(photo: Path):
+    browser, user = signed_in()
+    upload = make_upload(user, photo)
+    form = {
+        "operation": "image.convert",
+        "uploads": [upload.key],
+        "image.convert-preset": "own",
+        "image.convert-format": "jpeg",
+        "image.convert-quality": "900",
+        "name": "Keep me",
+    }
+
+    answer = browser.post("/", form)
+    page = answer.content.decode()
+
+    assert answer.status_code == 400
+    assert not Job.objects.exists()
+    assert f'value="{upload.key}"' in page
+    assert 'value="Keep me"' in page
+    assert "at most 100 is possible" in page
+    chosen = next(offer for offer in answer.context["offers"] if offer.chosen)
+    assert "quality" in chosen.form.errors
+
+
+def test_files_of_a_refused_plain_form_need_not_be_sent_again(photo: Path):
+    browser, user = signed_in()
+    file = SimpleUploadedFile("IMG_1.jpg", photo.read_bytes(), "image/jpeg")
+
+    answer = browser.post("/", {"operation": "video.transcode", "files": [file]})
+
+    assert answer.status_code == 400
+    assert f'value="{Upload.objects.get(owner=user).key}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"operation": "image.convert"}, "No file was chosen"),
+        ({"operation": "no.such", "uploads": ["KEY"]}, "There is no operation"),
+        ({"operation": "image.convert", "uploads": ["0" * 32]}, "does not exist or is not yours"),
+    ],
+)
+def test_what_is_missing_is_said(photo: Path, form: dict[str, Any], words: str):
+    browser, user = signed_in()
+    upload = make_upload(user, photo)
+    keys = [upload.key if key == "KEY" else key for key in form.get("uploads", [])]
+
+    answer = browser.post("/", {**form, "uploads": keys})
+
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+
+
+def test_a_foreign_upload_starts_nothing(photo: Path):
+    _, alice = signed_in("alice")
+    bob, _ = signed_in("bob")
+    hers = make_upload(alice, photo)
+
+    answer = bob.post("/", {"operation": "image.convert", "uploads": [hers.key]})
+
+    assert answer.status_code == 400
+    assert not Job.objects.exists()
+    assert "IMG_1.jpg" not in answer.content.decode()
+
+
+def test_an_e_mail_goes_to_ones_own_address_only(photo: Path, settings: Any):
+    settings.TIDEMILL_EMAIL_URL = "smtp://localhost"
+    browser, user = signed_in()
+    upload = make_upload(user, photo)
+    form = {"operation": "image.convert", "uploads": [upload.key], "notify": "on"}
+
+    job = _job(browser, user, browser.post("/", {**form, "notify_to": "x@example.net"}))
+
+    assert job.notify == "alice@example.org"
+
+
+def test_after_a_reload_the_page_lists_what_is_here_and_what_is_missing(photo: Path):
+    browser, user = signed_in()
+    make_upload(user, photo)
+    ghost = make_upload(user, photo, complete=False)
+    Upload.objects.filter(pk=ghost.pk).update(name="lecture-07.mov", length=1000, offset=620)
+
+    page = browser.get("/").content.decode()
+
+    assert "IMG_1.jpg" in page
+    assert "lecture-07.mov" in page
+    assert "62 % of" in page
+    assert "needs the file again" in page or "arriving" in page
+
+
+def test_a_file_that_a_job_has_taken_is_not_offered_again(photo: Path):
+    browser, user = signed_in()
+    make_job(user, [make_upload(user, photo)], "image.convert")
+    assert "IMG_1.jpg" not in browser.get("/").content.decode()
+
+
+def test_names_with_markup_are_shown_as_text(photo: Path):
+    browser, user = signed_in()
+    make_upload(user, photo)
+    Upload.objects.update(name='<img src=x onerror="alert(1)">.jpg')
+    page = browser.get("/").content.decode()
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+
+
+def test_every_operations_form_shows_every_option_with_its_bounds():
+    _, user = signed_in()
+    for operation in operations().values():
+        form = OptionsForm(operation, owner=user)
+        html = str(form)
+        for name, field in form.fields.items():
+            assert f'name="{operation.name}-{name}"' in html
+            assert field.help_text
+
+
+def test_the_values_that_a_preset_puts_into_the_fields_are_accepted():
+    browser, user = signed_in()
+    for offer in browser.get("/").context["offers"]:
+        for choice in offer.choices:
+            values = json.loads(choice.values)
+            data = {f"{offer.operation.name}-{name}": value for name, value in values.items()}
+            form = OptionsForm(offer.operation, data, owner=user)
+            assert form.is_valid(), (offer.operation.name, choice.preset.name, form.errors)
+
+
+def test_the_page_takes_a_fixed_number_of_queries(photo: Path, django_assert_max_num_queries: Any):
+    browser, user = signed_in()
+    browser.get("/")
+    for _ in range(30):
+        make_upload(user, photo)
+    with django_assert_max_num_queries(14):
+        browser.get("/")

@@ -1,0 +1,10 @@
+"""The console's doors; importing the modules registers their pages."""
+
+from django.urls import path
+
+from uploads.admin import files, jobs, people, workers
+from uploads.admin.site import console
+
+PAGES = (jobs, files, workers, people)
+
+urlpatterns = [path("", console.urls)]

@@ -1,0 +1,123 @@
+"""A job's verbs for its end: the last open item ends it, the last step settles it."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from uploads.conf import conf
+from uploads.models.event import EventKind
+from uploads.models.item import Item
+from uploads.models.step import Step
+from uploads.states import OPEN_STEP_STATES, ItemState, JobState, Lane, StepKind, StepState
+
+if TYPE_CHECKING:
+    from uploads.models.job import Job
+
+
+def end_item(
+    job: "Job",
+    item: Item,
+    state: ItemState,
+    *,
+    code: str = "",
+    values: dict[str, Any] | None = None,
+    detail: str = "",
+    warnings: Iterable[str] = (),
+) -> bool:
+    """End one open item and count it; False when it had ended already. Inside a transaction."""
+    won = Item.objects.filter(pk=item.pk, state=ItemState.OPEN).update(
+        state=state,
+        error_code=code,
+        error_values=values or {},
+        error_detail=detail,
+        warnings=list(warnings),
+        finished_at=timezone.now(),
+    )
+    if not won:
+        return False
+    counter = {
+        ItemState.SUCCEEDED: "items_done",
+        ItemState.FAILED: "items_failed",
+        ItemState.CANCELLED: "items_cancelled",
+    }[state]
+    type(job).objects.filter(pk=job.pk).update(**{counter: F(counter) + 1})
+    setattr(job, counter, getattr(job, counter) + 1)
+    return True
+
+
+def end_if_done(job: "Job") -> bool:
+    """End the job with its last open item; inserts the notify step. Inside a transaction."""
+    job = job.locked()
+    if job.is_finished or job.items_open > 0:
+        return False
+    now = timezone.now()
+    job.state = _outcome(job)
+    job.finished_at = now
+    job.expires_at = now + timedelta(seconds=conf.RESULT_KEEP_SECONDS)
+    job.paused_at, job.paused_by = None, ""
+    job.settled_at = None if job.notify else now
+    cancel_waiting_steps(job)
+    job.save(
+        update_fields=[
+            "state",
+            "finished_at",
+            "expires_at",
+            "paused_at",
+            "paused_by",
+            "settled_at",
+        ]
+    )
+    if job.notify:
+        _add_notify_step(job)
+    job.record(
+        EventKind.ENDED,
+        state=job.state,
+        done=job.items_done,
+        failed=job.items_failed,
+        cancelled=job.items_cancelled,
+    )
+    job.ring_lanes()
+    return True
+
+
+def _outcome(job: "Job") -> JobState:
+    if job.cancel_requested_at and job.items_cancelled:
+        return JobState.CANCELLED
+    if not job.items_failed and not job.items_cancelled:
+        return JobState.SUCCEEDED
+    return JobState.PARTIAL if job.items_done else JobState.FAILED
+
+
+def _add_notify_step(job: "Job") -> None:
+    stage = job.stages.order_by("-position")[0]
+    count = job.steps.filter(kind=StepKind.NOTIFY, stage=stage).count()
+    Step.objects.create(
+        job=job,
+        stage=stage,
+        kind=StepKind.NOTIFY,
+        seq=count,
+        lane=Lane.LIGHT,
+        owner_id=job.owner_id,
+        state=StepState.READY,
+        weight=0.5,
+        params={"recipient": job.notify},
+    )
+
+
+def settle(job: "Job") -> None:
+    """Note that no step is left once the job has ended; inside a transaction."""
+    open_steps = job.steps.filter(state__in=OPEN_STEP_STATES)
+    if not open_steps.exists():
+        type(job).objects.filter(pk=job.pk, settled_at=None).exclude(finished_at=None).update(
+            settled_at=timezone.now()
+        )
+
+
+def cancel_waiting_steps(job: "Job") -> None:
+    """Call off every step that nobody runs, but for e-mails; inside a transaction."""
+    waiting = [StepState.PENDING, StepState.READY]
+    steps = job.steps.filter(state__in=waiting).exclude(kind=StepKind.NOTIFY)
+    steps.update(state=StepState.CANCELLED, finished_at=timezone.now())
