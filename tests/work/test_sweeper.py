@@ -5,6 +5,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from uploads import bell
+from uploads.work import sweeper as sweeper_module
 from uploads.work.sweeper import Sweep, Sweeper
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +19,8 @@ def counting(counts: dict[str, int], name: str) -> Sweep:
     return Sweep(name, sweep, 0)
 
 
-def test_it_looks_at_nothing_while_nothing_moves() -> None:
+def test_it_looks_at_nothing_while_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper_module, "AWAKE_SECONDS", 0)
     counts: dict[str, int] = {}
     sweeper = Sweeper([counting(counts, "one")])
     sweeper.tick()
@@ -49,7 +51,7 @@ def test_a_sweep_keeps_its_least_pause() -> None:
     slow = Sweep("slow", counting(counts, "slow").function, 60)
     sweeper = Sweeper([slow, counting(counts, "quick")])
     for _ in range(3):
-        sweeper._looked_at = float("-inf")
+        sweeper._restless = True
         sweeper.tick()
     assert counts == {"slow": 1, "quick": 3}
     sweeper.movement.close()

@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import django
-from django.db import transaction
 from django.utils import timezone
 
 from uploads.bell import run_folder
@@ -135,12 +134,14 @@ class Register:
         changed = self._written ^ alive.keys()
         if changed or time.monotonic() - self._written_at >= RENEW_SECONDS:
             write(list(alive.values()))
+            if changed:
+                forget_others()
             self._written, self._written_at = set(alive), time.monotonic()
         return len(changed)
 
 
 def write(alive: Sequence[LocalWorker]) -> None:
-    """Renew the rows of these workers and delete the others of this host, in one transaction."""
+    """Renew the rows of these workers; one statement."""
     host, now = socket.gethostname(), timezone.now()
     owners = [worker.owner for worker in alive]
     running = Step.objects.filter(state=StepState.RUNNING, lease_owner__in=owners)
@@ -158,11 +159,16 @@ def write(alive: Sequence[LocalWorker]) -> None:
         )
         for worker in alive
     ]
-    with transaction.atomic():
-        Worker.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["host", "pid", "start_time"],
-            update_fields=["lane", "step", "last_seen_at", "rss_bytes", "versions"],
-        )
-        Worker.objects.filter(host=host, last_seen_at__lt=now).delete()
+    Worker.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["host", "pid", "start_time"],
+        update_fields=["lane", "step", "last_seen_at", "rss_bytes", "versions"],
+    )
+
+
+def forget_others() -> None:
+    """Delete the rows of this host's workers that live no more."""
+    for row in Worker.objects.filter(host=socket.gethostname()):
+        if start_time(row.pid) != row.start_time:
+            row.delete()
