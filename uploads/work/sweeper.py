@@ -103,7 +103,8 @@ class Sweeper:
             # A step runs: its lease or time limit may pass without a write by anybody.
             if self.movement.seen() or self._restless:
                 self._awake_until = time.monotonic() + AWAKE_SECONDS
-            if self._sweep(quiet=time.monotonic() > self._awake_until):
+            quiet = time.monotonic() > self._awake_until
+            if self._sweep(quiet=quiet) and not quiet:
                 self._restless = Step.objects.filter(state=StepState.RUNNING).exists()
         except (DatabaseError, InterfaceError) as error:
             self._failures += 1
