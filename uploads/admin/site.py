@@ -1,5 +1,6 @@
 """The admin site: its own, with the app's frame and sign-in; it refuses django-q2's models."""
 
+from functools import update_wrapper
 from typing import Any
 
 from django.contrib.admin import AdminSite, ModelAdmin
@@ -38,6 +39,17 @@ class Console(AdminSite):
                 raise ImproperlyConfigured(f"{model.__name__} holds unsigned pickles; see site.py.")
         super().register(model_or_iterable, admin_class, **options)
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Guard a view: strangers go to the sign-in, and those who are no staff find nothing."""
+        guarded = super().admin_view(view, cacheable)
+
+        def open_to_staff(request: HttpRequest, *args: Any, **names: Any) -> Any:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise RequestError("not_found")
+            return guarded(request, *args, **names)
+
+        return update_wrapper(open_to_staff, view)
+
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
@@ -65,6 +77,11 @@ class Console(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """A person's password is among the person's settings."""
+        return HttpResponseRedirect("/settings/")
+
+    def password_change_done(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
         return HttpResponseRedirect("/settings/")
 
     def app_index(

@@ -18,7 +18,7 @@ from uploads.models import Token
 log = logging.getLogger("tidemill.web")
 
 Answer = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
-JSON_PREFIXES = ("/api/", "/files/")
+JSON_PREFIXES = ("/api/", "/files/", "/metrics")  # a scraper would follow a redirect
 PUBLIC_PREFIXES = ("/setup/", "/login/", "/static/", "/healthz", *JSON_PREFIXES)
 
 
