@@ -82,10 +82,10 @@ class StreamingDjango(ASGIHandler):
 
 
 def _limit(path: str, content_type: bytes) -> int:
-    if content_type.startswith(b"multipart/form-data"):
-        return conf.FORM_MAX_BYTES
     if content_type.startswith(b"application/json") or path.startswith("/api/"):
         return conf.JSON_MAX_BYTES
+    if content_type.startswith(b"multipart/form-data"):
+        return conf.FORM_MAX_BYTES
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
 
 

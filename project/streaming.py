@@ -34,9 +34,6 @@ class Arrived:
     def seek(self, offset: int, whence: int = 0) -> int:
         return 0
 
-    def tell(self) -> int:
-        return 0
-
     def close(self) -> None:
         """Do nothing; the bytes went straight to the application."""
 
@@ -108,6 +105,7 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
     bytes and seconds, after which the connection is closed.
     """
 
+    channel: Any = None  # what is left when Twisted takes its own away
     content: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -120,8 +118,7 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
         self._dropped = 0
         self._drop_limit: Any = None
 
-    # --- the body, inwards ---------------------------------------------------
-
+    # The body, inwards:
     def gotLength(self, length: int | None) -> None:
         if length == 0 or self.requestHeaders.hasHeader(b"Upgrade"):
             super().gotLength(length)
@@ -141,7 +138,9 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
         if not self._arriving:
             super().handleContentChunk(data)
         elif self._answered or not self.application_queue:
-            self._drop(len(data))
+            self._dropped += len(data)
+            if self._dropped > DROP_MAX_BYTES:
+                self._abort()
         else:
             self._held += len(data)
             self._pass_on(data, more=True)
@@ -151,9 +150,8 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
     def taken(self, count: int) -> None:
         """Note that the application took bytes; read on when few are left."""
         self._held -= count
-        channel = getattr(self, "channel", None)  # Twisted takes it away at a disconnect
-        if self._held < HELD_LOW_BYTES and channel is not None and channel.holding:
-            channel.release()
+        if self._held < HELD_LOW_BYTES and self.channel is not None and self.channel.holding:
+            self.channel.release()
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if not self._arriving:
@@ -175,13 +173,7 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
     def _pass_on(self, data: bytes, *, more: bool) -> None:
         self.application_queue.put_nowait({"type": "http.request", "body": data, "more_body": more})
 
-    def _drop(self, count: int) -> None:
-        self._dropped += count
-        if self._dropped > DROP_MAX_BYTES:
-            self._abort()
-
-    # --- the answer, outwards ------------------------------------------------
-
+    # The answer, outwards:
     def handle_reply(self, message: dict[str, Any]) -> None:
         if self.finished or self.channel is None or self._answered:
             return
@@ -204,6 +196,7 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
         if self._answered or self.channel is None:
             return
         self.unregisterProducer()
+        self._open_valve()
         if self.channel.holding:
             self.channel.release()
         if not self._arriving:
@@ -220,9 +213,12 @@ class StreamingRequest(WebRequest):  # type: ignore[misc]
 
     def connectionLost(self, reason: Any) -> None:
         self._forget_drop_limit()
+        self._open_valve()
+        super().connectionLost(reason)
+
+    def _open_valve(self) -> None:
         if self.valve is not None:
             self.valve.resumeProducing()
-        super().connectionLost(reason)
 
     def _forget_drop_limit(self) -> None:
         if self._drop_limit is not None and self._drop_limit.active():
@@ -254,6 +250,8 @@ class StreamingFactory(HTTPFactory):  # type: ignore[misc]
 class StreamingServer(Server):  # type: ignore[misc]
     """Daphne with the streaming request; stops within `STOP_SECONDS` of a signal."""
 
+    idle_seconds: float = IDLE_SECONDS
+
     @property
     def http_factory(self) -> StreamingFactory:
         return self._factory
@@ -262,7 +260,7 @@ class StreamingServer(Server):  # type: ignore[misc]
     def http_factory(self, stock: Any) -> None:
         # `Server.run` makes the factory itself and leaves no other place to change it.
         self._factory = StreamingFactory(self)
-        self._factory.timeOut = IDLE_SECONDS
+        self._factory.timeOut = self.idle_seconds
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         if not isinstance(protocol, StreamingRequest):

@@ -12,6 +12,8 @@ import sys
 from importlib.metadata import version
 from typing import Any, Final
 
+from uploads.conf import conf
+
 TRIED: Final = {"daphne": "4.2", "twisted": "26"}
 BACKLOG: Final = 512
 
@@ -47,6 +49,7 @@ def refused_address(host: str, port: int) -> str:
 
 def serve(host: str, port: int) -> bool:
     """Serve Tidemill until SIGTERM or SIGINT; False when the address was taken meanwhile."""
+    # Here, not above: they set up Django and Twisted, which a busy port need not wait for.
     from daphne.endpoints import build_endpoint_description_strings
 
     from project.asgi import application
@@ -60,6 +63,8 @@ def serve(host: str, port: int) -> bool:
         server_name="tidemill",
         ready_callable=lambda: log.info("Listening on %s, port %s", host, port),
     )
+    # A little more than the upload view allows, so that its answer comes before the cut.
+    server.idle_seconds = conf.UPLOAD_IDLE_SECONDS + 5
     stock = server.listen_error
 
     def listen_error(failure: Any) -> None:
@@ -72,6 +77,7 @@ def serve(host: str, port: int) -> bool:
 
 
 def _server_class() -> Any:
+    # Each server class installs Twisted's reactor, and ours may not even import elsewhere.
     if warning := untried_versions():
         from daphne.server import Server
 
@@ -85,8 +91,6 @@ def _server_class() -> Any:
 def main(arguments: list[str] | None = None) -> int:
     """Run the web server; 1 when the address can't be had."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-    from uploads.conf import conf
-
     parser = argparse.ArgumentParser(prog="python -m project.web", description=main.__doc__)
     parser.add_argument("--host", default=conf.HOST, help="address to listen on")
     parser.add_argument("--port", type=int, default=conf.PORT, help="port to listen on")

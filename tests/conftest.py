@@ -22,6 +22,7 @@ from tests.support.databases import described, using  # noqa: E402
 from tests.support.server import Server  # noqa: E402
 
 DATABASES = ("sqlite", "postgresql")
+ON_EACH_DATABASE = ("models", "work")
 
 # Pages under test name static files plainly; a real server has collected and hashed them.
 settings.STORAGES["staticfiles"] = {
@@ -43,13 +44,13 @@ def postgresql() -> Iterator[private.PostgreSQL]:
         server.stop()
 
 
-@pytest.fixture(scope="session", params=DATABASES)
+@pytest.fixture(scope="session")
 def database(
     request: pytest.FixtureRequest,
     django_db_setup: None,
     django_db_blocker: Any,
 ) -> Iterator[str]:
-    """Run the test on each kind of database; a folder asks for it by an autouse fixture."""
+    """Use the named kind of database for the test (see `pytest_generate_tests`)."""
     if request.param == "sqlite":
         yield "sqlite"
         return
@@ -91,6 +92,17 @@ def server(start_server: Callable[..., Server]) -> Server:
     started = start_server()
     started.wait_ready()
     return started
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of models and work that need a database on each kind of it."""
+    folder = metafunc.definition.path.parent.name
+    needs = metafunc.definition.get_closest_marker("django_db") is not None
+    if folder in ON_EACH_DATABASE and (
+        needs or {"db", "transactional_db"} & set(metafunc.fixturenames)
+    ):
+        metafunc.fixturenames.insert(0, "database")
+        metafunc.parametrize("database", DATABASES, indirect=True, scope="session")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -13,6 +13,7 @@ class JobForm extends HTMLElement {
     this.files = this.querySelector("file-list");
     this.button = this.querySelector("[data-startbar] [data-start]");
     this.addEventListener("files", () => this.#fit());
+    this.addEventListener("input", (event) => event.target.closest(".options") && this.#own(event.target));
     this.addEventListener("change", (event) => this.#changed(event.target));
     this.form.addEventListener("submit", (event) => this.#submit(event));
     this.#fit();
@@ -66,7 +67,6 @@ class JobForm extends HTMLElement {
       this.#showPanel();
     } else if (field.dataset.options) this.#fill(field);
     else if (field.name.endsWith("-preset")) this.#open(field);
-    else if (field.closest(".options")) this.#own(field);
     this.#summarise(this.files.types());
   }
 

@@ -1,6 +1,7 @@
 """A whole server for a module, on each database, and jobs whose files take a known time."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[S
         server.start()
         server.wait_ready()
         yield server
-        print(server.output())  # pytest shows it when the last test failed
+        sys.stdout.write(server.output())  # pytest shows it when the last test failed
     finally:
         server.end()
 

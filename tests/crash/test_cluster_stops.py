@@ -28,7 +28,7 @@ def test_a_stop_puts_the_running_step_back(
     if len(signals) == 1:
         step.refresh_from_db()
         assert (step.state, step.attempt, step.crashes) == ("ready", 0, 0)
-    job.cancel()
+    job.cancel("alice")
     running.start()
     running.wait_ready()
     wait_for(submit(2))

@@ -1,5 +1,6 @@
 """Connections that are cut, stall, overlap or lie; processes that are killed. No byte is lost."""
 
+import fcntl
 import hashlib
 import os
 import socket
@@ -18,6 +19,15 @@ MIB = 1024 * 1024
 
 def on_disk(web: Web, location: str) -> int:
     return web.file_of(location).stat().st_size
+
+
+def is_being_written(web: Web, location: str) -> bool:
+    with web.file_of(location).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @pytest.mark.parametrize("cut", [socket.socket.close, reset], ids=["fin", "rst"])
@@ -44,6 +54,7 @@ def test_a_newer_request_takes_over_from_a_stalled_one(client: Client) -> None:
     location = client.new(10_000)
     stalled = client.open_patch(location, 0, 10_000)
     stalled.sendall(b"a" * 4000)
+    wait_for(lambda: is_being_written(client.web, location) and not _unread(client.web.port))
     began = time.monotonic()
     assert client.offset(location) == 4000
     assert client.patch(location, 4000, b"b" * 6000).status_code == 204
@@ -60,6 +71,7 @@ def test_of_two_writers_at_one_offset_one_goes_on_and_bytes_are_never_mixed(
     location = client.new(size)
     first = client.open_patch(location, 0, size)
     first.sendall(b"a" * MIB)
+    wait_for(lambda: on_disk(client.web, location) == MIB)
     second = client.open_patch(location, 0, size)
     second.sendall(b"b" * 100)
     answer = read_all(second, 2)

@@ -16,7 +16,7 @@ from uploads.intake.room import bytes_used, reserve
 from uploads.models import Upload
 from uploads.states import UploadState
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("database")]
 MIB = 1024 * 1024
 
 

@@ -69,6 +69,28 @@ def test_a_slow_reader_does_not_fill_the_memory(tmp_path: Path) -> None:
             assert web.rss_bytes() - before < 40 * MIB
 
 
+def test_a_finished_download_leaves_nothing_open(tmp_path: Path) -> None:
+    with running(tmp_path) as web:
+        client = Client(web)
+        location = client.new(16 * MIB)
+        with web.file_of(location).open("r+b") as file:
+            file.truncate(16 * MIB)
+        assert client.offset(location) == 16 * MIB
+        for _ in range(5):
+            assert len(client.http.get(location).content) == 16 * MIB
+        assert web.process is not None
+        descriptors = Path(f"/proc/{web.process.pid}/fd")
+        key = location.rpartition("/")[2]
+        wait_for(lambda: not any(key in _target(path) for path in descriptors.iterdir()))
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""
+
+
 def test_a_disk_that_is_slow_or_a_view_that_reads_nothing_does_not_fill_the_memory(
     tmp_path: Path,
 ) -> None:
@@ -159,3 +181,39 @@ def test_the_stock_server_takes_over_on_untried_versions(tmp_path: Path) -> None
         assert client.patch(location, 0, b"hello world").status_code == 204
         assert client.http.get(location).content == b"hello world"
         assert "was not tried with daphne" in web.log
+
+
+def test_a_form_above_its_limit_is_413_on_a_page_with_the_reason(web: Web) -> None:
+    with socket.create_connection(("127.0.0.1", web.port)) as connection:
+        connection.sendall(
+            b"POST /new/ HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000000\r\n\r\n"
+        )
+        answer = read_all(connection, 1)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert "The request is larger than 256.0\xa0MB." in answer.decode()
+
+
+def test_pipelined_requests_are_answered_in_order(web: Web) -> None:
+    ask = b"OPTIONS /files/ HTTP/1.1\r\nHost: localhost\r\n"
+    post = (
+        b"POST /files/ HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\n"
+        b"Content-Length: 7\r\n\r\nnothing"
+    )
+    with socket.create_connection(("127.0.0.1", web.port)) as connection:
+        connection.sendall(ask + b"\r\n" + post + ask + b"Connection: close\r\n\r\n")
+        answer = read_all(connection)
+    statuses = [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1")]
+    # A server may close after a body that it did not read; it never answers it as a request.
+    assert statuses in ([b"204", b"401", b"204"], [b"204", b"401"])
+
+
+def test_static_files_come_compressed_and_are_kept_for_ever(web: Web) -> None:
+    (hashed,) = (web.folder / "data" / "static" / "css").glob("base.*.css")
+    answer = httpx.get(f"{web.url}/static/css/{hashed.name}", headers={"Accept-Encoding": "br"})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Encoding"] == "br"
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert httpx.get(f"{web.url}/static/../db.sqlite3").status_code != 200
+    assert httpx.get(f"{web.url}/static/%2e%2e/db.sqlite3").status_code != 200

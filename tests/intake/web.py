@@ -171,6 +171,7 @@ def _prepared() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="tidemill-people-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _manage(_environment(folder), "migrate", "-v0")
+    _manage(_environment(folder), "collectstatic", "-v0", "--noinput")
     people = _manage(_environment(folder), "shell", "-v0", "-c", PEOPLE)
     (folder / "people.json").write_text(people)
     return folder

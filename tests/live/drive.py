@@ -14,7 +14,7 @@ from uploads.models import EventKind, Input, Item, Job, Result, Stage, Step, Upl
 from uploads.states import ItemState, JobState, Lane, StepKind, StepState, UploadState
 from uploads.storage import store
 
-OPTIONS = {"format": "webp", "widths": [1600], "fit": "inside", "quality": 82}
+OPTIONS = {"format": "webp", "sizes": [1600], "mode": "fit", "quality": 82}
 
 
 def picture(seed: int, size: tuple[int, int] = (480, 360)) -> bytes:

@@ -207,6 +207,22 @@ def test_what_already_fits_is_copied_and_says_so(
     assert first == second
 
 
+def test_a_copy_keeps_its_turn_and_its_poster_is_upright(
+    video: Video, perform: Perform, tmp_path: Path
+) -> None:
+    bars = ("-f", "lavfi", "-i", "smptebars=s=160x120:r=15:d=2")
+    source = tmp_path / "turned.mp4"
+    plain = video("bars.mp4", *bars, *H264)
+    ffmpeg("-display_rotation", "90", "-i", str(plain), "-c", "copy", str(source))
+    result, poster = perform("video.transcode", source, height=720)
+    assert result.meta["copied"] is True
+    assert (result.meta["width"], result.meta["height"]) == (120, 160)
+    with av.open(str(result.path)) as a, av.open(str(poster.path)) as b:
+        assert next(a.decode(video=0)).rotation == 90
+        still = next(b.decode(video=0))
+    assert (still.width, still.height) == (120, 160)
+
+
 def test_the_start_can_be_played_before_the_rest_has_come(
     long_video: Path, perform: Perform
 ) -> None:
@@ -233,6 +249,20 @@ def test_a_short_video_is_one_part_and_a_long_one_many(short_video: Path, long_v
     assert sum(part.get("frames", 0) for part in parts) == 360
     assert all(part["weight"] > 0 for part in parts)
     json.dumps(parts)
+
+
+def test_a_recording_cut_out_of_a_broadcast_starts_at_its_first_key_frame(
+    video: Video, perform: Perform, tmp_path: Path
+) -> None:
+    whole = video("broadcast.ts", *SOURCES["broadcast.ts"]).read_bytes()
+    source = tmp_path / "recording.ts"
+    source.write_bytes(whole[len(whole) // 40 // 188 * 188 :])
+    parts = planned(source)
+    assert [part["kind"] for part in parts].count("segment") >= 2
+    expected = sum(part.get("frames", 0) for part in parts)
+    assert 300 <= expected < 350
+    result = perform("video.transcode", source, **QUICK)[0]
+    assert result.meta["frames"] == expected == decoded(result.path)
 
 
 def test_one_key_frame_means_one_part(video: Video, perform: Perform) -> None:

@@ -1,5 +1,6 @@
 """The page of a job: right without scripts in every state, its commands, its results, its log."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -314,3 +315,22 @@ def test_a_page_of_ten_thousand_items_asks_few_questions(
     assert len(steps) == 3
     with django_assert_max_num_queries(30):
         page(browser, job)
+
+
+def test_run_again_opens_with_the_same_files_operation_and_options(
+    browser: Client, job: Job
+) -> None:
+    job.stages.update(options={**job.stages.get().options, "quality": 55})
+    shown = browser.get(f"/?again={job.key}").content.decode()
+    for use in job.inputs.all():
+        assert f'value="{use.upload.key}"' in shown
+    assert re.search(
+        r'name="image.convert-quality"[^>]*value="55"|value="55"[^>]*name="image.convert-quality"',
+        shown,
+    )
+    assert re.search(r'name="image.convert-preset" value="own" checked', shown)
+
+
+def test_run_again_of_a_foreign_job_is_not_found(client: Client, job: Job) -> None:
+    client.force_login(make_user("bob"))
+    assert client.get(f"/?again={job.key}").status_code == 404

@@ -62,6 +62,7 @@ class Server:
         self.flags = list(flags)
         self.extra = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
         self._pairs: dict[str, dict[str, int]] = {}
 
     @property
@@ -90,6 +91,7 @@ class Server:
         if STATIC.exists() and not self.data.exists():
             shutil.copytree(STATIC, self.data / "static")
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", *self.flags],
                 cwd=ROOT,
@@ -107,7 +109,8 @@ class Server:
     def _is_ready(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.output()
-        said = "Tidemill is ready" in self.output() or "workers run" in self.output()
+        since = self.output()[self._log_start :]
+        said = "Tidemill is ready" in since or "workers run" in since
         return said and ("--no-workers" in self.flags or len(self.workers()) == 4)
 
     def end(self) -> None:
@@ -128,13 +131,13 @@ class Server:
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
-    def reap(self) -> int:
+    def reap(self, seconds: float = 10) -> int:
         """Wait for `up`, killed before, and return its status."""
         assert self.process is not None
-        return self.process.wait(10)
+        return self.process.wait(seconds)
 
     def output(self) -> str:
-        return self.log.read_text(errors="replace")
+        return self.log.read_bytes().decode("latin-1")
 
     # --- processes -------------------------------------------------------------
 

@@ -55,8 +55,10 @@ def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
             index.reached_seconds = index.end * base - media.start
         elif any(name in media.container for name in CLAIMING_CONTAINERS):
             index.claimed_seconds, index.reached_seconds = media.duration, end - media.start
-    index.times.sort()
     index.keys.sort()
+    # A recording cut out of a broadcast starts with pictures that lack what they build on.
+    first = index.keys[0] if index.keys else 0
+    index.times = sorted(time for time in index.times if time >= first or not index.keys)
     return index
 
 

@@ -183,13 +183,17 @@ def _open_heic(source: Path) -> Any:
 
 def _heic_pixels(source: Path) -> Any:
     opened = _open_heic(source)
-    bands = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[opened.mode]
+    bands, size = {"L": (1, 1), "LA": (2, 1), "RGB": (3, 1), "RGBA": (4, 1), "I;16": (1, 2)}[
+        opened.mode
+    ]
     width, height = opened.size
     # A row may be padded: read rows as wide as the stride, then cut the padding off.
-    row = opened.stride // bands
-    image = pyvips.Image.new_from_memory(opened.data, row, height, bands, "uchar")
+    row = opened.stride // (bands * size)
+    depth = "ushort" if size == 2 else "uchar"
+    image = pyvips.Image.new_from_memory(opened.data, row, height, bands, depth)
     image = image.crop(0, 0, width, height)
-    image = image.copy(interpretation="srgb" if bands > 2 else "b-w")
+    grey = "grey16" if size == 2 else "b-w"
+    image = image.copy(interpretation="srgb" if bands > 2 else grey)
     for field, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif")):
         if opened.info.get(key):
             image.set_type(pyvips.GValue.blob_type, field, opened.info[key])

@@ -102,6 +102,7 @@ PRESETS = (
     options=Transcode,
     presets=PRESETS,
     seconds=lambda size: 1 + size / 1.2e6,
+    memory_bytes=8 * 1024**3,
 )
 def transcode(source: Path, step: Context[Transcode]) -> Iterator[Output]:
     """Make MP4 videos that play everywhere; long ones are encoded by all workers at once."""

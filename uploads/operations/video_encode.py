@@ -29,16 +29,15 @@ COPYABLE_SOUNDS = {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opu
 def encode(source: Path, step: "Context[Transcode]", part: Json) -> Iterator[Output]:
     """Make the files of one part; `meta` says their number of pictures and any damage."""
     if part["kind"] == "sound":
-        yield _sound(source, step, 0.0, 1.0)
+        yield _sound(source, step, part["sound"], 0.0, 1.0)
     elif part["kind"] == "copy":
         yield _copy(source, step, part)
     elif part["kind"] == "segment":
         yield _pictures(source, step, part, 0.0, 1.0)
     else:
-        sounding = bool(part["sounds"]) and step.options.audio != "drop"
-        yield _pictures(source, step, part, 0.0, 0.9 if sounding else 1.0)
-        if sounding:
-            yield _sound(source, step, 0.9, 1.0)
+        yield _pictures(source, step, part, 0.0, 0.9 if part["sound"] else 1.0)
+        if part["sound"]:
+            yield _sound(source, step, part["sound"], 0.9, 1.0)
 
 
 def count_pictures(path: Path, name: str) -> int:
@@ -129,30 +128,29 @@ def _filters(options: "Transcode", part: Json) -> str:
     return ",".join(filters) or "null"
 
 
-def _sound(source: Path, step: "Context[Transcode]", low: float, high: float) -> Output:
+def _sound(
+    source: Path, step: "Context[Transcode]", sound: Json, low: float, high: float
+) -> Output:
     """Make the whole sound track at once: encoders put silence at the start of each piece."""
     target = step.path("sound.mp4")
-    with opened(source, step.name) as container:
-        track = container.streams.audio[0]
-        codec, index = track.codec_context.name, track.index
-        surround = track.codec_context.channels > 2
-        total = max(0.1, (container.duration or 0) / 1e6)
+    total = max(0.1, sound["duration"])
 
     def progress(frames: int, seconds: float) -> None:
         step.report(low + (high - low) * min(1.0, seconds / total), "sound")
 
-    copied = step.options.audio == "copy" and codec in COPYABLE_SOUNDS
+    copied = step.options.audio == "copy" and sound["codec"] in COPYABLE_SOUNDS
     if step.options.audio == "copy" and not copied:
-        step.log(f"The sound ({codec}) does not fit into an MP4 and was converted to AAC.")
-    how = ["copy"] if copied else _aac(step.options, surround=surround)
-    arguments = [*ffmpeg.reading(source), "-map", f"0:{index}", "-vn", "-sn", "-dn"]
+        step.log(f"The sound ({sound['codec']}) does not fit into an MP4: converted to AAC.")
+    how = ["copy"] if copied else _aac(step.options, sound)
+    arguments = [*ffmpeg.reading(source), "-map", f"0:{sound['index']}", "-vn", "-sn", "-dn"]
     arguments += ["-map_metadata", "-1", "-map_chapters", "-1", "-c:a", *how, str(target)]
     complaints = ffmpeg.run(arguments, name=step.name, limits=step.limits, progress=progress)
     return Output(target, meta={"sound": True, "damaged": bool(complaints)})
 
 
-def _aac(options: "Transcode", *, surround: bool) -> list[str]:
-    return ["aac", "-b:a", f"{options.audio_rate}k", *(["-ac", "2"] if surround else [])]
+def _aac(options: "Transcode", sound: Json) -> list[str]:
+    stereo = ["-ac", "2"] if sound["surround"] else []
+    return ["aac", "-b:a", f"{options.audio_rate}k", *stereo]
 
 
 def _copy(source: Path, step: "Context[Transcode]", part: Json) -> Output:
@@ -162,14 +160,14 @@ def _copy(source: Path, step: "Context[Transcode]", part: Json) -> Output:
     def progress(frames: int, seconds: float) -> None:
         step.report(min(1.0, frames / max(1, part["frames"])), "copying")
 
-    options = step.options
+    options, sound = step.options, part["sound"]
     arguments = [*ffmpeg.reading(source), "-map", f"0:{part['stream']}", "-c:v", "copy"]
-    if part["sounds"] and options.audio != "drop":
-        kept = part["sounds"][0] == "aac" or (
-            options.audio == "copy" and part["sounds"][0] in COPYABLE_SOUNDS
+    if sound:
+        kept = sound["codec"] == "aac" or (
+            options.audio == "copy" and sound["codec"] in COPYABLE_SOUNDS
         )
-        encoded = _aac(options, surround=part["surround"])
-        arguments += ["-map", "0:a:0", "-c:a", *(["copy"] if kept else encoded)]
+        how = ["copy"] if kept else _aac(options, sound)
+        arguments += ["-map", f"0:{sound['index']}", "-c:a", *how]
     arguments += ["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
     arguments += ["-movflags", "+faststart"] if options.faststart else []
     complaints = ffmpeg.run(

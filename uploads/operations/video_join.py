@@ -41,8 +41,6 @@ class Made:
     picture_start: float
     picture_end: float
     sound_start: float | None
-    width: int
-    height: int
 
 
 def join(source: Path, step: "Context[Transcode]", parts: Sequence[PartResult]) -> Iterator[Output]:
@@ -61,8 +59,8 @@ def join(source: Path, step: "Context[Transcode]", parts: Sequence[PartResult]) 
     if damaged:
         step.warn("The source is damaged in places; look at the result there.")
     meta: Json = {
-        "width": made.width,
-        "height": made.height,
+        "width": first["width"],
+        "height": first["height"],
         "duration": round(made.picture_end - made.picture_start, 3),
         "frames": made.frames,
         "source_width": first["source_width"],
@@ -76,9 +74,7 @@ def join(source: Path, step: "Context[Transcode]", parts: Sequence[PartResult]) 
         )
         meta |= {"copied": True, "saved_seconds": saved}
     yield Output(target, meta=meta)
-    poster = step.path("source-poster.jpg")
-    _poster(target, poster, step, made)
-    yield Output(poster, role="preview", meta={"of": "poster"})
+    yield _poster(target, step, made, (first["width"], first["height"]))
 
 
 def _mux(target: Path, step: "Context[Transcode]", parts: Sequence[PartResult]) -> None:
@@ -193,8 +189,6 @@ def measure(path: Path, name: str) -> Made:
             picture_start=min(p.pts for p in packets) * base,
             picture_end=max(p.pts + (p.duration or 0) for p in packets) * base,
             sound_start=None if start is None else float(start * sounds[0].time_base),
-            width=stream.codec_context.width,
-            height=stream.codec_context.height,
         )
 
 
@@ -213,9 +207,9 @@ def _check(made: Made, parts: Sequence[PartResult], name: str, *, damaged: bool)
     found = made.picture_end - made.picture_start
     if abs(found - length) > one + 0.001:
         raise _differs(name, f"{found:.3f} s long instead of {length:.3f} s.")
-    if made.sound_start is not None and params[0]["sound_start"] is not None:
+    if made.sound_start is not None and params[0]["sound"]:
         apart = made.picture_start - made.sound_start
-        promised = (params[0]["start"] - params[0]["origin"]) * base - params[0]["sound_start"]
+        promised = (params[0]["start"] - params[0]["origin"]) * base - params[0]["sound"]["start"]
         if abs(apart - promised) > OFFSET_SECONDS:
             raise _differs(name, f"sound starts {apart - promised:+.3f} s off.")
 
@@ -224,10 +218,14 @@ def _differs(name: str, reason: str) -> StepError:
     return StepError("verification_failed", name=name, reason=reason)
 
 
-def _poster(video: Path, target: Path, step: "Context[Transcode]", made: Made) -> None:
+def _poster(video: Path, step: "Context[Transcode]", made: Made, size: tuple[int, int]) -> Output:
     """Take the key frame a tenth into the video: a quick look; `video.poster` chooses."""
+    target = step.path("source-poster.jpg")
     at = made.picture_start + 0.1 * (made.picture_end - made.picture_start)
+    factor = min(1.0, POSTER_WIDTH / size[0])
+    width, height = (max(1, round(edge * factor)) for edge in size)
     arguments = ["-noaccurate_seek", "-ss", f"{at:.3f}", *ffmpeg.reading(video)]
-    arguments += ["-map", "0:v:0", "-an", "-vf", f"scale='min({POSTER_WIDTH},iw)':-2"]
-    arguments += ["-frames:v", "1", "-q:v", "4", "-f", "mjpeg", str(target)]
+    arguments += ["-map", "0:v:0", "-an", "-vf", f"scale={width}:{height}", "-frames:v", "1"]
+    arguments += ["-q:v", "4", "-f", "mjpeg", str(target)]
     ffmpeg.run(arguments, name=step.name, limits=step.limits)
+    return Output(target, role="preview", meta={"width": width, "height": height})

@@ -54,7 +54,7 @@ def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
     if step.options.copy_fitting and fits(media, media.picture, shape, step.options, size):
         copying = {"kind": "copy", "frames": frames, "saved_seconds": round(seconds, 1), **shape}
         return [Part(copying, weight=0.2 + size * COPY_SECONDS_PER_BYTE)]
-    sound = _sound_seconds(media, step.options)
+    sound = 0.2 + media.duration / 60 if shape["sound"] else 0.0
     pieces = _pieces(index, media.picture, step)
     if len(pieces) == 1:
         return [Part({"kind": "whole", **pieces[0], **shape}, weight=seconds + sound)]
@@ -65,7 +65,9 @@ def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
         )
         for piece in pieces
     ]
-    return parts + ([Part({"kind": "sound"}, weight=max(0.1, sound))] if sound else [])
+    if sound:
+        parts.append(Part({"kind": "sound", "sound": shape["sound"]}, weight=sound))
+    return parts
 
 
 def _shape(media: Media, picture: Picture, options: "Transcode") -> dict[str, Any]:
@@ -82,12 +84,20 @@ def _shape(media: Media, picture: Picture, options: "Transcode") -> dict[str, An
         "interlaced": picture.interlaced,
         "transfer": picture.transfer,
         "duration": media.duration,
-        "sounds": [media.sounds[0].codec] if media.sounds else [],
-        "surround": bool(media.sounds) and media.sounds[0].channels > 2,
-        "sound_start": media.sounds[0].start - media.start if media.sounds else None,
+        "sound": _sound(media, options),
         "source_width": picture.width,
         "source_height": picture.height,
     }
+
+
+def _sound(media: Media, options: "Transcode") -> dict[str, Any] | None:
+    """Return the sound track that is kept: the first that can be decoded."""
+    known = [sound for sound in media.sounds if sound.codec != "unknown"]
+    if not known or options.audio == "drop":
+        return None
+    sound = known[0]
+    chosen = {"index": sound.index, "codec": sound.codec, "surround": sound.channels > 2}
+    return {**chosen, "start": sound.start - media.start, "duration": media.duration}
 
 
 def scaled(picture: Picture, lines: int | None, longest: int | None) -> tuple[int, int]:
@@ -105,12 +115,6 @@ def _seconds(picture: Picture, shape: dict[str, Any], frames: int, options: "Tra
     if options.frame_rate and picture.rate:
         kept = min(1.0, options.frame_rate / float(picture.rate))
     return float(frames * (decoded + encoded * kept) * 1e-9)
-
-
-def _sound_seconds(media: Media, options: "Transcode") -> float:
-    if not media.sounds or options.audio == "drop":
-        return 0.0
-    return 0.2 + media.duration / 60
 
 
 def fits(
@@ -134,7 +138,7 @@ def _pieces(index: Index, picture: Picture, step: "Context[Transcode]") -> list[
     base = float(picture.time_base)
     times = index.times
     doubtful = bool(index.untimed) or len(set(times)) != len(times) or not index.keys
-    if doubtful or times[0] != index.keys[0]:
+    if doubtful:
         return [{"start": None, "end": None, "frames": len(times) + index.untimed}]
     length = (index.end - times[0]) * base
     cuts = [times[0]]

@@ -57,7 +57,7 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
         made = forms.ChoiceField(choices=_files(described, owner), **words)
     else:
         made = forms.CharField(widget=_input(described), **words)
-    made.initial = _shown(described.default)
+    made.initial = shown_value(described.default)
     made.help_text = described.help
     vars(made)["unit"] = described.unit
     return made
@@ -85,7 +85,8 @@ def _files(described: OptionField, owner: Any) -> list[tuple[str, str]]:
     return [("", "None"), *((upload.key, upload.name) for upload in fit)]
 
 
-def _shown(value: Any) -> Any:
+def shown_value(value: Any) -> Any:
+    """Return an option's value as its field shows it."""
     if isinstance(value, tuple | list):
         return ", ".join(str(part) for part in value)
     return "" if value is None else value
@@ -94,7 +95,7 @@ def _shown(value: Any) -> Any:
 def preset_values(operation: Operation[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return every option of a preset as the form's fields show it."""
     full = canonical(parse_options(operation.options, options))
-    return {name: _shown(value) for name, value in full.items()}
+    return {name: shown_value(value) for name, value in full.items()}
 
 
 def chosen_options(operation: Operation[Any], owner: Any, data: Any) -> dict[str, Any]:

@@ -129,6 +129,10 @@ class BellBroker(ORM):  # type: ignore[misc]
 
     def _start_again(self) -> None:
         connection.close()
+        self.close()
+
+    def close(self) -> None:
+        """Stop listening to the bell."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None

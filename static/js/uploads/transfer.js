@@ -19,6 +19,7 @@ export class Transfer extends EventTarget {
   #upload = null;
   #creation = null;
   #release = null;
+  #held = Promise.resolve();
 
   /** `key` is given when an upload that stopped goes on; `used` when a job waits for it already. */
   constructor(file, { path = "", chunkBytes, key = "", offset = 0, used = false } = {}) {
@@ -162,10 +163,11 @@ export class Transfer extends EventTarget {
   }
 
   /** Hold the upload's name while this tab sends it; false when another tab has it. */
-  #lock() {
-    if (!navigator.locks) return Promise.resolve(true);
+  async #lock() {
+    if (!navigator.locks) return true;
+    await this.#held; // our own earlier hold, let go a moment ago
     return new Promise((answer) => {
-      navigator.locks.request(lockName(this.key), { ifAvailable: true }, (lock) => {
+      this.#held = navigator.locks.request(lockName(this.key), { ifAvailable: true }, (lock) => {
         answer(lock !== null);
         return lock && new Promise((release) => (this.#release = release));
       });

@@ -4,8 +4,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from uploads.work.sweeper import Sweeper
+from uploads.intake import sweeps as intake
+from uploads.work.sweeper import Sweep, Sweeper
 from uploads.work.sweeps import SWEEPS
+
+INTAKE_SWEEPS = (
+    Sweep("whole_uploads", intake.finish_whole_uploads, every_seconds=5),
+    Sweep("expired_uploads", intake.expire_uploads, every_seconds=60),
+    Sweep("stray_files", intake.remove_stray_files, every_seconds=300),
+)
 
 
 class Command(BaseCommand):
@@ -14,4 +21,4 @@ class Command(BaseCommand):
     requires_system_checks = []  # `up` and `check` have looked; a restart should be quick
 
     def handle(self, *args: Any, **options: Any) -> None:
-        Sweeper(SWEEPS).run()
+        Sweeper((*SWEEPS, *INTAKE_SWEEPS)).run()

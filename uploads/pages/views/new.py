@@ -1,5 +1,6 @@
 """The new-job page: files in, an operation, Start; with and without JavaScript."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from uploads.errors import RequestError
 from uploads.intake.form import receive_form_file
 from uploads.models import Preferences
 from uploads.operations.registry import find
+from uploads.pages.again import Again, again
 from uploads.pages.answers import SeeOther
 from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
 from uploads.pages.forms import chosen_options
@@ -39,6 +41,11 @@ def new_job(request: HttpRequest) -> HttpResponse:
     """Show the page; POST starts the job and goes to it, or shows what is wrong, files kept."""
     if request.method == "POST":
         return _start(request)
+    if key := request.GET.get("again"):
+        before = again(request.user, key)
+        # Rows that no job is shown for are sent along with the form.
+        rows = [replace(row, jobs=[]) for row in chosen(request.user, before.keys)]
+        return render(request, "new.html", _page(request, rows, before=before))
     keys = request.GET.getlist("use")
     rows = chosen(request.user, keys) if keys else waiting_for_a_job(request.user)
     return render(request, "new.html", _page(request, rows))
@@ -83,17 +90,21 @@ def _recipient(request: HttpRequest) -> str:
 
 
 def _page(
-    request: HttpRequest, rows: list[FileRow], error: RequestError | None = None
+    request: HttpRequest,
+    rows: list[FileRow],
+    error: RequestError | None = None,
+    before: Again | None = None,
 ) -> dict[str, Any]:
     data = request.POST if request.method == "POST" else None
     wanted = request.POST.get("operation") or request.GET.get("operation", "")
+    filled = before.data if before else data
     place = FIELD_ERRORS.get(error.code, "page") if error else ""
     mail = data.get("notify") == "on" if data else Preferences.of(request.user).mail_when_done
     return {
         "section": "new",
         "blank_row": blank_row(),
         "rows": rows,
-        "offers": offers(request.user, data, wanted),
+        "offers": offers(request.user, filled, before.operation if before else wanted),
         "space": space_of(request.user),
         "conf": conf,
         "form_max_bytes": conf.FORM_MAX_BYTES,

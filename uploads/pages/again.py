@@ -1,0 +1,35 @@
+"""Run again: a job's files, operation and options as the new-job page would send them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from uploads.errors import RequestError
+from uploads.models import Job
+from uploads.pages.forms import OWN, shown_value
+
+
+@dataclass(frozen=True)
+class Again:
+    """What the new-job page starts with: upload keys, operation, and its form filled in."""
+
+    keys: list[str]
+    operation: str
+    data: dict[str, Any]
+
+
+def again(user: Any, key: str) -> Again:
+    """Return a job of this user as a new request; files that are gone are left out later.
+
+    Raises `not_found` for anybody else's job.
+    """
+    job = Job.objects.visible_to(user).filter(key=key).first()
+    if job is None:
+        raise RequestError("not_found")
+    stage = job.stages.order_by("position")[0]
+    values = {f"{stage.operation}-{n}": shown_value(v) for n, v in stage.options.items()}
+    sources = job.inputs.filter(role="source").order_by("position")
+    return Again(
+        keys=list(sources.values_list("upload__key", flat=True)),
+        operation=stage.operation,
+        data={**values, f"{stage.operation}-preset": OWN},
+    )
