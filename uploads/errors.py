@@ -129,9 +129,6 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "No byte came for {seconds} seconds; what came before is kept.",
         "Go on from the offset that the server names.",
     ),
-    "joined_upload": Entry(
-        403, "This upload is joined from others and takes no bytes.", "Write to its parts."
-    ),
     # --- items: the input is at fault, never retried -------------------------
     "not_an_image": Entry(
         400,
@@ -164,9 +161,6 @@ CATALOGUE: Final[dict[str, Entry]] = {
         400,
         "“{name}” is beyond the limits: {reason}",
         "Choose a smaller file, or ask an administrator to raise the limit.",
-    ),
-    "media_unsupported": Entry(
-        400, "“{name}” holds {reason}, which is not supported.", "Save it again in a common format."
     ),
     "playlist_refused": Entry(
         400,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -41,6 +42,18 @@ class Api:
         answer = self.call("POST", path, body, **headers)
         assert answer.status_code == status, answer.content
         return answer.json()
+
+
+def body_of(answer: Any) -> bytes:
+    """Return the whole body of an answer that is streamed, and let its file go."""
+
+    async def read() -> bytes:
+        return b"".join([piece async for piece in answer.streaming_content])
+
+    body: bytes = async_to_sync(read)()
+    for close in answer._resource_closers:  # answer.close() would end the connection too
+        close()
+    return body
 
 
 def _encoded(body: Any) -> bytes:

@@ -1,12 +1,15 @@
 """Jobs through the API: what a script can do from start to deletion."""
 
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import override_settings
 
 from tests.factories import make_upload
-from tests.pages.api import Api, make_person
+from tests.pages.api import Api, body_of, make_person
 from uploads.models import Job, Result, Upload
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 from uploads.storage import store
@@ -50,7 +53,7 @@ def end(key: str, state: ItemState = ItemState.FAILED) -> Job:
 def add_result(job: Job, name: str = "photo.webp", role: str = "result") -> Result:
     item = job.items.get()
     count = job.results.count()
-    key = f"store/aa/{job.key}/{name}"
+    key = f"store/aa/{job.key}/1-{'a' * 24}/{name}"
     path = store.path(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"webp bytes")
@@ -89,7 +92,8 @@ def test_stages_are_the_longer_spelling_of_operation(api: Api, photo: Upload) ->
 
 
 def test_name_priority_and_notify_are_kept(api: Api, photo: Upload) -> None:
-    job = start(api, photo, name="Holiday", priority=7, notify=True)
+    with override_settings(TIDEMILL_EMAIL_URL="smtp://localhost"):
+        job = start(api, photo, name="Holiday", priority=7, notify=True)
     assert (job["name"], job["priority"]) == ("Holiday", 7)
     assert Job.objects.get(key=job["id"]).notify == "alice@example.org"
 
@@ -205,6 +209,22 @@ def test_results_name_their_source(api: Api, photo: Upload) -> None:
     assert shown[0]["item"] == 0
     only = api.get(f"jobs/{key}/results/?role=preview")["results"]
     assert [row["name"] for row in only] == ["small.webp"]
+
+
+def test_results_come_with_ranges_and_as_one_archive(api: Api, photo: Upload) -> None:
+    key = start(api, photo)["id"]
+    result = add_result(Job.objects.get(key=key))
+    (shown,) = api.get(f"jobs/{key}/results/")["results"]
+    whole = api.call("GET", shown["content_url"])
+    assert (whole.status_code, body_of(whole)) == (200, b"webp bytes")
+    part = api.call("GET", shown["content_url"], Range="bytes=5-")
+    assert (part.status_code, body_of(part)) == (206, b"bytes")
+    archive = api.call("GET", f"jobs/{key}/archive.zip")
+    body = body_of(archive)
+    assert int(archive["Content-Length"]) == len(body)
+    with ZipFile(BytesIO(body)) as opened:
+        assert opened.namelist() == [result.name]
+        assert opened.read(result.name) == b"webp bytes"
 
 
 @pytest.mark.django_db(transaction=True)
