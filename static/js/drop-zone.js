@@ -13,6 +13,7 @@ class DropZone extends HTMLElement {
       button.addEventListener("click", () => input.click(), { signal });
       input.addEventListener("change", () => this.#take(picked(input), input), { signal });
     }
+    document.querySelector("#samples").addEventListener("submit", () => this.#wait(), { signal });
     // A file dropped beside the area would open in the tab's place and end its uploads.
     addEventListener("dragenter", (event) => this.#over(event, 1), { signal });
     addEventListener("dragleave", (event) => this.#over(event, -1), { signal });
@@ -23,6 +24,13 @@ class DropZone extends HTMLElement {
 
   disconnectedCallback() {
     this.#ended.abort();
+  }
+
+  /** Drawing and encoding the samples takes some seconds. */
+  #wait() {
+    const button = this.querySelector("[data-samples]");
+    button.lastChild.textContent = "Making samples…";
+    button.setAttribute("aria-disabled", "true");
   }
 
   #over(event, step) {

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from uploads.models import Job
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 LINES = "[...document.querySelectorAll('[data-lines] li')].map(row => Number(row.dataset.seq))"
 
@@ -218,6 +220,39 @@ def test_results_are_looked_at_with_keys_and_compared(mill: Mill, page: Page, jo
     with page.expect_download() as download:
         page.locator("[data-chosen]").click()
     assert download.value.suggested_filename == "Holiday.zip"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible_in_both_schemes(
+    mill: Mill, person: Person, chromium: Browser, job: Job, scheme: Any
+) -> None:
+    context = chromium.new_context(
+        base_url=mill.web.url, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+    )
+    context.add_cookies([{"name": "sessionid", "value": person.session, "url": mill.web.url}])
+    page = context.new_page()
+    mill.rows(fail, mill.rows(claim, job))
+    mill.rows(finish, mill.rows(claim, job))
+    mill.rows(move, mill.rows(claim, job), 0.4, "IMG_2002.jpg")
+    look(page, job)
+    live(page)
+    assert faults(page) == []
+    mill.rows(job.cancel, "ana")
+    mill.rows(finish, mill.rows(lambda: job.steps.get(state="running")))
+    expect(page.locator("#delete")).to_be_visible()
+    assert faults(page) == []
+    page.goto(f"/jobs/{job.key}/results/")
+    assert faults(page) == []
+    page.goto(f"/jobs/{job.key}/results/?show=table")
+    assert faults(page) == []
+    context.close()
+
+
+def faults(page: Page) -> list[str]:
+    """Return what axe finds wrong by WCAG 2.2 AA and best practice."""
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run()")["violations"]
+    return [f"{v['id']}: {n['html'][:200]}" for v in found for n in v["nodes"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

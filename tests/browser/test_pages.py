@@ -169,7 +169,7 @@ def test_what_one_person_has_another_never_sees(
 
 def test_the_samples_show_a_finished_job(open_page: OpenPage, mill: Mill, person: Person):
     page = open_page()
-    page.get_by_role("button", name="Try with sample files").click()
+    page.get_by_role("button", name="Try with sample files").click(timeout=PATIENCE_MS)
     page.wait_for_url(re.compile(r"/jobs/\w{24}/$"), timeout=PATIENCE_MS)
     expect(page.locator(".pill.succeeded").first).to_be_visible(timeout=PATIENCE_MS)
 

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.operations.conftest import H264, Listener, moving
+from uploads.errors import InputError
 from uploads.operations import Output
 
 Perform = Callable[..., list[Output]]
@@ -75,3 +78,13 @@ def test_a_damaged_picture_is_not_whole(
     source.write_bytes(photo().read_bytes()[:20_000])
     assert report(perform("file.inspect", source, full_decode=True))["whole"] is False
     assert listener.warnings == ["The picture is damaged or ends early."]
+
+
+def test_a_container_without_tracks_is_no_media(perform: Perform, tmp_path: Path) -> None:
+    source = tmp_path / "hollow.mp4"
+    source.write_bytes(
+        b"\0\0\0\x14ftypisom\0\0\0\0isom" + b"\0\0\0\x08moov" + b"\0\0\0\x10mdat" + bytes(8)
+    )
+    with pytest.raises(InputError) as caught:
+        perform("file.inspect", source, full_decode=True)
+    assert caught.value.code in {"not_a_video", "media_damaged"}

@@ -141,6 +141,17 @@ def test_a_command_is_obeyed_noted_and_leads_back(
     assert event.actor == "alice"
 
 
+def test_cancel_ends_what_waits_while_a_batch_still_runs(browser: Client, job: Job) -> None:
+    running = claim(job)
+    job.items.filter(position=2).update(step=None)
+    browser.post(f"/jobs/{job.key}/cancel/")
+    states = list(job.items.order_by("position").values_list("state", flat=True))
+    assert states == ["open", "cancelled", "cancelled"]
+    finish(running)
+    job.refresh_from_db()
+    assert (job.state, job.items_done) == ("cancelled", 1)
+
+
 def test_retry_does_only_what_failed_again(browser: Client, job: Job) -> None:
     end(job, bad=1)
     browser.post(f"/jobs/{job.key}/retry/")

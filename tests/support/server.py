@@ -1,5 +1,6 @@
 """A real server: `manage.py up` as a process with its own data folder, port and database."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -120,9 +121,7 @@ class Server:
                 _kill(process.pid)
             self.process.kill()
             self.process.wait(10)
-        if (self.data / "static" / ".sources").exists():
-            shutil.rmtree(STATIC, ignore_errors=True)
-            shutil.copytree(self.data / "static", STATIC)
+        _remember_static(self.data / "static")
         shutil.rmtree(self.run_folder, ignore_errors=True)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, seconds: float = 30) -> int:
@@ -220,6 +219,20 @@ class Server:
                 return error.code, error.read().decode(errors="replace")
         except (URLError, OSError):
             return 0, ""
+
+
+def _remember_static(folder: Path) -> None:
+    """Keep the collected files for later servers; several test runs may do this at once."""
+    mine, kept = folder / ".sources", STATIC / ".sources"
+    if not mine.exists() or (kept.exists() and kept.read_text() == mine.read_text()):
+        return
+    STATIC.parent.mkdir(exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=STATIC.parent))
+    shutil.copytree(folder, fresh / "static")
+    shutil.rmtree(STATIC, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (fresh / "static").rename(STATIC)
+    shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _environment(pid: int) -> bytes:

@@ -15,12 +15,6 @@ from uploads.work.run import run_next
 
 
 @pytest.fixture(autouse=True)
-def on_each_database(database: str) -> str:
-    """Run every test of this folder on SQLite and on PostgreSQL."""
-    return database
-
-
-@pytest.fixture(autouse=True)
 def odd_operations_for_children(settings: Any) -> None:
     """Let the sandboxed children import the tests' own operations."""
     settings.TIDEMILL_OPERATIONS_PATH = str(Path(odd_operations.__file__).parent)

@@ -30,7 +30,9 @@ def cancel(job: "Job", actor: str) -> bool:
         locked = job.locked()
         cancel_waiting_steps(locked)
         running = job.steps.filter(state=StepState.RUNNING)
-        held = Q(step__in=running) | Q(pk__in=running.values("item"))
+        # A batch has no item of its own; one NULL in the list would spare every item.
+        parts = running.exclude(item=None)
+        held = Q(step__in=running) | Q(pk__in=parts.values("item"))
         for item in job.items.open().exclude(held):
             locked.end_item(item, ItemState.CANCELLED, code="item_cancelled")
         locked.record(EventKind.CANCEL_REQUESTED, actor=actor)

@@ -44,6 +44,9 @@ MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"II+\0", "tiff"),
     (b"MM\0+", "tiff"),
 )
+# What pillow-heif raises for damaged files; libvips has an error of its own.
+UNREADABLE_HEIC = (ValueError, SyntaxError, OSError, EOFError, RuntimeError)
+UNREADABLE = (pyvips.Error, *UNREADABLE_HEIC)
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
@@ -107,7 +110,7 @@ def read_header(source: Path, name: str) -> Header:
             opened = _open_heic(source)
             return Header(kind, opened.size[0], opened.size[1], 1)
         image = pyvips.Image.new_from_file(str(source), access="sequential")
-    except (pyvips.Error, ValueError, SyntaxError, OSError) as error:
+    except UNREADABLE as error:
         raise InputError("image_damaged", name=name, reason=_reason(error)) from error
     frames = image.get("n-pages") if image.get_typeof("n-pages") else 1
     turned = image.get_typeof("orientation") and image.get("orientation") >= 5
@@ -136,11 +139,11 @@ def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: 
         return _decode(source, header, box, frames, "error"), False
     except pyvips.Error:
         pass
-    except (ValueError, SyntaxError, OSError) as error:
+    except UNREADABLE_HEIC as error:
         raise InputError("image_damaged", name=name, reason=_reason(error)) from error
     try:
         return _decode(source, header, box, frames, "none"), True
-    except (pyvips.Error, ValueError, SyntaxError, OSError) as error:
+    except UNREADABLE as error:
         raise InputError("image_damaged", name=name, reason=_reason(error)) from error
 
 

@@ -56,6 +56,8 @@ def _picture(source: Path, step: "Context[Inspect]") -> Json:
 
 def _media(source: Path, step: "Context[Inspect]") -> Json:
     media = probe(source, step.name, step.limits)
+    if media.picture is None and not media.sounds:
+        raise InputError("not_a_video", name=step.name)
     facts: Json = {
         "kind": "video" if media.picture else "audio",
         "format": media.container,
@@ -85,7 +87,10 @@ def _decoded(source: Path, step: "Context[Inspect]", media: Media, index: Index)
         step.report(0.5 + 0.5 * min(1.0, seconds / max(0.1, media.duration)), "decoding")
 
     tracks = [f"0:{media.picture.index}"] if media.picture else []
-    tracks += [f"0:{sound.index}" for sound in media.sounds]
+    tracks += [f"0:{sound.index}" for sound in media.sounds if sound.codec != "unknown"]
+    if not tracks:
+        reason = "tracks that can't be decoded"
+        raise InputError("media_unsupported", name=step.name, reason=reason)
     chosen = [argument for track in tracks for argument in ("-map", track)]
     chosen += ["-max_error_rate", "1"]  # damage is what is looked for, not a failure
     arguments = [*ffmpeg.reading(source), *chosen, "-fps_mode", "passthrough", "-f", "null", "-"]

@@ -18,7 +18,7 @@ from uploads.models.snapshot import snapshot
 from uploads.operations.options import fields_of
 from uploads.operations.registry import find
 from uploads.pages.asked import asked_job
-from uploads.pages.tiles import newest_tiles, showpiece
+from uploads.pages.tiles import newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState
 
 Json = dict[str, Any]
@@ -56,17 +56,22 @@ def _ended(job: Job, state: Json) -> Json:
     """Return what only an ended job shows: its best result, sizes, receipt."""
     if not job.is_finished:
         return {}
+    best = showpiece(job)
+    return {
+        "showpiece": best,
+        "seconds": _seconds(job),
+        "receipt": _receipt(job),
+        **(_sizes(job, state) if any(tile.saved_percent for tile in best) else {}),
+    }
+
+
+def _sizes(job: Job, state: Json) -> Json:
+    """Return the bytes before and after; told only of results of their originals' kind."""
     done = job.items.filter(state=ItemState.SUCCEEDED)
     before = done.aggregate(n=Sum("size_bytes"))["n"] or 0
     after = state["results_bytes"]
-    return {
-        "showpiece": showpiece(job),
-        "before_bytes": before,
-        "after_bytes": after,
-        "saved_percent": round(100 * (1 - after / before)) if before and after < before else 0,
-        "seconds": _seconds(job),
-        "receipt": _receipt(job),
-    }
+    saved = saved_percent(before, after)
+    return {"before_bytes": before, "after_bytes": after, "saved_percent": saved}
 
 
 def _seconds(job: Job) -> float | None:

@@ -13,6 +13,7 @@ INLINE_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif",
 INLINE_MEDIA = frozenset(
     {"video/mp4", "video/webm", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/wav", "audio/flac"}
 )
+STILLS = "video.poster"
 SMALL_BYTES = 4 * 1024 * 1024
 
 
@@ -34,7 +35,7 @@ class Tile:
         """Return the smallest picture of it that a browser shows."""
         own = [self.result] if self.result.size_bytes <= SMALL_BYTES else []
         shown = [r for r in (*self.previews, *own) if r.media_type in INLINE_IMAGES]
-        still = [r for r in shown if "sprite" not in r.name]
+        still = [r for r in shown if r is self.result or "sprite" not in r.name]
         return min(still, key=lambda r: r.size_bytes, default=None)
 
     @property
@@ -77,9 +78,15 @@ class Tile:
 
     @property
     def saved_percent(self) -> int:
-        """Return how much smaller it is than its original, or 0."""
-        size = self.result.item.size_bytes if self.result.item else 0
-        return max(0, round(100 * (1 - self.result.size_bytes / size))) if size else 0
+        """Return how much smaller it is than its original of the same kind, or 0."""
+        item = self.result.item
+        alike = item is not None and item.upload is not None and item.upload.kind == self.kind
+        return saved_percent(item.size_bytes, self.result.size_bytes) if alike and item else 0
+
+
+def saved_percent(before: int, after: int) -> int:
+    """Return the saved share in whole percent, or 0; only nothing at all would be 100."""
+    return min(99, round(100 * (1 - after / before))) if 0 < after < before else 0
 
 
 def tiles(results: Iterable[Result]) -> list[Tile]:
@@ -91,7 +98,27 @@ def tiles(results: Iterable[Result]) -> list[Tile]:
     for row in rows:
         if row.role == "preview" or row.meta.get("preview"):
             previews[row.item_id].append(row)
+    for item_id, rows_beside in _stills(shown).items():
+        previews[item_id].extend(rows_beside)
     return [Tile(result, previews[result.item_id]) for result in shown]
+
+
+def _stills(results: Iterable[Result]) -> dict[int | None, list[Result]]:
+    """Return for videos what a job for stills has made of the same files: poster, sprite, track."""
+    videos = {r.item.upload_id: r.item_id for r in results if r.item and _is_video(r)}
+    made = Result.objects.filter(
+        item__upload__in=[upload for upload in videos if upload],
+        item__stage__operation=STILLS,
+    )
+    found: dict[int | None, list[Result]] = defaultdict(list)
+    if videos:
+        for row in made.exclude(role="part").select_related("item").order_by("id"):
+            found[videos[row.item.upload_id if row.item else None]].append(row)
+    return found
+
+
+def _is_video(result: Result) -> bool:
+    return result.media_type.startswith("video/")
 
 
 def newest_tiles(job: Job) -> list[Tile]:

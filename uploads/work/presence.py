@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import django
-from django.db import transaction
 from django.utils import timezone
 
 from uploads.bell import run_folder
@@ -30,12 +29,17 @@ RENEW_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class LocalWorker:
-    """One live worker process of this host; `rss_bytes` is its resident memory."""
+    """One live worker process of this host."""
 
     lane: str
     pid: int
     start_time: str
-    rss_bytes: int
+
+    @property
+    def rss_bytes(self) -> int:
+        """Return its resident memory, 0 where the kernel does not tell."""
+        process = kinship.look(self.pid)
+        return process.rss_bytes if process else 0
 
     @property
     def owner(self) -> str:
@@ -101,9 +105,7 @@ def local_workers() -> list[LocalWorker]:
         if start_time(int(pid)) != started:
             path.unlink(missing_ok=True)
             continue
-        process = kinship.look(int(pid))
-        resident = process.rss_bytes if process else 0
-        found.append(LocalWorker(lane, int(pid), started, resident))
+        found.append(LocalWorker(lane, int(pid), started))
     return found
 
 
@@ -132,12 +134,14 @@ class Register:
         changed = self._written ^ alive.keys()
         if changed or time.monotonic() - self._written_at >= RENEW_SECONDS:
             write(list(alive.values()))
+            if changed:
+                forget_others()
             self._written, self._written_at = set(alive), time.monotonic()
         return len(changed)
 
 
 def write(alive: Sequence[LocalWorker]) -> None:
-    """Renew the rows of these workers and delete the others of this host, in one transaction."""
+    """Renew the rows of these workers; one statement."""
     host, now = socket.gethostname(), timezone.now()
     owners = [worker.owner for worker in alive]
     running = Step.objects.filter(state=StepState.RUNNING, lease_owner__in=owners)
@@ -155,11 +159,16 @@ def write(alive: Sequence[LocalWorker]) -> None:
         )
         for worker in alive
     ]
-    with transaction.atomic():
-        Worker.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["host", "pid", "start_time"],
-            update_fields=["lane", "step", "last_seen_at", "rss_bytes", "versions"],
-        )
-        Worker.objects.filter(host=host, last_seen_at__lt=now).delete()
+    Worker.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["host", "pid", "start_time"],
+        update_fields=["lane", "step", "last_seen_at", "rss_bytes", "versions"],
+    )
+
+
+def forget_others() -> None:
+    """Delete the rows of this host's workers that live no more."""
+    for row in Worker.objects.filter(host=socket.gethostname()):
+        if start_time(row.pid) != row.start_time:
+            row.delete()

@@ -23,9 +23,10 @@ from uploads.work import kinship
 
 logger = logging.getLogger("tidemill.up")
 
-TICK_SECONDS: Final = 0.5
+TICK_SECONDS: Final = 1.0
+STARTING_TICK_SECONDS: Final = 0.2
 STOPPED_SECONDS: Final = 5.0
-LOOK_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 30.0
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -90,7 +91,7 @@ class Supervisor:
         with selectors.DefaultSelector() as selector:
             selector.register(reader, selectors.EVENT_READ)
             while True:
-                if selector.select(TICK_SECONDS):
+                if selector.select(self._tick()):
                     self._heed(os.read(reader, 512))
                 self._reap()
                 if self._stop_at is not None:
@@ -102,6 +103,12 @@ class Supervisor:
                 self._look()
                 self._greet()
         self._kill_orphans()
+
+    def _tick(self) -> float:
+        """Signals wake it anyway; only the start, a restart and a stop need a closer look."""
+        waiting = any(child.process is None for child in self.children)
+        busy = waiting or not self._ready or self._stop_at is not None
+        return STARTING_TICK_SECONDS if busy else TICK_SECONDS
 
     def _listen(self) -> int:
         reader, writer = os.pipe()

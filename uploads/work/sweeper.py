@@ -19,17 +19,22 @@ from uploads.work import presence
 logger = logging.getLogger("tidemill.sweep")
 
 TICK_SECONDS: Final = 1.0
-LOOK_SECONDS: Final = 10.0
+QUIET_SECONDS: Final = 30.0
+AWAKE_SECONDS: Final = 10.0  # longer than the pause of any sweep that mends work
 LONGEST_PAUSE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One idempotent repair; returns how many rows it mended. `every_seconds` is its least pause."""
+    """One idempotent repair; returns how many rows it mended.
+
+    `every_seconds` is its least pause; while nothing moves, it runs each `quiet_seconds`.
+    """
 
     name: str
     function: Callable[[], int | None]
     every_seconds: float = TICK_SECONDS
+    quiet_seconds: float = QUIET_SECONDS
 
 
 class Movement:
@@ -70,13 +75,13 @@ class Movement:
 
 @dataclass
 class Sweeper:
-    """Runs each sweep when it is due and something moved, runs or has waited for long."""
+    """Runs each sweep when it is due, seldom while nothing moves and no step runs."""
 
     sweeps: Sequence[Sweep]
     movement: Movement = field(default_factory=Movement)
     _last: dict[str, float] = field(default_factory=dict)
-    _looked_at: float = float("-inf")
     _restless: bool = True
+    _awake_until: float = 0
     _failures: int = 0
 
     def run(self) -> None:
@@ -95,8 +100,10 @@ class Sweeper:
     def tick(self) -> float:
         """Look once and sweep if there is reason to; return the seconds until the next look."""
         try:
-            if self._reason():
-                self._sweep()
+            # A step runs: its lease or time limit may pass without a write by anybody.
+            if self.movement.seen() or self._restless:
+                self._awake_until = time.monotonic() + AWAKE_SECONDS
+            if self._sweep(quiet=time.monotonic() > self._awake_until):
                 self._restless = Step.objects.filter(state=StepState.RUNNING).exists()
         except (DatabaseError, InterfaceError) as error:
             self._failures += 1
@@ -106,17 +113,15 @@ class Sweeper:
         self._failures = 0
         return TICK_SECONDS
 
-    def _reason(self) -> bool:
-        """Something moved, a step runs (its lease or limit may pass silently), or it is time."""
-        moved = self.movement.seen()
-        return moved or self._restless or time.monotonic() - self._looked_at >= LOOK_SECONDS
-
-    def _sweep(self) -> None:
-        """Run every sweep that is due; one that fails stops none of the others."""
-        now = self._looked_at = time.monotonic()
+    def _sweep(self, *, quiet: bool) -> bool:
+        """Run every sweep that is due, True if any; one that fails stops none of the others."""
+        now = time.monotonic()
+        ran = False
         for sweep in self.sweeps:
-            if now - self._last.get(sweep.name, float("-inf")) < sweep.every_seconds:
+            pause = max(sweep.every_seconds, sweep.quiet_seconds) if quiet else sweep.every_seconds
+            if now - self._last.get(sweep.name, float("-inf")) < pause:
                 continue
+            ran = True
             self._last[sweep.name] = now
             try:
                 mended = sweep.function()
@@ -128,6 +133,7 @@ class Sweeper:
             else:
                 if mended:
                     logger.debug("%s: %d", sweep.name, mended)
+        return ran
 
     def _start_again(self) -> None:
         self._restless = True

@@ -5,16 +5,17 @@ const MOST = 1000;
 class JobLog extends HTMLElement {
   connectedCallback() {
     this.lines = this.querySelector("[data-lines]");
+    this.box = this.querySelector("[data-box]");
     this.follow = this.querySelector("[data-follow]");
     this.filter = this.querySelector("[data-filter]");
     for (const tool of this.querySelectorAll("[data-script]")) tool.hidden = false;
     this.follow.onchange = () => this.#toEnd();
     this.filter.onchange = () => {
-      this.lines.dataset.least = this.filter.value;
+      this.box.dataset.least = this.filter.value;
       this.#toEnd();
     };
     // Who scrolls up wants to read; who comes back to the end wants to follow.
-    this.lines.onscroll = () => (this.follow.checked = this.#atEnd());
+    this.box.onscroll = () => (this.follow.checked = this.#atEnd());
     this.#toEnd();
   }
 
@@ -38,11 +39,11 @@ class JobLog extends HTMLElement {
   }
 
   #atEnd() {
-    return this.lines.scrollHeight - this.lines.scrollTop - this.lines.clientHeight < 24;
+    return this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < 24;
   }
 
   #toEnd() {
-    if (this.follow.checked) this.lines.scrollTop = this.lines.scrollHeight;
+    if (this.follow.checked) this.box.scrollTop = this.box.scrollHeight;
   }
 }
 

@@ -68,21 +68,26 @@ class JobPage extends HTMLElement {
     return [...loaded.slice(0, 1), ...loaded.slice(1).map((text) => text === "True")].join();
   }
 
+  // One fetch at a time, or an older answer could overwrite a newer one.
   #refresh(wait, whole) {
     this.whole ||= whole;
-    if (this.timer && wait) return;
+    if (this.fetching) this.again = true;
+    if (this.fetching || (this.timer && wait)) return;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.#fetchParts(), wait);
   }
 
   async #fetchParts() {
-    this.timer = null;
     const whole = this.whole;
-    this.whole = false;
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" }).catch(() => null);
-    if (!answer?.ok) return this.#refresh(4 * CALM, whole);
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("job-page");
-    if (!fresh || !this.isConnected) return;
+    Object.assign(this, { timer: null, whole: false, again: false, fetching: true });
+    const fresh = await page();
+    this.fetching = false;
+    if (!this.isConnected) return;
+    if (fresh) this.#put(fresh, whole);
+    if (!fresh || this.again) this.#refresh(fresh ? 0 : 4 * CALM, fresh ? false : whole);
+  }
+
+  #put(fresh, whole) {
     for (const part of fresh.querySelectorAll("[data-part]")) this.#replace(part, whole);
     if (whole) this.querySelector("job-log")?.reload(fresh.querySelector("[data-lines]"));
     this.toggleAttribute("data-ended", fresh.hasAttribute("data-ended"));
@@ -98,6 +103,13 @@ class JobPage extends HTMLElement {
     old.querySelectorAll("details").forEach((fold, place) => (fold.open = opened[place] ?? false));
     if (focused) (document.getElementById(focused) ?? old.querySelector("button, a"))?.focus();
   }
+}
+
+async function page() {
+  const asked = { headers: { Accept: "text/html" }, cache: "no-store" };
+  const answer = await fetch(location.href, asked).catch(() => null);
+  const text = answer?.ok ? await answer.text().catch(() => "") : "";
+  return new DOMParser().parseFromString(text, "text/html").querySelector("job-page");
 }
 
 customElements.define("job-page", JobPage);

@@ -1,0 +1,115 @@
+"""The supervisor on small children: restart with back-off, leftovers, stopping."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import ROOT, wait_until
+from uploads.work import kinship
+from uploads.work.supervise import Child
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+PROGRAM = """
+import logging, sys
+from pathlib import Path
+from uploads.work.supervise import Child, Supervisor
+logging.basicConfig(level="INFO", stream=sys.stdout)
+children = [Child(str(n), ["sh", "-c", line]) for n, line in enumerate(sys.argv[2:])]
+Supervisor(children, Path(sys.argv[1]), grace_seconds=2).run()
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Supervise shell commands in `tmp_path`."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def supervise(*lines: str) -> "subprocess.Popen[bytes]":
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, str(tmp_path), *lines],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+        started.append(process)
+        return process
+
+    yield supervise
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def lives(pid: int) -> bool:
+    process = kinship.look(pid)
+    return process is not None and process.state != "Z"
+
+
+def pid_in(path: Path) -> int:
+    wait_until(lambda: path.exists() and path.read_text().strip(), what=f"{path.name}")
+    return int(path.read_text())
+
+
+def test_a_child_that_keeps_dying_is_started_less_and_less_often(
+    start: Start, tmp_path: Path
+) -> None:
+    start("echo x >> starts; exit 3", "sleep 60")
+    time.sleep(4)  # back-off of 0.5, 1 and 2 s: three or four starts, not dozens
+    assert 2 <= len((tmp_path / "starts").read_text().split()) <= 4
+    assert "0 ended with status 3; again in 1.0 s" in (tmp_path / "log").read_text()
+
+
+def test_what_a_dead_child_leaves_behind_is_killed(start: Start, tmp_path: Path) -> None:
+    start("sleep 60 & echo $! > inner; setsid sleep 61 & echo $! > escaped; echo $$ > me; wait")
+    pids = [pid_in(tmp_path / name) for name in ("inner", "escaped", "me")]
+    os.kill(pids[2], signal.SIGKILL)
+    wait_until(lambda: not any(map(lives, pids)), what="leftovers to die")
+
+
+def test_a_child_that_ignores_the_stop_is_killed_after_the_grace(
+    start: Start, tmp_path: Path
+) -> None:
+    process = start("trap '' TERM; echo $$ > me; while :; do sleep 0.1; done")
+    me = pid_in(tmp_path / "me")
+    process.terminate()
+    started = time.monotonic()
+    assert process.wait(10) == 0
+    assert 1.5 < time.monotonic() - started < 8
+    assert not lives(me)
+
+
+def test_a_second_signal_stops_at_once(start: Start, tmp_path: Path) -> None:
+    process = start("trap '' TERM; echo $$ > me; while :; do sleep 0.1; done")
+    pid_in(tmp_path / "me")
+    process.terminate()
+    wait_until(lambda: "Stopping" in (tmp_path / "log").read_text(), what="the first signal")
+    started = time.monotonic()
+    process.terminate()
+    assert process.wait(10) == 0
+    assert time.monotonic() - started < 1.5
+
+
+def test_children_die_with_their_supervisor(start: Start, tmp_path: Path) -> None:
+    process = start("echo $$ > me; exec sleep 60")
+    me = pid_in(tmp_path / "me")
+    process.kill()
+    wait_until(lambda: not lives(me), what="the child to die")
+
+
+def test_a_child_that_lived_long_is_started_again_at_once() -> None:
+    child = Child("web", ["true"])
+    child.started = time.monotonic() - 60
+    child.ended(1)
+    assert child.restart_at <= time.monotonic()
+    for _ in range(20):
+        child.started = time.monotonic()
+        child.ended(1)
+    assert 29 < child.restart_at - time.monotonic() <= 30
