@@ -18,7 +18,7 @@ def make_photos(folder: Path, count: int = PHOTOS) -> list[Path]:
     """Make photo-like 12 MP JPEGs of about 2.4 MB: soft shapes with sensor noise."""
     import pyvips
 
-    different = 10
+    different = min(10, count)
     for number in range(different):
         soft = pyvips.Image.gaussnoise(40, 30, mean=128, sigma=70, seed=number).resize(100)
         grain = pyvips.Image.gaussnoise(4000, 3000, mean=0, sigma=5, seed=number + 99)
