@@ -162,6 +162,9 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "“{name}” is beyond the limits: {reason}",
         "Choose a smaller file, or ask an administrator to raise the limit.",
     ),
+    "media_unsupported": Entry(
+        400, "“{name}” holds {reason}, which is not supported.", "Save it again in a common format."
+    ),
     "playlist_refused": Entry(
         400,
         "“{name}” is a playlist, not a media file.",

@@ -16,7 +16,6 @@ FUNCTION_LINES = 40
 # A ratchet: these may shrink, and nothing may be added without a reason.
 LONGER_MODULES: dict[str, tuple[int, str]] = {
     "uploads/errors.py": (340, "one table, the catalogue; it reads best whole"),
-    "project/streaming.py": (302, "everything that leans on Daphne's insides, to be removed whole"),
 }
 LONGER_FUNCTIONS: dict[str, tuple[int, str]] = {}
 

@@ -13,10 +13,15 @@ from uploads.models.step import Step
 from uploads.models.worker import Worker
 from uploads.states import JobState, Lane, StepState
 
+LOOKED_AT = 500
+
 
 @dataclass(frozen=True)
 class LanePulse:
-    """One lane now: ready and running steps, since when the oldest ready one is due, live workers."""
+    """One lane now: ready and running steps, since when the oldest ready one is due, live workers.
+
+    What somebody has paused waits for that person, not for a worker, and is not counted.
+    """
 
     lane: str
     ready: int
@@ -43,7 +48,7 @@ def lanes() -> list[LanePulse]:
     due = Min("not_before", filter=Q(not_before__lte=timezone.now()))
     ready = {
         row["lane"]: row
-        for row in Step.objects.filter(state=StepState.READY)
+        for row in Step.objects.filter(state=StepState.READY, job__paused_at=None)
         .order_by()
         .values("lane")
         .annotate(count=Count("id"), oldest=due)
@@ -83,8 +88,16 @@ def job_counts() -> dict[str, int]:
     return {state.value: found.get(state.value, 0) for state in JobState}
 
 
-def failed_since(hours: int = 24) -> int:
-    """Return how many jobs have ended with failed items lately."""
+def failed_lately(hours: int = 24) -> list[int]:
+    """Return the numbers of jobs that have ended with failed items lately, newest first.
+
+    Looks at the newest 500 of each state, by their index, so it costs the same beside
+    a hundred thousand old ones.
+    """
     since = timezone.now() - timedelta(hours=hours)
-    failed = [JobState.FAILED, JobState.PARTIAL]
-    return Job.objects.filter(state__in=failed, finished_at__gte=since).count()
+    found: list[int] = []
+    for state in (JobState.FAILED, JobState.PARTIAL):
+        newest = Job.objects.filter(state=state).order_by("-pk")[:LOOKED_AT]
+        rows = newest.values_list("pk", "finished_at")
+        found += [pk for pk, ended in rows if ended is not None and ended >= since]
+    return sorted(found, reverse=True)
