@@ -86,7 +86,7 @@ def test_start_before_the_files_are_here_and_go_elsewhere_while_they_are_sent(
     open_page: OpenPage, mill: Mill, person: Person, big: Path, photos: list[Path]
 ):
     page = open_page()
-    slow_line(page, 5 * MB)
+    slow_line(page, 2 * MB)
     page.set_input_files(FILES, [big, *photos])
     page.evaluate("window.untouched = true")
     _sending(page)
@@ -119,7 +119,7 @@ def test_after_a_reload_the_upload_goes_on_where_it_stopped(
     open_page: OpenPage, mill: Mill, person: Person, big: Path
 ):
     page = open_page()
-    slow_line(page, 4 * MB)
+    slow_line(page, MB)
     page.set_input_files(FILES, big)
     _sending(page)
     page.on("dialog", lambda dialog: dialog.accept())
@@ -147,7 +147,7 @@ def test_another_file_does_not_go_on_in_its_place(
     open_page: OpenPage, big: Path, photos: list[Path]
 ):
     page = open_page()
-    slow_line(page, 4 * MB)
+    slow_line(page, MB)
     page.set_input_files(FILES, big)
     _sending(page)
     page.on("dialog", lambda dialog: dialog.accept())
@@ -163,7 +163,7 @@ def test_a_job_started_early_gets_the_rest_after_the_tab_was_closed(
     open_page: OpenPage, mill: Mill, person: Person, big: Path
 ):
     page = open_page()
-    slow_line(page, 4 * MB)
+    slow_line(page, MB)
     page.set_input_files(FILES, big)
     _sending(page)
     page.locator(START).click()
@@ -185,7 +185,7 @@ def test_a_job_started_early_gets_the_rest_after_the_tab_was_closed(
 
 def test_pause_stops_the_bytes_and_resume_goes_on(open_page: OpenPage, big: Path):
     page = open_page()
-    slow_line(page, 4 * MB)
+    slow_line(page, MB)
     page.set_input_files(FILES, big)
     _sending(page)
     page.get_by_role("button", name="Pause big.tiff").click()
@@ -198,11 +198,13 @@ def test_pause_stops_the_bytes_and_resume_goes_on(open_page: OpenPage, big: Path
 
 def test_a_killed_web_server_is_waited_for(open_page: OpenPage, mill: Mill, big: Path):
     page = open_page()
-    slow_line(page, 4 * MB)
+    slow_line(page, MB)
     page.set_input_files(FILES, big)
     _sending(page)
     mill.server.kill(mill.server.role("web"))
-    expect(page.locator(".file [data-note]")).to_contain_text("connection lost")
+    expect(page.locator(".file [data-note]")).to_contain_text(
+        "connection lost", timeout=PATIENCE_MS
+    )
     slow_line(page, -1)
     expect(page.locator(".file .here")).to_have_count(1, timeout=PATIENCE_MS)
 
@@ -243,7 +245,7 @@ def test_removing_a_file_removes_it_on_the_server(
 
 def test_a_second_tab_knows_that_the_first_one_sends(open_page: OpenPage, big: Path):
     page = open_page()
-    slow_line(page, 2 * MB)
+    slow_line(page, MB)
     page.set_input_files(FILES, big)
     _sending(page)
     second = page.context.new_page()
