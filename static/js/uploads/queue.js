@@ -12,6 +12,7 @@ class Queue extends EventTarget {
   #measured = { at: 0, sent: 0, since: 0 };
   #timer = null;
   #round = 0;
+  #announcing = false;
 
   add(transfer) {
     if (this.unfinished.length === 0) this.#round += 1;
@@ -20,6 +21,7 @@ class Queue extends EventTarget {
     transfer.addEventListener("change", () => this.#changed(transfer));
     this.dispatchEvent(new CustomEvent("added", { detail: transfer }));
     this.#changed(transfer);
+    this.#announceSoon();
   }
 
   /** Let a file go; `everywhere` removes it on the server too. */
@@ -61,6 +63,19 @@ class Queue extends EventTarget {
     for (const transfer of this.transfers) if (transfer.state === "failed" && transfer.troubled) transfer.queue();
   }
 
+  /** Names are got ahead of the bytes, so that Start need not wait for them. */
+  async #announceSoon() {
+    if (this.#announcing) return;
+    this.#announcing = true;
+    await null; // all files of one drop are added first
+    for (let rest = this.#unnamed; rest.length; rest = this.#unnamed) await this.announceAll(rest);
+    this.#announcing = false;
+  }
+
+  get #unnamed() {
+    return this.transfers.filter((transfer) => transfer.moving && !transfer.key);
+  }
+
   /** Give every file its name on the server, a few at a time. */
   async announceAll(transfers) {
     const rest = [...transfers];
@@ -99,8 +114,7 @@ class Queue extends EventTarget {
       const sending = this.transfers.filter((transfer) => transfer.state === "sending");
       const allSmall = next.size <= SMALL_BYTES && sending.every((transfer) => transfer.size <= SMALL_BYTES);
       if (sending.length >= (allSmall ? SMALL_AT_ONCE : FILES_AT_ONCE)) return;
-      // A file that is gone within a second needs no announcement of its own.
-      next.start({ together: next.size > 0 && next.size <= Math.max(256 * 1024, this.#speed) });
+      next.start();
     }
   }
 

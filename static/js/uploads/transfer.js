@@ -49,29 +49,28 @@ export class Transfer extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Send; small files travel with their announcement, which saves a round trip each. */
-  async start({ together = false } = {}) {
+  /**
+   * Send. The announcement comes first and once: a job may be started with the name that
+   * it brings, so no second one may ever take its place.
+   */
+  async start() {
     this.#become("sending");
-    if (!together && !this.key) await this.announce();
+    if (!this.key) await this.announce();
     if (this.state !== "sending") return;
-    if (this.key && !(await this.#lock())) return this.#become("elsewhere");
+    if (!(await this.#lock())) return this.#become("elsewhere");
     if (this.state !== "sending") return;
-    this.#upload = new globalThis.tus.Upload(this.file, await this.#options(together));
+    this.#upload = new globalThis.tus.Upload(this.file, this.#options());
     this.#upload.start();
   }
 
-  async #options(together) {
+  #options() {
     return {
-      endpoint: ENDPOINT,
-      uploadUrl: this.key ? ENDPOINT + this.key : null,
+      uploadUrl: ENDPOINT + this.key,
       uploadSize: this.size,
       chunkSize: this.chunkBytes,
       retryDelays: DELAYS,
       storeFingerprintForResuming: false,
-      uploadDataDuringCreation: together && !this.key,
-      metadata: await this.#metadata(),
       onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrfToken()),
-      onUploadUrlAvailable: () => this.#created(this.#upload.url),
       onProgress: (sent) => this.#moved(sent),
       onShouldRetry: (error) => this.#retries(error),
       onSuccess: () => {
