@@ -14,7 +14,7 @@ from uploads.models import SetupLink
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"setup", "login", "health", "tus", "tus-upload"}
+OPEN = {"setup", "login", "health", "tus", "tus-upload", "metrics"}  # or ask by themselves
 FORM = {"username": "ada", "password": "correct-horse-9", "email": ""}
 
 
