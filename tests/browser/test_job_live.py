@@ -1,6 +1,7 @@
 """A job's page in a real browser: live, complete after any break, commanded, looked at."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -162,7 +163,7 @@ def test_a_hidden_tab_moves_only_its_title_and_is_right_when_seen(
     live(page)
     page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
     mill.rows(finish, mill.rows(claim, job))
-    page.wait_for_function("document.title.startsWith('16%')")
+    expect(page).to_have_title(re.compile("^16%"))
     assert page.locator('[data-bind="percent"]').text_content() == "0"
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     expect(page.locator('[data-bind="percent"]')).to_have_text("16")
