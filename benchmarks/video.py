@@ -19,10 +19,38 @@ def make_video(folder: Path, ffmpeg: str) -> Path:
     target = folder / "film.mp4"
     pan = f"crop=1920:1080:x=(in_w-1920)*t/{SECONDS}:y=(in_h-1080)*t/{SECONDS},noise=alls=5:allf=t"
     subprocess.run(
-        [ffmpeg, "-v", "error", "-loop", "1", "-framerate", "30", "-i", str(photo), "-f", "lavfi"]
-        + ["-i", f"sine=frequency=330:duration={SECONDS}", "-vf", pan, "-c:v", "libx264"]
-        + ["-preset", "ultrafast", "-g", "60", "-b:v", "13M", "-pix_fmt", "yuv420p"]
-        + ["-c:a", "aac", "-t", str(SECONDS), str(target)],
+        [
+            ffmpeg,
+            "-v",
+            "error",
+            "-loop",
+            "1",
+            "-framerate",
+            "30",
+            "-i",
+            str(photo),
+            "-f",
+            "lavfi",
+            "-i",
+            f"sine=frequency=330:duration={SECONDS}",
+            "-vf",
+            pan,
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-g",
+            "60",
+            "-b:v",
+            "13M",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-t",
+            str(SECONDS),
+            str(target),
+        ],
         check=True,
     )
     return target
