@@ -93,8 +93,8 @@ def test_stages_are_the_longer_spelling_of_operation(api: Api, photo: Upload) ->
 
 def test_name_priority_and_notify_are_kept(api: Api, photo: Upload) -> None:
     with override_settings(TIDEMILL_EMAIL_URL="smtp://localhost"):
-        job = start(api, photo, name="Holiday", priority=7, notify=True)
-    assert (job["name"], job["priority"]) == ("Holiday", 7)
+        job = start(api, photo, name="Holiday", priority=-7, notify=True)
+    assert (job["name"], job["priority"]) == ("Holiday", -7)
     assert Job.objects.get(key=job["id"]).notify == "alice@example.org"
 
 
@@ -133,6 +133,7 @@ def test_an_idempotency_key_belongs_to_its_owner(api: Api, photo: Upload, tmp_pa
         ({"uploads": "x"}, "bad_request"),
         ({"stages": []}, "bad_request"),
         ({"priority": 101}, "bad_request"),
+        ({"priority": 1}, "bad_request"),
         ({"priority": True}, "bad_request"),
         ({"priority": "high"}, "bad_request"),
         ({"notify": "no address"}, "bad_request"),

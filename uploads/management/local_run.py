@@ -23,9 +23,10 @@ from uploads.intake.arrival import arrive
 from uploads.intake.names import cleaned_name
 from uploads.models import Job, Upload
 from uploads.models.glance import glance
+from uploads.operations import guard
 from uploads.states import Lane
 from uploads.storage import store
-from uploads.work import kinship, stopping
+from uploads.work import stopping
 from uploads.work.recover import recover_dead_workers
 from uploads.work.run import run_next
 from uploads.work.submit import JobRequest, StageRequest, submit
@@ -128,7 +129,7 @@ class Crew:
 
 def work(lane: Lane, parent: int) -> None:
     """Be one worker: run ready steps of a lane until asked to stop or left alone."""
-    kinship.die_with(parent, signal.SIGKILL)
+    guard.die_with_parent(parent, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and cancels the job
     signal.signal(signal.SIGTERM, lambda *_: stopping.ask())
     listener = bell.Listener(bell.WORK)

@@ -15,6 +15,10 @@ from uploads.models.worker import Worker
 from uploads.states import JobState, StepState, UploadState
 
 LINE_SHOWN = 1000
+NO_WORKER = {
+    "cpu": "No worker for heavy work is alive; it starts as soon as one is.",
+    "light": "No worker for planning and e-mails is alive; it starts as soon as one is.",
+}
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,7 @@ def _by_steps(jobs: Sequence[Job]) -> dict[int, Waiting]:
             seconds = max(1, round((steps.next_at - timezone.now()).total_seconds()))
             reasons[job.pk] = Waiting("retry", f"A step failed and is tried again in {seconds} s.")
         elif steps.lane not in lanes:
-            reasons[job.pk] = Waiting(
-                "no_worker", f"No worker of the lane “{steps.lane}” is alive."
-            )
+            reasons[job.pk] = Waiting("no_worker", NO_WORKER[steps.lane])
         else:
             in_line.append(job)
     return reasons | _places(in_line) if in_line else reasons

@@ -31,7 +31,8 @@ from django_q import cluster
 
 from uploads import bell
 from uploads.conf import conf
-from uploads.work import kinship, presence, stopping
+from uploads.operations import guard
+from uploads.work import presence, stopping
 
 logger = logging.getLogger("tidemill.cluster")
 
@@ -209,7 +210,7 @@ def install() -> None:
     parent = [0]
     os.register_at_fork(
         before=lambda: parent.__setitem__(0, os.getpid()),
-        after_in_child=lambda: kinship.die_with(parent[0], signal.SIGKILL),
+        after_in_child=lambda: guard.die_with_parent(parent[0], signal.SIGKILL),
     )
 
 

@@ -1,22 +1,13 @@
-"""Who dies with whom: parent-death signals, adopted orphans, and a look at /proc; no Django.
+"""A look at the kernel's table of processes; no Django.
 
-Linux only; elsewhere these do nothing and see nothing, and a process that
-outlives its parent has to be ended by hand.
+Linux only; elsewhere it sees nothing, and a process that outlives its parent
+has to be ended by hand.
 """
 
 import contextlib
-import ctypes
 import os
-import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-PR_SET_PDEATHSIG: Final = 1
-PR_SET_CHILD_SUBREAPER: Final = 36
-
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -29,25 +20,6 @@ class Process:
     session: int
     start_time: str
     rss_bytes: int
-
-
-def die_with(parent: int, number: signal.Signals) -> None:
-    """Ask the kernel to send this process a signal when its parent dies; call it in the child.
-
-    The kernel watches the *thread* that forked, so fork from the main thread.
-    A parent that died before the call is noticed, and this process ends at once.
-    """
-    if _libc is None:
-        return
-    _libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent dies, to reap or kill it."""
-    if _libc is not None:
-        _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def look(pid: int) -> Process | None:

@@ -16,6 +16,7 @@ log = logging.getLogger("tidemill.sweep")
 
 # A worker renames its files before it commits; younger strays may be its own.
 STRAY_SECONDS = 3600
+FORGOTTEN_SECONDS = 24 * 3600
 SCRATCH_NAME = re.compile(r"\d+-(?P<token>[0-9a-f]{24})")
 
 
@@ -61,11 +62,12 @@ def _remove_empty(folder: Path) -> None:
 
 
 def remove_orphan_scratch() -> int:
-    """Remove the private folders of steps that run no more."""
+    """Remove the private folders of steps that run no more, and whatever else lies there for a day."""
+    removed = _remove_forgotten()
     found = ((SCRATCH_NAME.fullmatch(path.name), path) for path in store.scratch().iterdir())
     tokens = {name["token"]: path for name, path in found if name}
     if not tokens:
-        return 0
+        return removed
     held = set(
         Step.objects.filter(state=StepState.RUNNING, lease_token__in=tokens).values_list(
             "lease_token", flat=True
@@ -74,4 +76,16 @@ def remove_orphan_scratch() -> int:
     for token, path in tokens.items():
         if token not in held:
             shutil.rmtree(path, ignore_errors=True)
-    return len(tokens) - len(held)
+    return removed + len(tokens) - len(held)
+
+
+def _remove_forgotten() -> int:
+    """Remove what killed commands and cut forms left in the scratch folder."""
+    limit = time.time() - FORGOTTEN_SECONDS
+    old = [path for path in store.scratch().iterdir() if path.lstat().st_mtime < limit]
+    for path in old:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(old)

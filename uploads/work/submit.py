@@ -65,6 +65,8 @@ def _submit(owner: Any, request: JobRequest) -> Job:
         raise RequestError("bad_request", reason="exactly one operation is needed.")
     if not -100 <= request.priority <= 100:
         raise RequestError("bad_request", reason="priority goes from -100 to 100.")
+    if request.priority > 0 and not owner.is_staff:
+        raise RequestError("bad_request", reason="only staff may set a priority above 0.")
     if request.notify and not conf.EMAIL_URL:
         raise RequestError("mail_off")
     _check_room(owner, request)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from uploads.operations import guard
 from uploads.work import kinship
 
 logger = logging.getLogger("tidemill.up")
@@ -49,7 +50,7 @@ class Child:
         parent = os.getpid()
 
         def enter() -> None:
-            kinship.die_with(parent, self.orphaned)
+            guard.die_with_parent(parent, self.orphaned)
 
         self.started = time.monotonic()
         self.process = subprocess.Popen(
@@ -86,7 +87,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Supervise until SIGINT, SIGTERM or SIGHUP; a second one kills what is left."""
-        kinship.adopt_orphans()
+        guard.adopt_orphans()
         reader = self._listen()
         with selectors.DefaultSelector() as selector:
             selector.register(reader, selectors.EVENT_READ)
