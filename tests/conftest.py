@@ -95,13 +95,16 @@ def server(start_server: Callable[..., Server]) -> Server:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of models and work that need a database on each kind of it."""
+    """Run the tests of models and work that need a database on each kind of it.
+
+    So are those of other folders that ask for `database` by name.
+    """
     folder = metafunc.definition.path.parent.name
     needs = metafunc.definition.get_closest_marker("django_db") is not None
-    if folder in ON_EACH_DATABASE and (
-        needs or {"db", "transactional_db"} & set(metafunc.fixturenames)
-    ):
-        metafunc.fixturenames.insert(0, "database")
+    needs = needs or bool({"db", "transactional_db"} & set(metafunc.fixturenames))
+    if "database" in metafunc.fixturenames or (folder in ON_EACH_DATABASE and needs):
+        if "database" not in metafunc.fixturenames:
+            metafunc.fixturenames.insert(0, "database")
         metafunc.parametrize("database", DATABASES, indirect=True, scope="session")
 
 
