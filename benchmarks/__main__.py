@@ -1,4 +1,4 @@
-"""Run the benchmarks, all or those named: `python -m benchmarks [images] [video] [latency] [live] [web_memory]`.
+"""Run the benchmarks, all or those named: `python -m benchmarks [images] [video] …`.
 
 Each prints its rounds and medians beside its peer's. Nothing here is a test:
 machines differ, so read ratios, and run it on a quiet one.
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("images", "video", "latency", "live", "web_memory")
+ALL = ("images", "video", "latency", "pages", "live", "web_memory")
 
 
 def main(chosen: list[str]) -> int:

@@ -16,7 +16,7 @@ def main() -> dict[str, float]:
     """Print p50, p90 and p99 of commit → first claim, and CPU and queries per idle second."""
     from uploads import conf  # noqa: F401 - settings are read after `site` has set them
 
-    with site(workers=2) as running:
+    with site(workers=2, web=True) as running:
         waits = measure_claims()
         cpu, memory = measure_idle(running["process"].pid)
     waits.sort()

@@ -224,7 +224,6 @@ def _serve(
         "inputs": str(inputs),
         "out": str(out),
         "read": [str(Path(pillow_heif.__file__).parents[1])],
-        "nice": 0,
         "limits": {
             "memory_bytes": find(name).memory_bytes,
             "cpu_seconds": 120,

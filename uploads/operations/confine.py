@@ -3,7 +3,7 @@
 The rules come from the worker with the request:
 
     {"parent": pid, "profile": "decode" | "outbound", "layers": ["landlock", "seccomp"],
-     "inputs": folder, "out": folder, "read": [path, …], "nice": 0…19,
+     "inputs": folder, "out": folder, "read": [path, …],
      "limits": {"memory_bytes", "cpu_seconds", "file_bytes", "files"}}
 
 Run as a program, this module tries each layer on itself and prints what the
@@ -75,7 +75,6 @@ def confine(rules: dict[str, Any] | None) -> None:
     if not rules:
         return
     _limit(rules["limits"])
-    os.nice(rules["nice"])
     network = rules["profile"] == "outbound"
     try:
         if LINUX:

@@ -40,6 +40,7 @@ TESTED: Final = frozenset({"1.11.1"})
 FRAME_BYTES: Final = 2048
 FULL_LOOK_SECONDS: Final = 0.5
 STOP_MARGIN_SECONDS: Final = 3
+WORKER_NICE: Final = 5  # pages are answered before work is done
 
 
 class PipeEvent:
@@ -217,6 +218,7 @@ def install() -> None:
 def serve() -> bool:
     """Run this lane's cluster until SIGTERM or SIGINT; False means that it died by itself."""
     install()
+    os.nice(WORKER_NICE)
     running = Cluster()
     running.start()
     running.sentinel.join()

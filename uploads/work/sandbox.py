@@ -29,7 +29,6 @@ __all__ = ["Bounds", "Exit", "Level", "level", "run_child"]
 Json = dict[str, Any]
 
 FILES = 256
-NICE = 10
 CHILD = (*PYTHON, "-X", "faulthandler", "-m", "uploads.operations.child")
 # Each kind of message with the types of what it must carry besides its item.
 MESSAGES: dict[str, dict[str, type | tuple[type, ...]]] = {
@@ -250,7 +249,6 @@ def _confined(request: Json, bounds: Bounds, machine: Level) -> Json:
         "inputs": str(bounds.inputs),
         "out": str(bounds.out),
         "read": [*more_paths(), *([conf.FFMPEG] if conf.FFMPEG else [])],
-        "nice": NICE,
         "limits": bounds.limits(),
     }
     return {**request, "out": str(bounds.out), "confine": rules}
