@@ -289,10 +289,18 @@ LOGGING = {
             "datefmt": "%H:%M:%S",
         }
     },
+    "filters": {
+        # A 503 is an answer on purpose, such as that of /healthz before a worker is there.
+        "faults": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", 0) != 503,
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "tidemill": {"level": os.environ.get("TIDEMILL_LOG_LEVEL", "INFO")},
+        "django.request": {"filters": ["faults"]},
         "django.server": {"level": "WARNING"},
         "django-q": {"level": "WARNING", "handlers": ["console"], "propagate": False},
     },
