@@ -73,6 +73,7 @@ PAGES = (
     case("jobs/<key>/resume/", "POST", OWN_FORM, "/jobs/{job}/resume/"),
     case("jobs/<key>/retry/", "POST", OWN_FORM, "/jobs/{ended}/retry/"),
     case("jobs/<key>/notify/", "POST", OWN_FORM, "/jobs/{job}/notify/"),
+    case("jobs/<key>/notify-again/", "POST", OWN_FORM, "/jobs/{job}/notify-again/"),
     case("jobs/<key>/delete/", "POST", OWN_FORM, "/jobs/{ended}/delete/"),
     case("jobs/<key>/results/", "GET", OWN_PAGE, "/jobs/{ended}/results/"),
     case("jobs/<key>/results.zip", "GET", OWN_PAGE, "/jobs/{ended}/results.zip"),

@@ -9,6 +9,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.contrib.auth.models import User
 
 from tests.work.conftest import work_off
+from uploads.errors import RequestError
 from uploads.models import Job, Step, Upload
 from uploads.states import JobState, Lane, StepKind, StepState
 from uploads.work.run import run_next
@@ -97,3 +98,19 @@ def test_a_server_that_is_away_is_asked_again_later(
     work_off()
     step = notified_job.steps.get(kind=StepKind.NOTIFY)
     assert (step.state, step.checkpoint) == (StepState.READY, None)
+
+
+def test_only_a_person_sends_an_unknown_letter_again(mailbox: Mailbox, notified_job: Job) -> None:
+    while notified_job.items.filter(state="open").exists():
+        work_off_until_notify()
+    Step.objects.filter(job=notified_job, kind=StepKind.NOTIFY).update(
+        checkpoint={"sending_at": "then"}
+    )
+    work_off()
+    notified_job.tell_again("alice")
+    work_off()
+    notified_job.refresh_from_db()
+    assert len(mailbox.letters) == 1
+    assert notified_job.settled_at is not None
+    with pytest.raises(RequestError):
+        notified_job.tell_again("alice")

@@ -71,7 +71,7 @@ def end_if_done(job: "Job") -> bool:
         ]
     )
     if job.notify:
-        _add_notify_step(job)
+        add_notify_step(job)
     job.record(
         EventKind.ENDED,
         state=job.state,
@@ -91,7 +91,8 @@ def _outcome(job: "Job") -> JobState:
     return JobState.PARTIAL if job.items_done else JobState.FAILED
 
 
-def _add_notify_step(job: "Job") -> None:
+def add_notify_step(job: "Job") -> None:
+    """Insert the step that sends the e-mail at the end; inside a transaction."""
     stage = job.stages.order_by("-position")[0]
     count = job.steps.filter(kind=StepKind.NOTIFY, stage=stage).count()
     Step.objects.create(

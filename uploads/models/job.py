@@ -171,6 +171,7 @@ class Job(models.Model):
     resume = wishes.resume
     set_priority = wishes.set_priority
     tell_when_done = wishes.tell_when_done
+    tell_again = wishes.tell_again
     retry = retrying.retry
     remove = removal.remove
 

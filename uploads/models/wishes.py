@@ -6,9 +6,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from uploads.models.ending import cancel_waiting_steps
+from uploads.errors import RequestError
+from uploads.models.ending import add_notify_step, cancel_waiting_steps
 from uploads.models.event import EventKind
-from uploads.states import ItemState, StepState
+from uploads.states import ItemState, StepKind, StepState
 
 if TYPE_CHECKING:
     from uploads.models.job import Job
@@ -88,3 +89,21 @@ def tell_when_done(job: "Job", address: str) -> bool:
             job.locked().touch()
     job.refresh_from_db()
     return bool(won)
+
+
+def tell_again(job: "Job", actor: str) -> None:
+    """Send the e-mail at the end once more, as only a person may decide.
+
+    Raises `RequestError` (`conflict`) unless the last try is known to have failed or
+    nobody knows what became of it.
+    """
+    with transaction.atomic():
+        locked = job.locked()
+        last = locked.steps.filter(kind=StepKind.NOTIFY).order_by("-id").first()
+        if last is None or last.state != StepState.FAILED:
+            raise RequestError("conflict", reason="there is no e-mail to send again.")
+        add_notify_step(locked)
+        type(job).objects.filter(pk=job.pk).update(settled_at=None)
+        locked.record(EventKind.LOG, actor=actor, text=f"{actor} sends the e-mail again.")
+        locked.ring_lanes()
+    job.refresh_from_db()

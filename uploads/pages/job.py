@@ -1,5 +1,6 @@
 """The page of one job: right at every load, with or without scripts; live parts follow by socket."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,17 +14,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from uploads.errors import RequestError
-from uploads.models import Event, Job, Stage
+from uploads.models import Event, Job, Stage, Step
 from uploads.models.snapshot import snapshot
 from uploads.operations.options import fields_of
 from uploads.operations.registry import find
 from uploads.pages.asked import asked_job
 from uploads.pages.tiles import newest_tiles, saved_percent, showpiece
-from uploads.states import ItemState
+from uploads.states import ItemState, StepKind, StepState
 
 Json = dict[str, Any]
 SHOWN_EVENTS = 200
 SHOWN_TROUBLES = 25
+SHOWN_INPUTS = 3
 DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 
 
@@ -45,11 +47,29 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
         "tiles": newest_tiles(job),
         "failed": _page(job.items.filter(state=ItemState.FAILED), request, "failed"),
         "warned": _page(_warned(job), request, "warned"),
+        "mail_trouble": _mail_trouble(job),
+        "recipe": _recipe(job, stage),
         "can_mail": settings.EMAIL_BACKEND != DUMMY,
         "origin": f"{request.scheme}://{request.get_host()}",
         **_ended(job, state),
     }
     return render(request, "jobs/job.html", context)
+
+
+def _mail_trouble(job: Job) -> Step | None:
+    """Return the last e-mail's step if it failed or nobody knows what became of it."""
+    last = job.steps.filter(kind=StepKind.NOTIFY).order_by("-id").first()
+    return last if last is not None and last.state == StepState.FAILED else None
+
+
+def _recipe(job: Job, stage: Stage) -> str:
+    """Return the API's request for the same job, on one line that a shell takes in single quotes."""
+    sources = job.inputs.filter(role="source").order_by("position")
+    keys = list(sources.values_list("upload__key", flat=True)[: SHOWN_INPUTS + 1])
+    if len(keys) > SHOWN_INPUTS:
+        keys[SHOWN_INPUTS:] = ["…"]
+    body = {"operation": stage.operation, "options": stage.options, "uploads": keys}
+    return json.dumps(body, ensure_ascii=False).replace("'", "\\u0027")
 
 
 def _ended(job: Job, state: Json) -> Json:

@@ -61,6 +61,11 @@ def _retry(job: Job, request: HttpRequest) -> str:
     return ""
 
 
+def _notify_again(job: Job, request: HttpRequest) -> str:
+    job.tell_again(_name(request))
+    return "The e-mail is sent again."
+
+
 def _notify(job: Job, request: HttpRequest) -> str:
     wanted = request.POST.get("notify") == "on"
     address = getattr(request.user, "email", "")
@@ -79,6 +84,7 @@ pause = command(_pause)
 resume = command(_resume)
 retry = command(_retry)
 notify = command(_notify)
+notify_again = command(_notify_again)
 
 
 @login_required

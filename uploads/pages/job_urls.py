@@ -14,6 +14,7 @@ urlpatterns = [
     path("jobs/<key>/resume/", job_commands.resume, name="job-resume"),
     path("jobs/<key>/retry/", job_commands.retry, name="job-retry"),
     path("jobs/<key>/notify/", job_commands.notify, name="job-notify"),
+    path("jobs/<key>/notify-again/", job_commands.notify_again, name="job-notify-again"),
     path("jobs/<key>/delete/", job_commands.delete, name="job-delete"),
     path("jobs/<key>/results/", results.gallery, name="job-results"),
     path("jobs/<key>/results.zip", results.archive, name="job-archive"),

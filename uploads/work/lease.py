@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from uploads.conf import conf
 from uploads.errors import Cancelled, LeaseLost
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("tidemill.work")
 
-AWAY = (DatabaseError, InterfaceError)
+AWAY = (OperationalError, InterfaceError)
 PAUSE_SECONDS = 0.5
 
 

@@ -35,7 +35,7 @@ def take(step: Step) -> list[Item]:
         free = step.stage.items.unplanned()
         if not step.stage.takes_all:
             free = free.filter(upload__state=UploadState.COMPLETE)
-        Item.objects.filter(pk__in=list(free.values_list("pk", flat=True))).update(step=step)
+        free.update(step=step)
     mine = step.stage.items.open().filter(step=step).select_related("upload")
     return list(mine.order_by("position"))
 

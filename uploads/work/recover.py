@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from uploads.conf import conf
-from uploads.models import EventKind, Item, Job, Step
+from uploads.models import EventKind, Job, Step
 from uploads.states import ItemState, StepKind, StepState
 from uploads.work.commit import carried, fail_step
 from uploads.work.outcome import Problem
@@ -126,15 +126,23 @@ def mend_counters() -> int:
     for job in idle:
         with transaction.atomic():
             locked = Job.objects.locked(job.pk)
-            counts = {
-                state: Item.objects.filter(job=locked, state=state).count() for state in ItemState
-            }
-            locked.items_done = counts[ItemState.SUCCEEDED]
-            locked.items_failed = counts[ItemState.FAILED]
-            locked.items_cancelled = counts[ItemState.CANCELLED]
-            locked.save(update_fields=["items_done", "items_failed", "items_cancelled"])
+            _recount(locked)
             ended += locked.end_if_done()
     return ended
+
+
+def _recount(job: Job) -> None:
+    """Set the job's counters to what its items say, if they differ."""
+    counters = {
+        "items_done": ItemState.SUCCEEDED,
+        "items_failed": ItemState.FAILED,
+        "items_cancelled": ItemState.CANCELLED,
+    }
+    true = {name: job.items.filter(state=state).count() for name, state in counters.items()}
+    if any(getattr(job, name) != count for name, count in true.items()):
+        for name, count in true.items():
+            setattr(job, name, count)
+        job.save(update_fields=list(true))
 
 
 def settle_ended_jobs() -> int:
