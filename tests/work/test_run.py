@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from tests.factories import make_job, make_user
+from tests.factories import make_job, make_upload, make_user
 from tests.work.conftest import work_off
 from uploads.errors import RequestError
 from uploads.models import Item, Job, Result, Step, Upload
@@ -288,3 +289,27 @@ def test_ten_thousand_items_are_planned_in_bulk(
     assert Item.objects.filter(step__kind=StepKind.WORK).count() == 10_000
     with django_assert_max_num_queries(25):
         snapshot(job)
+
+
+def test_a_file_of_another_kind_is_an_item_that_says_so(
+    alice: User, tmp_path: Path, text_upload: TextUpload
+) -> None:
+    other = tmp_path / "song.mp4"
+    other.write_text("ffconcat version 1.0")
+    good = text_upload("one", "one.txt")
+    playlist = make_upload(alice, other, media_type="text/x-ffconcat")
+    sound = make_upload(alice, other, media_type="audio/mpeg")
+    job = make_job(alice, [good, playlist, sound], "test.copy")
+    work_off()
+    job.refresh_from_db()
+    assert (job.state, job.items_done) == (JobState.PARTIAL, 1)
+    codes = set(job.items.filter(state=ItemState.FAILED).values_list("error_code", flat=True))
+    assert codes == {"playlist_refused", "unfit_kind"}
+
+
+def test_a_request_of_which_nothing_fits_is_refused(alice: User, tmp_path: Path) -> None:
+    other = tmp_path / "song.mp3"
+    other.write_text("la")
+    with pytest.raises(RequestError) as caught:
+        make_job(alice, [make_upload(alice, other, media_type="audio/mpeg")], "test.copy")
+    assert caught.value.code == "nothing_fits"

@@ -77,11 +77,6 @@ def start(owner: User, files: Iterable[Source], operation: str, options: dict[st
     return submit(owner, JobRequest([StageRequest(operation, options)], keys))
 
 
-def left_out(owner: User) -> list[Upload]:
-    """Return the files that the job did not take because they are of another kind."""
-    return list(Upload.objects.visible_to(owner).unused().order_by("pk"))
-
-
 class Crew:
     """Worker processes of this program: `TIDEMILL_WORKERS` for `cpu` steps, one for `light` ones."""
 

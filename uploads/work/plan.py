@@ -21,6 +21,9 @@ from uploads.work.commit import fail_item
 from uploads.work.outcome import Outcome, Problem
 
 BATCH_MAX_ITEMS = 50
+PLAYLISTS = frozenset(
+    {"text/x-ffconcat", "application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/x-mpegurl"}
+)
 
 
 def take(step: Step) -> list[Item]:
@@ -49,6 +52,8 @@ def unfit(items: Sequence[Item], operation: Operation[Any]) -> dict[int, Problem
             continue
         if upload.length == 0:
             problems[item.pk] = Problem("empty_file", {}, "input")
+        elif upload.media_type in PLAYLISTS:
+            problems[item.pk] = Problem("playlist_refused", {}, "input")
         elif not operation.accepts_type(upload.media_type):
             values = {
                 "kind": upload.media_type or "of an unknown kind",

@@ -72,8 +72,8 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     _check_room(owner, request)
     operation = find(request.stages[0].operation)
     options = parse_options(operation.options, request.stages[0].options)
-    uploads = _uploads(owner, request.uploads)
-    sources = _fitting(operation, uploads)
+    sources = _uploads(owner, request.uploads)
+    _check_fit(operation, sources)
     job = Job.objects.create(
         owner=owner,
         name=request.name.strip()[:255] or _name(operation, sources),
@@ -128,22 +128,19 @@ def _uploads(owner: Any, keys: Sequence[str]) -> list[Upload]:
     return [found[key] for key in wanted]
 
 
-def _fitting(operation: Operation[Any], uploads: Sequence[Upload]) -> list[Upload]:
-    """Leave out files of other kinds when some fit; a file still arriving is judged when it is here.
+def _check_fit(operation: Operation[Any], uploads: Sequence[Upload]) -> None:
+    """Refuse a request of which no file fits; a file still arriving is judged when it is here.
 
-    A person drops photos and a film together and chooses an operation for photos: the film
-    stays among the uploads.
+    When some fit, the others become items that fail with their name and the reason,
+    so that nobody looks for them in vain.
     """
-    fits = [
-        upload
+    if not any(
+        upload.state == UploadState.RECEIVING or operation.accepts_type(upload.media_type)
         for upload in uploads
-        if upload.state == UploadState.RECEIVING or operation.accepts_type(upload.media_type)
-    ]
-    if not fits:
+    ):
         raise RequestError(
             "nothing_fits", operation=operation.label, accepts=", ".join(operation.accepts)
         )
-    return fits
 
 
 def _name(operation: Operation[Any], sources: Sequence[Upload]) -> str:
