@@ -142,7 +142,7 @@ def test_the_overview_counts_and_groups_failures(
     fail(failed)
     page = viewer.get("/admin/").content.decode()
     assert job.name in page
-    assert "No worker of the lane" in page
+    assert "No worker for" in page
     assert "“photo.jpg” is not an image that can be read." in page
     assert "?error=not_an_image" in page
 
