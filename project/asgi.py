@@ -10,6 +10,7 @@ import tempfile
 from typing import Any, Final
 
 import django
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
@@ -24,6 +25,7 @@ from project.static import with_static_files  # noqa: E402
 from uploads.conf import conf  # noqa: E402
 from uploads.errors import RequestError  # noqa: E402
 from uploads.intake.body import Body, Receive  # noqa: E402
+from uploads.live.identity import user_of  # noqa: E402
 from uploads.live.routing import websocket_application  # noqa: E402
 from uploads.pages.middleware import error_answer  # noqa: E402
 
@@ -60,6 +62,10 @@ class StreamingDjango(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         streamed = scope["path"].startswith(UPLOADS)
         body: Any = Body(receive) if streamed else CappedBody(scope, receive)
+        big = not streamed and body.limit == conf.FORM_MAX_BYTES
+        # Middleware runs after the body has been read; a stranger must not fill the disk.
+        if big and await sync_to_async(user_of)(scope) is None:
+            body.limit = _plain_limit()
         await super().__call__(scope, body, send)
 
     async def read_body(self, receive: Any) -> Any:
@@ -84,8 +90,12 @@ class StreamingDjango(ASGIHandler):
 def _limit(path: str, content_type: bytes) -> int:
     if content_type.startswith(b"application/json") or path.startswith("/api/"):
         return conf.JSON_MAX_BYTES
-    if content_type.startswith(b"multipart/form-data"):
+    if content_type.startswith(b"multipart/form-data") and path == "/":
         return conf.FORM_MAX_BYTES
+    return _plain_limit()
+
+
+def _plain_limit() -> int:
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0)
 
 

@@ -61,6 +61,10 @@ def serve(host: str, port: int) -> bool:
         endpoints=[f"{endpoint}:backlog={BACKLOG}"],
         request_buffer_size=64 * 1024,
         server_name="tidemill",
+        # Believed as X-Forwarded-Proto is: only where an operator declares a TLS proxy.
+        proxy_forwarded_address_header="X-Real-IP"
+        if conf.PUBLIC_URL.startswith("https:")
+        else None,
         ready_callable=lambda: log.info("Listening on %s, port %s", host, port),
     )
     # A little more than the upload view allows, so that its answer comes before the cut.

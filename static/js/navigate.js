@@ -85,7 +85,9 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || queue.unfinished.length === 0 || "hard" in form.dataset) return;
   event.preventDefault();
   const data = new FormData(form, event.submitter);
-  const address = new URL(event.submitter?.formAction || form.action, location.href);
+  // The property `formAction` is never empty: without the attribute it is the page's own address.
+  const action = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "";
+  const address = new URL(action, location.href);
   if (form.method === "post") return void visit(address, { body: data }).catch(() => {});
   address.search = new URLSearchParams(data).toString();
   visit(address).catch(() => location.assign(address));

@@ -169,6 +169,8 @@ async def patch(request: HttpRequest, key: str) -> HttpResponse:
 async def terminate(request: HttpRequest, key: str) -> HttpResponse:
     """Answer DELETE: give the upload up and free its bytes (tus: termination)."""
     upload = await _found(request, key)
+    if upload.is_complete and await sync_to_async(upload.waiting_jobs)():
+        raise RequestError("conflict", reason="an unfinished job uses this upload.")
     async with await Writer.of(store.path(upload.storage_key)):
         await sync_to_async(upload.remove)(UploadState.TERMINATED)
     return HttpResponse(status=204)
@@ -269,7 +271,11 @@ async def _note(upload: Upload, offset: int) -> None:
 async def _complete_if_whole(upload: Upload, offset: int) -> None:
     if offset < upload.length or upload.is_complete:
         return
-    if not await sync_to_async(arrive)(upload):
+    try:
+        won = await sync_to_async(arrive)(upload)
+    except FileNotFoundError:
+        raise RequestError("not_found") from None
+    if not won:
         await upload.arefresh_from_db()
         if not upload.is_complete:
             raise RequestError("not_found")

@@ -154,6 +154,8 @@ class Writer:
                 return feeding.result()
             if _stop_file(self.path).exists():
                 return Ending.ASKED
+            if not _is_still(self.path, self._descriptor):
+                raise RequestError("not_found")  # deleted by another door meanwhile
             if now - self._heard_at > conf.UPLOAD_IDLE_SECONDS:
                 return Ending.SILENT
             if now - told_at > TELL_SECONDS:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.exceptions import DenyConnection
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import InterfaceError, OperationalError
 
 from uploads.conf import conf
 from uploads.live.cursor import Cursor
@@ -61,7 +62,10 @@ class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _check_forever(self) -> None:
         while True:
             await asyncio.sleep(conf.LIVE_CHECK_SECONDS)
-            found = await self._find()
+            try:
+                found = await self._find()
+            except (OperationalError, InterfaceError):
+                continue  # the database is away; the next look decides
             if isinstance(found, Close):
                 await self.end(found, bye(found.name.lower()))
 

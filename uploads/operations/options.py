@@ -168,7 +168,7 @@ def _number(field: OptionField, value: Any) -> int | float:
         if isinstance(value, bool):
             raise ValueError
         number = int(str(value)) if field.type == "integer" else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _refuse(field, "a number is expected") from None
     if number != number or (field.min is not None and number < field.min):
         raise _refuse(field, f"at least {field.min:g} is needed")

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 
-from uploads.errors import StepError
+from uploads.conf import conf
+from uploads.errors import RequestError, StepError
 from uploads.intake.form import receive_form_file
 from uploads.models import Job, Upload
 from uploads.operations.registry import operations
@@ -19,6 +21,7 @@ from uploads.storage import store
 from uploads.work.submit import JobRequest, StageRequest, submit
 
 SECONDS = 60
+_turn = Lock()  # making them burns CPU outside the workers
 SHOWN_WITH = {"image": "image.convert", "video": "video.transcode"}
 
 
@@ -27,8 +30,15 @@ def start_samples(owner: Any) -> list[Job]:
 
     Raises `RequestError` when there is no room, `StepError` (`tool_failed`) when they can't be made.
     """
-    with _made() as paths:
-        uploads = [_received(owner, path) for path in paths]
+    if Job.objects.filter(owner=owner).unfinished().count() >= conf.OWNER_MAX_JOBS:
+        raise RequestError("conflict", reason="you have too many unfinished jobs.")
+    if not _turn.acquire(blocking=False):
+        raise RequestError("conflict", reason="samples are being made already; try again soon.")
+    try:
+        with _made() as paths:
+            uploads = [_received(owner, path) for path in paths]
+    finally:
+        _turn.release()
     jobs = []
     for kind, name in SHOWN_WITH.items():
         mine = [upload.key for upload in uploads if upload.kind == kind]

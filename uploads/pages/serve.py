@@ -191,7 +191,7 @@ async def _file_pieces(file: BinaryIO, span: Span) -> AsyncIterator[bytes]:
 def _archive(entries: Sequence[ZipEntry]) -> ZipStream:
     """Return the ZIP to come; its bytes follow from the entries alone, so ranges fit together."""
     archive = ZipStream(sized=True)
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for entry in entries:
         try:
             archive.add_path(entry.path, _unique(entry.name, taken), recurse=False)
@@ -200,17 +200,18 @@ def _archive(entries: Sequence[ZipEntry]) -> ZipStream:
     return archive
 
 
-def _unique(name: str, taken: set[str]) -> str:
+def _unique(name: str, taken: dict[str, int]) -> str:
     """Return the cleaned name, numbered when it is taken, also by another spelling of its case."""
     cleaned = cleaned_path(name) or cleaned_name(name)
     stem, dot, ending = cleaned.rpartition(".")
     if not stem or "/" in ending:
         stem, dot, ending = cleaned, "", ""
-    candidate, count = cleaned, 1
+    candidate, count = cleaned, taken.get(cleaned.casefold(), 1)
     while candidate.casefold() in taken:
         count += 1
         candidate = f"{stem} ({count}){dot}{ending}"
-    taken.add(candidate.casefold())
+    taken[cleaned.casefold()] = count
+    taken.setdefault(candidate.casefold(), 1)
     return candidate
 
 

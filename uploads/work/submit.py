@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.template.defaultfilters import filesizeformat
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.models import EventKind, Input, Item, Job, Stage, Upload
+from uploads.models import EventKind, Input, Item, Job, Result, Stage, Upload
 from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options
 from uploads.operations.registry import find
@@ -108,6 +109,11 @@ def _check_room(owner: Any, request: JobRequest) -> None:
     unfinished = Job.objects.filter(owner=owner).unfinished().count()
     if unfinished >= conf.OWNER_MAX_JOBS:
         raise RequestError("too_many_jobs", count=unfinished, limit=conf.OWNER_MAX_JOBS)
+    used = Upload.objects.filter(owner=owner).bytes_taken()
+    used += Result.objects.filter(job__owner=owner).bytes_taken()
+    if used >= conf.QUOTA_BYTES:
+        sizes = {"used": filesizeformat(used), "quota": filesizeformat(conf.QUOTA_BYTES)}
+        raise RequestError("over_quota", name="Another job", **sizes)
 
 
 def _uploads(owner: Any, keys: Sequence[str]) -> list[Upload]:

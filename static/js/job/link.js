@@ -52,6 +52,7 @@ export class Link {
 
   // A connection counts as good at its first message: some proxies accept and then close.
   #heard(message) {
+    if (message.t === "bye") return void this.#take(message);
     this.failures = 0;
     clearTimeout(this.timers.poll);
     clearTimeout(this.timers.retry);

@@ -83,7 +83,8 @@ def piece(
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_LIMIT):
+    short = text.isascii() and text.isdigit() and len(text) < 10
+    if not (short and 1 <= int(text) <= LARGEST_LIMIT):
         raise RequestError("bad_request", reason=f"`limit` goes from 1 to {LARGEST_LIMIT}.")
     return int(text)
 

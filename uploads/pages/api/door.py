@@ -114,6 +114,7 @@ def json_body(request: HttpRequest) -> dict[str, Any]:
         raise _too_large()
     try:
         parsed = json.loads(body or b"{}")
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is a ValueError
     except (ValueError, RecursionError):
         raise RequestError("bad_request", reason="the body is not valid JSON.") from None
     if not isinstance(parsed, dict):
