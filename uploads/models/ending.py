@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from uploads.conf import conf
@@ -51,6 +51,8 @@ def end_item(
 def end_if_done(job: "Job") -> bool:
     """End the job with its last open item; inserts the notify step. Inside a transaction."""
     job = job.locked()
+    if job.cancel_requested_at and not job.is_finished:
+        call_off(job)
     if job.is_finished or job.items_open > 0:
         return False
     now = timezone.now()
@@ -115,6 +117,16 @@ def settle(job: "Job") -> None:
         type(job).objects.filter(pk=job.pk, settled_at=None).exclude(finished_at=None).update(
             settled_at=timezone.now()
         )
+
+
+def call_off(job: "Job") -> None:
+    """End all of a cancelled job that nobody runs; what runs ends its own. Inside a transaction."""
+    cancel_waiting_steps(job)
+    running = job.steps.filter(state=StepState.RUNNING)
+    # A batch has no item of its own; one NULL in the list would spare every item.
+    held = Q(step__in=running) | Q(pk__in=running.exclude(item=None).values("item"))
+    for item in job.items.open().exclude(held):
+        job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
 
 
 def cancel_waiting_steps(job: "Job") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from uploads import bell
 from uploads.models.result import Result
@@ -21,10 +21,13 @@ def remove(job: "Job", actor: str) -> int:
     lease gone and discards. A crash in between leaves bytes that the prune sweeps.
     """
     with transaction.atomic():
+        used = list(job.inputs.order_by("upload_id").values_list("upload_id", flat=True))
+        if connection.vendor == "postgresql":
+            for chunk in _chunks(used):  # files before jobs, as everybody locks them
+                list(Upload.objects.filter(pk__in=chunk).order_by("pk").select_for_update())
         job.cancel(actor)
         pk = job.locked().pk
         stored = dict(job.results.values_list("storage_key", "size_bytes"))
-        used = list(job.inputs.values_list("upload_id", flat=True))
         job.results.all().delete()
         job.events.all().delete()
         job.delete()

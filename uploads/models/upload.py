@@ -1,9 +1,11 @@
 """Uploads: files arriving or arrived. The file's size on disk is the truth, `offset` a hint."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models, transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -127,7 +129,8 @@ class Upload(models.Model):
                 return False
             self.refresh_from_db()
             for job in self.waiting_jobs():
-                job.upload_arrived(self)
+                with suppress(ObjectDoesNotExist):  # removed meanwhile
+                    job.upload_arrived(self)
         return True
 
     def waiting_jobs(self) -> "list[Job]":
@@ -149,9 +152,23 @@ class Upload(models.Model):
             )
             if not won:
                 return False
+            if self._taken_since(state):
+                transaction.set_rollback(True)
+                return False
             for job in self.waiting_jobs():
-                job.upload_removed(self)
+                with suppress(ObjectDoesNotExist):  # removed meanwhile
+                    job.upload_removed(self)
             transaction.on_commit(lambda: store.delete(self.storage_key))
             transaction.on_commit(lambda: bell.ring(bell.JOB))
         self.state = state
         return True
+
+    def _taken_since(self, state: UploadState) -> bool:
+        """Tell whether a job uses the arrived file, seen under the lock that a submit takes first.
+
+        An expiry spares the files of ended jobs as well, which may be retried.
+        """
+        arrived = type(self).objects.filter(pk=self.pk).exclude(completed_at=None).exists()
+        if not arrived:
+            return False
+        return self.inputs.exists() if state == UploadState.EXPIRED else bool(self.waiting_jobs())

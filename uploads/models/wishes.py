@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from uploads.errors import RequestError
-from uploads.models.ending import add_notify_step, cancel_waiting_steps
+from uploads.models.ending import add_notify_step
 from uploads.models.event import EventKind
-from uploads.states import ItemState, StepKind, StepState
+from uploads.states import StepKind, StepState
 
 if TYPE_CHECKING:
     from uploads.models.job import Job
@@ -29,13 +28,6 @@ def cancel(job: "Job", actor: str) -> bool:
         if not won:
             return False
         locked = job.locked()
-        cancel_waiting_steps(locked)
-        running = job.steps.filter(state=StepState.RUNNING)
-        # A batch has no item of its own; one NULL in the list would spare every item.
-        parts = running.exclude(item=None)
-        held = Q(step__in=running) | Q(pk__in=parts.values("item"))
-        for item in job.items.open().exclude(held):
-            locked.end_item(item, ItemState.CANCELLED, code="item_cancelled")
         locked.record(EventKind.CANCEL_REQUESTED, actor=actor)
         locked.end_if_done()
     job.refresh_from_db()

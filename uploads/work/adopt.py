@@ -5,9 +5,10 @@ late worker can only remove its own.
 """
 
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from django.db import transaction
 
@@ -15,6 +16,8 @@ from uploads.models import Item, Result, Step
 from uploads.states import StepKind
 from uploads.storage import store
 from uploads.work.outcome import Made, Outcome
+
+KEEP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,12 @@ class Adopted:
     sha256: str
 
 
-def adopt(step: Step, outcomes: Sequence[Outcome]) -> dict[int, list[Adopted]]:
+def adopt(
+    step: Step, outcomes: Sequence[Outcome], keep: Callable[[], None]
+) -> dict[int, list[Adopted]]:
     """Move the files of finished items into the store, durably; return them by item.
 
-    A full disk raises `OSError`; what was adopted by then is discarded.
+    `keep` renews the lease meanwhile. A full disk raises `OSError`; what was adopted by then is discarded.
     """
     adopted: dict[int, list[Adopted]] = {}
     position = 0
@@ -43,12 +48,26 @@ def adopt(step: Step, outcomes: Sequence[Outcome]) -> dict[int, list[Adopted]]:
                 folder = f"store/{step.job.key[:2]}/{step.job.key}/{step.pk}-{step.lease_token}"
                 key = f"{folder}/{position}{made.path.suffix.lower()[:12]}"
                 size = made.path.stat().st_size
-                files.append(Adopted(made, key, size, store.adopt(made.path, key)))
+                files.append(Adopted(made, key, size, _kept(made.path, key, keep)))
                 position += 1
     except BaseException:
         discard(adopted)
         raise
     return adopted
+
+
+def _kept(path: Path, key: str, keep: Callable[[], None]) -> str:
+    """Adopt one file in a thread while the lease is kept; big ones take longer than it lasts."""
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(store.adopt, path, key)
+        try:
+            while not wait([moving], timeout=KEEP_SECONDS).done:
+                keep()
+        except BaseException:
+            wait([moving])
+            store.delete(key)
+            raise
+        return moving.result()
 
 
 def discard(adopted: dict[int, list[Adopted]]) -> None:

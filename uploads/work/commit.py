@@ -186,6 +186,8 @@ def commit_failure(step: Step, error: TidemillError) -> None:
     )
     with transaction.atomic():
         job = _begin(step)
+        if _forsaken(step):
+            return
         if may_retry(step, problem):
             seconds = backoff_seconds(step.attempt)
             if not Step.postpone(step.lease, seconds=seconds, error=str(error)):
@@ -197,10 +199,20 @@ def commit_failure(step: Step, error: TidemillError) -> None:
                 text=error.text,
                 step=step.pk,
             )
+            job.end_if_done()
             return
         if not Step.end(step.lease, StepState.FAILED, str(error)):
             raise LeaseLost
         fail_step(job, step, problem)
+
+
+def _forsaken(step: Step) -> bool:
+    """End a part whose item has ended already: a ready one would never be claimed again."""
+    if not step.item_id or carried(step):
+        return False
+    if not Step.end(step.lease, StepState.CANCELLED):
+        raise LeaseLost
+    return True
 
 
 def fail_step(job: Job, step: Step, problem: Problem) -> None:
@@ -228,9 +240,16 @@ def commit_cancel(step: Step) -> None:
     """End a step whose job is being cancelled, and what it carried."""
     with transaction.atomic():
         job = _begin(step)
+        items = carried(step)
+        if items and not job.cancel_requested_at:  # retried while it unwound
+            if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
+                raise LeaseLost
+            job.touch()
+            job.ring_lanes()
+            return
         if not Step.end(step.lease, StepState.CANCELLED):
             raise LeaseLost
-        for item in carried(step):
+        for item in items:
             job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
         job.touch()
         job.end_if_done()
@@ -240,7 +259,10 @@ def commit_release(step: Step) -> None:
     """Put a step back because its worker stops; the attempt is not counted."""
     with transaction.atomic():
         job = _begin(step)
+        if _forsaken(step):
+            return
         if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
             raise LeaseLost
         job.record(EventKind.STEP_RELEASED, label=step.label, step=step.pk)
+        job.end_if_done()
         job.ring_lanes()

@@ -129,6 +129,10 @@ class SocketQueue:
             file.seek(0)
             return pickle.load(file)
 
+    def unbound(self) -> None:
+        """Take messages beyond the size from now on."""
+        self._maxsize = 0
+
     def qsize(self) -> int:
         waiting = array.array("i", [0])
         fcntl.ioctl(self._reader, termios.FIONREAD, waiting)
@@ -176,6 +180,7 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]
             worker.terminate()
         with contextlib.suppress(DatabaseError, OSError):
             bell.ring(bell.WORK, settings.Q_CLUSTER_NAME)
+        self.task_queue.unbound()  # workers may be gone: the pills must not wait for room
         super().stop()
 
 

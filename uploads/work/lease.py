@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections
+from django.utils import timezone
 
 from uploads.conf import conf
 from uploads.errors import Cancelled, LeaseLost
@@ -54,6 +55,21 @@ class Hold:
             self._look()
         except AWAY as error:
             self._bear(error)
+
+    def keep(self) -> None:
+        """Renew the lease when it is due, deaf to wishes: what is finished shall be committed.
+
+        Raises `LeaseLost`; a database that is away is borne as in `tick`.
+        """
+        try:
+            self._renew()
+        except AWAY as error:
+            self._bear(error)
+
+    def extend(self) -> None:
+        """Start the step's time limit anew, for another child or for adopting big files."""
+        until = timezone.now() + self.step.time_limit
+        self.insist(lambda: Step.held(self.lease).update(deadline_at=until))
 
     def _renew(self) -> None:
         moved = self._progress != self._sent

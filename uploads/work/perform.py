@@ -29,6 +29,8 @@ from uploads.work.scratch import Scratch
 
 log = logging.getLogger("tidemill.work")
 
+BIG_BYTES = 1024**3
+
 
 def perform(step: Step) -> None:
     """Run a claimed step to one of its ends; whatever happens, the next step can follow."""
@@ -94,6 +96,8 @@ def _plan(step: Step, hold: Hold, operation: Operation[Any]) -> None:
 def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
     if step.item is not None:
         items = list(Item.objects.open().filter(pk=step.item.pk).select_related("upload"))
+        if not items:
+            raise Cancelled  # another part failed: a success without files would fool the join
     else:
         items = list(step.items.open().select_related("upload").order_by("position"))
     call = "join" if step.kind == StepKind.JOIN else "run"
@@ -102,7 +106,9 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
         problem = outcomes[0].problem if step.item is not None and outcomes else None
         if problem is not None and may_retry(step, problem):
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
-        adopted = adopt(step, outcomes)
+        if sum(made.path.stat().st_size for o in outcomes for made in o.made) > BIG_BYTES:
+            hold.extend()  # to hash and sync that much takes a while
+        adopted = adopt(step, outcomes, hold.keep)
         try:
             hold.insist(lambda: commit_work(step, outcomes, adopted))
         except BaseException:
@@ -138,8 +144,12 @@ class ChildRun:
     def serve(self) -> list[Outcome]:
         """Return one outcome for each item, in their order."""
         crashed: set[int] = set()
+        children = 0
         while waiting := self._waiting():
             alone = [key for key in waiting if key in crashed][:1]
+            if children:
+                self.hold.extend()  # each child has the whole limit
+            children += 1
             exit_ = self._child(alone or waiting)
             left = [key for key in (alone or waiting) if not self.outcomes[key].ended]
             if not left:

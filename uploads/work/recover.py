@@ -10,12 +10,12 @@ import signal
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from uploads.conf import conf
 from uploads.models import EventKind, Job, Step
-from uploads.states import ItemState, StepKind, StepState
+from uploads.states import OPEN_STEP_STATES, ItemState, StepKind, StepState
 from uploads.work.commit import carried, fail_step
 from uploads.work.outcome import Problem
 from uploads.work.presence import alive, local_prefix, pid_of
@@ -47,7 +47,8 @@ def abandon(step: Step) -> bool:
     with transaction.atomic():
         job = Job.objects.locked(step.job_id)
         held = Step.held(step.lease)
-        if job.cancel_requested_at and step.kind != StepKind.NOTIFY:
+        unwanted = job.cancel_requested_at or (step.item_id and not carried(step))
+        if unwanted and step.kind != StepKind.NOTIFY:
             if not Step.end(step.lease, StepState.CANCELLED):
                 return False
             for item in carried(step):
@@ -119,8 +120,10 @@ def ready_leftover_joins() -> int:
 
 def mend_counters() -> int:
     """Recount jobs that have not ended although nothing of them is left to do."""
-    idle = Job.objects.unfinished().exclude(
-        steps__state__in=[StepState.PENDING, StepState.READY, StepState.RUNNING]
+    busy = Step.objects.filter(job=OuterRef("pk"), state__in=OPEN_STEP_STATES)
+    runs = Step.objects.filter(job=OuterRef("pk"), state=StepState.RUNNING)
+    idle = Job.objects.unfinished().filter(
+        ~Exists(busy) | (Q(cancel_requested_at__isnull=False) & ~Exists(runs))
     )
     ended = 0
     for job in idle:

@@ -6,6 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
+from django.db import transaction
 from django.utils import timezone
 
 from uploads.models import Job, Result, Step
@@ -22,10 +23,16 @@ SCRATCH_NAME = re.compile(r"\d+-(?P<token>[0-9a-f]{24})")
 
 def prune_jobs() -> int:
     """Delete the jobs whose time is over, with their bytes."""
+    now = timezone.now()
+    past = Job.objects.filter(expires_at__lt=now).order_by("expires_at")
     pruned = 0
-    for job in Job.objects.filter(expires_at__lt=timezone.now()).order_by("expires_at")[:100]:
-        job.remove("Tidemill")
-        pruned += 1
+    for pk in list(past.values_list("pk", flat=True)[:100]):
+        with transaction.atomic():
+            job = past.filter(pk=pk).first()
+            # Its owner may have retried or removed it since the list was read.
+            if job is not None and job.locked().expires_at == job.expires_at:
+                job.remove("Tidemill")
+                pruned += 1
     return pruned
 
 

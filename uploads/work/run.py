@@ -37,6 +37,8 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     except AWAY as error:
         log.warning("the database is away, this ticket ends: %s", error)
         connection.close()
+    if stopping():
+        raise SystemExit(0)  # a worker that was told to stop alone makes room for a fresh one
     return ran
 
 
