@@ -17,6 +17,7 @@ export function csrfToken() {
 
 export class Transfer extends EventTarget {
   #upload = null;
+  #turn = 0;
   #creation = null;
   #release = null;
   #held = Promise.resolve();
@@ -54,11 +55,14 @@ export class Transfer extends EventTarget {
    * it brings, so no second one may ever take its place.
    */
   async start() {
+    const turn = (this.#turn += 1); // a pause and a resume meanwhile begin another
+    const mine = () => this.state === "sending" && turn === this.#turn;
     this.#become("sending");
     if (!this.key) await this.announce();
-    if (this.state !== "sending") return;
-    if (!(await this.#lock())) return this.#become("elsewhere");
-    if (this.state !== "sending") return;
+    if (!mine()) return;
+    const locked = await this.#lock();
+    if (!mine()) return;
+    if (!locked) return this.#become("elsewhere");
     this.#upload = new globalThis.tus.Upload(this.file, this.#options());
     this.#upload.start();
   }
