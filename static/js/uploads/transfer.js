@@ -61,7 +61,7 @@ export class Transfer extends EventTarget {
     if (!this.key) await this.announce();
     if (!mine()) return;
     const locked = await this.#lock();
-    if (!mine()) return;
+    if (!mine()) return void (locked && this.#release?.());
     if (!locked) return this.#become("elsewhere");
     this.#upload = new globalThis.tus.Upload(this.file, this.#options());
     this.#upload.start();
