@@ -183,15 +183,20 @@ def test_the_stock_server_takes_over_on_untried_versions(tmp_path: Path) -> None
         assert "was not tried with daphne" in web.log
 
 
-def test_a_form_above_its_limit_is_413_on_a_page_with_the_reason(web: Web) -> None:
+@pytest.mark.parametrize(("signed_in", "limit"), [(True, "256.0"), (False, "8.0")])
+def test_a_form_above_its_limit_is_413_on_a_page_with_the_reason(
+    web: Web, signed_in: bool, limit: str
+) -> None:
+    token = f"Authorization: Bearer {web.newcomer().token}\r\n" if signed_in else ""
     with socket.create_connection(("127.0.0.1", web.port)) as connection:
         connection.sendall(
-            b"POST /new/ HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n"
-            b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000000000\r\n\r\n"
+            f"POST / HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n{token}"
+            "Content-Type: multipart/form-data; boundary=x\r\n"
+            "Content-Length: 9000000000\r\n\r\n".encode()
         )
         answer = read_all(connection, 1)
     assert answer.startswith(b"HTTP/1.1 413 ")
-    assert "The request is larger than 256.0\xa0MB." in answer.decode()
+    assert f"The request is larger than {limit}\xa0MB." in answer.decode()
 
 
 def test_pipelined_requests_are_answered_in_order(web: Web) -> None:
