@@ -16,11 +16,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alice() -> User:
-    return make_person("alice")
-
-
-@pytest.fixture
 def job(alice: User, tmp_path: Path) -> Job:
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"photo")

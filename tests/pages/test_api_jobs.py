@@ -17,23 +17,6 @@ from uploads.storage import store
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def alice() -> User:
-    return make_person("alice")
-
-
-@pytest.fixture
-def api(alice: User) -> Api:
-    return Api(alice)
-
-
-@pytest.fixture
-def photo(alice: User, tmp_path: Path) -> Upload:
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(b"\xff\xd8\xff some bytes")
-    return make_upload(alice, path)
-
-
 def start(api: Api, *uploads: Upload, **more: object) -> dict:
     body = {"operation": "image.convert", "uploads": [upload.key for upload in uploads], **more}
     return api.post("jobs/", body, status=201)

@@ -16,23 +16,6 @@ from uploads.work.submit import JobRequest, StageRequest, submit
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def alice() -> User:
-    return make_person("alice")
-
-
-@pytest.fixture
-def api(alice: User) -> Api:
-    return Api(alice)
-
-
-@pytest.fixture
-def photo(alice: User, tmp_path: Path) -> Upload:
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(b"photo")
-    return make_upload(alice, path)
-
-
 def make_jobs(owner: User, upload: Upload, count: int) -> list[Job]:
     request = JobRequest([StageRequest("image.convert")], [upload.key])
     return [submit(owner, request) for _ in range(count)]

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.urls import get_resolver
 
 from tests.factories import make_upload
-from tests.pages.api import Api, faults, make_person
+from tests.pages.api import Api, faults
 from tests.pages.test_api_jobs import add_result, end
 from uploads.models import Job, Upload
 from uploads.operations.registry import operations
@@ -17,14 +17,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alice() -> User:
-    return make_person("alice")
-
-
-@pytest.fixture
 def photo(alice: User, tmp_path: Path) -> Upload:
     path = tmp_path / "photo.jpg"
-    path.write_bytes(b"photo")
+    path.write_bytes(b"\xff\xd8\xff some bytes")
     return make_upload(alice, path)
 
 

@@ -1,33 +1,14 @@
 """Uploads through the API: look and give up; their bytes travel by tus."""
 
-from pathlib import Path
-
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import make_job, make_upload
+from tests.factories import make_job
 from tests.pages.api import Api, make_person
 from uploads.models import Upload
 from uploads.storage import store
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def alice() -> User:
-    return make_person("alice")
-
-
-@pytest.fixture
-def api(alice: User) -> Api:
-    return Api(alice)
-
-
-@pytest.fixture
-def photo(alice: User, tmp_path: Path) -> Upload:
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(b"photo")
-    return make_upload(alice, path)
 
 
 def test_an_upload_shows_what_it_is(api: Api, photo: Upload) -> None:

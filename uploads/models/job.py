@@ -15,7 +15,6 @@ from uploads.models import arriving, ending, removal, retrying, wishes
 from uploads.models.event import Event, EventKind
 from uploads.models.keys import public_key
 from uploads.states import (
-    ENDED_JOB_STATES,
     JobState,
     StepState,
 )
@@ -184,7 +183,3 @@ class Job(models.Model):
                 When(state=JobState.QUEUED, then=Value(JobState.RUNNING.value)), default=F("state")
             ),
         )
-
-    @property
-    def has_ended(self) -> bool:
-        return self.state in ENDED_JOB_STATES

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from uploads.conf import conf
 from uploads.models.keys import lease_token
-from uploads.states import OPEN_STEP_STATES, StepKind, StepState
+from uploads.states import StepKind, StepState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -285,7 +285,3 @@ class Step(models.Model):
         return joins.filter(~models.Exists(unfinished)).update(
             state=StepState.READY, not_before=timezone.now()
         )
-
-    @property
-    def is_open(self) -> bool:
-        return self.state in OPEN_STEP_STATES
