@@ -14,6 +14,7 @@ from PIL import Image
 pytestmark = pytest.mark.processes
 
 MANAGE = str(settings.BASE_DIR / "manage.py")
+ODD = settings.BASE_DIR / "tests" / "odd"
 
 
 def command(*arguments: object) -> list[str]:
@@ -89,12 +90,18 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_cancels_and_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "big.png"
-    Image.effect_noise((6000, 6000), 90).save(path)
+    path = tmp_path / "long.txt"
+    path.write_text("worked on for a minute\n")
     data = tmp_path / "data"
-    environment = {**os.environ, "TIDEMILL_DATA": str(data), "TIDEMILL_WORKERS": "1"}
+    environment = {
+        **os.environ,
+        "TIDEMILL_DATA": str(data),
+        "TIDEMILL_WORKERS": "1",
+        "PYTHONPATH": str(ODD),
+        "TIDEMILL_OPERATIONS_PATH": str(ODD),
+    }
     run = subprocess.Popen(
-        command("image.convert", path, "--option=format=avif", "--out", tmp_path / "out"),
+        command("test.copy", path, "--option=pause=60", "--out", tmp_path / "out"),
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -105,6 +112,6 @@ def test_ctrl_c_cancels_and_leaves_nothing(tmp_path: Path) -> None:
         assert time.monotonic() < deadline, "no step has begun"
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGINT)
-    run.communicate(timeout=60)
+    run.communicate(timeout=50)
     assert run.returncode == 2
     assert list((data / "scratch").iterdir()) == []

@@ -33,6 +33,7 @@ from uploads import bell
 from uploads.conf import conf
 from uploads.operations import guard
 from uploads.work import presence, stopping
+from uploads.work.niceness import stand_back
 
 logger = logging.getLogger("tidemill.cluster")
 
@@ -223,7 +224,7 @@ def install() -> None:
 def serve() -> bool:
     """Run this lane's cluster until SIGTERM or SIGINT; False means that it died by itself."""
     install()
-    os.nice(WORKER_NICE)
+    stand_back(os.getpid(), WORKER_NICE)
     running = Cluster()
     running.start()
     running.sentinel.join()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from uploads.operations.guard import adopt_orphans, children, end_children
+from uploads.work.niceness import stand_back
 
 GRACE_SECONDS = 3.0
 LINE_MAX_BYTES = 8 * 1024**2
@@ -82,8 +83,7 @@ class Program:
             start_new_session=True,
         )
         # From its first instruction on: the start alone burns enough to be felt by web pages.
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
+        stand_back(self._process.pid, NICE)
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):  # a filter around us may not know it
                 self._pidfd = os.pidfd_open(self._process.pid)
