@@ -14,8 +14,6 @@ from functools import cached_property
 
 # The play stays short: from here on several steps are taken as one.
 PLAYED_STEPS = 256
-# What a step costs beside its work: the claim, its child's start, the commit.
-STEP_COST_SECONDS = 0.15
 # The estimate of a job's pace counts as this many measured steps, that of a running step as this many.
 DOUBT_OF_PACE, DOUBT_OF_STEP = 0.03, 0.25
 # A smaller share of a step says nothing about how steps differ.
@@ -26,18 +24,21 @@ TELLING = 0.2
 class Calibration:
     """How wrong the play is about recorded jobs; `python -m benchmarks eta --calibrate` finds it.
 
-    `floor` is the error that no evidence takes away, `usual` how much steps differ before
-    their job shows it (which counts as `trust` steps), `low` and `high` hold 80 % of the errors.
+    `floor` is the error that no evidence takes away; `bend` is added for a job whose work is all
+    in running steps, because progress is not quite linear; `usual` is how much steps differ before
+    their job shows it, which counts as `trust` steps. 80 % of the errors, measured in the
+    deviation that these give, lie between `low` and `high`.
     """
 
     floor: float
+    bend: float
     usual: float
     trust: float
     low: float
     high: float
 
 
-CALIBRATED = Calibration(floor=0.15, usual=0.1, trust=4.0, low=-2.15, high=1.12)
+CALIBRATED = Calibration(floor=0.1, bend=0.1, usual=0.1, trust=8.0, low=-2.5, high=1.6)
 # A range whose ends differ by more than this factor helps nobody.
 WIDEST = 5.0
 
@@ -61,14 +62,14 @@ class Busy:
         return self.weight * self.progress
 
     @property
-    def worked_seconds(self) -> float:
-        """Return the seconds that its progress took, its start left out."""
-        return max(0.0, self.seconds - STEP_COST_SECONDS) if self.progress > 0 else 0.0
+    def told_seconds(self) -> float:
+        """Return the seconds that its progress took, none before the first news."""
+        return self.seconds if self.progress > 0 else 0.0
 
     def rest(self, pace: float) -> float:
         """Return the seconds that it still takes, by its own pace and its job's."""
         doubt = DOUBT_OF_STEP * self.weight
-        own = (self.worked_seconds + doubt * pace) / (self.done + doubt) if doubt else pace
+        own = (self.told_seconds + doubt * pace) / (self.done + doubt) if doubt else pace
         rest = (self.weight - self.done) * own
         return max(rest - self.silent_seconds, 0.1 * (rest + self.silent_seconds))
 
@@ -113,6 +114,13 @@ class Load:
         return self.ready + sum(1 - step.progress for step in self.works)
 
     @property
+    def at_work(self) -> float:
+        """Return the share of the job's work that is in steps running now."""
+        running = sum(step.weight for step in self.works)
+        whole = self.ended_weight + self.ready_weight + self.unplanned + running
+        return running / whole if whole > 0 else 0.0
+
+    @property
     def moving(self) -> float:
         """Return the weight that running steps have done."""
         return sum(step.done for step in self.running)
@@ -120,7 +128,7 @@ class Load:
     @cached_property
     def pace(self) -> float:
         """Return what one estimated second really takes, by all work so far."""
-        seconds = self.ended_seconds + sum(step.worked_seconds for step in self.works)
+        seconds = self.ended_seconds + sum(step.told_seconds for step in self.works)
         weight = self.ended_weight + sum(step.done for step in self.works)
         known = self.ended + len(self.works)
         typical = (self.ended_weight + sum(step.weight for step in self.works)) / max(1, known)
@@ -133,11 +141,11 @@ class Load:
         weight = self.ended_weight + sum(step.done for step in told)
         if weight <= 0:
             return by.usual
-        seconds = self.ended_seconds + sum(step.worked_seconds for step in told)
-        squares = self.ended_squares + sum(step.worked_seconds**2 / step.done for step in told)
+        seconds = self.ended_seconds + sum(step.told_seconds for step in told)
+        squares = self.ended_squares + sum(step.told_seconds**2 / step.done for step in told)
         count = self.ended + sum(step.progress for step in told)
         mean = seconds / weight
-        varied = max(0.0, squares / weight / mean**2 - 1) if mean > 0 else 0.0
+        varied = max(0.0, squares / weight / mean**2 - 1) if mean > 1e-9 else 0.0
         return math.sqrt(
             (by.usual**2 * by.trust + varied * count) / (by.trust + max(0.0, count - 1))
         )
@@ -210,7 +218,7 @@ def play(loads: Mapping[int, Load], workers: int, unplanned_step: float = 3.0) -
 def _begin(load: Load, count: float, merged: float) -> _Playing:
     weight = load.ready_weight + load.unplanned
     waiting = max(1, round(count / merged)) if weight > 0 else 0
-    work = weight * load.pace + STEP_COST_SECONDS * count
+    work = weight * load.pace
     join = load.joins_weight * load.pace / load.joins if load.joins else 0.0
     return _Playing(
         load,
@@ -218,7 +226,7 @@ def _begin(load: Load, count: float, merged: float) -> _Playing:
         waiting,
         work / waiting if waiting else 0.0,
         load.joins,
-        join + STEP_COST_SECONDS,
+        join,
         course=Course(starts=0.0 if load.running else None),
     )
 
@@ -242,11 +250,13 @@ def _next(jobs: Mapping[int, _Playing], busy: Mapping[int, int]) -> int | None:
 
 
 def error(load: Load, by: Calibration = CALIBRATED) -> float:
-    """Return how far the play may be off, as a deviation of the logarithm."""
-    if load.evidence <= 0:
-        return math.inf
-    few = 1 / load.evidence + 1 / max(0.25, load.ahead)
-    return math.sqrt(by.floor**2 + load.spread(by) ** 2 * few)
+    """Return how far the play may be off, as a deviation of the logarithm.
+
+    The pace of the steps ahead is a mean of few, guessed from a mean of few.
+    """
+    few = 1 / max(1.0, load.evidence) + 1 / max(1.0, load.ahead)
+    varied = load.spread(by) ** 2 * few
+    return math.sqrt(by.floor**2 + (by.bend * load.at_work) ** 2 + varied)
 
 
 def time_range(
@@ -256,6 +266,8 @@ def time_range(
 
     `seconds` is what the play says.
     """
+    if load.evidence <= 0:
+        return None
     off = error(load, by)
     low, high = by.low * off, by.high * off
     if high - low > math.log(WIDEST):
