@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uploads.forecast import CALIBRATED, Busy, Calibration, Load, error, play, time_range
+from uploads.forecast import CALIBRATED, Busy, Calibration, Load, error, foresee, time_range
 
 RECORDED = Path(__file__).parent / "data" / "eta.jsonl"
 MARKS = (0.1, 0.25, 0.5)
@@ -64,10 +64,10 @@ class Recorded:
             if job["submitted"] <= now < job["finished"]
         }
 
-    def play(self, now: float) -> tuple[Load, float]:
-        """Return the job's own sums and the seconds left that the play says."""
+    def foresee(self, now: float) -> tuple[Load, float]:
+        """Return the job's own sums and the seconds left that the forecast says."""
         loads = self.loads(now)
-        return loads[self.place], play(loads, self.session["workers"])[self.place].ends
+        return loads[self.place], foresee(loads, self.session["workers"])[self.place].ends
 
     def updates(self) -> Iterator[float]:
         """Return the moments at which a page hears news: steps' news, claims and ends."""
@@ -104,7 +104,8 @@ def load_of(job: dict[str, Any], now: float) -> Load:
     planning = any(step[0] == "plan" and step[5] > now for step in job["steps"])
     owner = 0 if job["owner"] == "bench" else 1
     unplanned = job["guess"] if planning else 0.0
-    return Load(owner=owner, served_at=served, unplanned=unplanned, **sums)
+    age = now - job["submitted"]
+    return Load(owner=owner, served_at=served, age_seconds=age, unplanned=unplanned, **sums)
 
 
 def read(path: Path = RECORDED) -> list[Recorded]:
@@ -137,7 +138,7 @@ def readings(jobs: Sequence[Recorded]) -> list[Reading]:
             now = job.begins + mark * (job.ends - job.begins)
             if now < job.planned:
                 continue
-            load, said = job.play(now)
+            load, said = job.foresee(now)
             others = [o for place, o in enumerate(job.session["jobs"]) if place != job.place]
             company = "alone"
             if any(o["submitted"] <= now < o["finished"] for o in others):
@@ -234,7 +235,7 @@ def worst_jump(jobs: Sequence[Recorded]) -> tuple[float, float]:
     for job in jobs:
         before: tuple[float, float] | None = None
         for now in job.updates():
-            load, said = job.play(now)
+            load, said = job.foresee(now)
             told = time_range(load, said)
             if told is None:
                 continue

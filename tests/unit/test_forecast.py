@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from uploads.forecast import WIDEST, Busy, Load, play, time_range
+from uploads.forecast import WIDEST, Busy, Load, foresee, play, time_range
 
 SECONDS = st.floats(0, 1e5)
 WEIGHTS = st.floats(0.01, 1e4)
@@ -157,3 +157,18 @@ def test_a_silent_step_is_taken_to_go_on():
     load = measured(running=[Busy(10.0, 0.5, seconds=10.0)])  # type: ignore[arg-type]
     later = replace(load, running=[Busy(10.0, 0.5, seconds=10.0, silent_seconds=4.0)])
     assert play({1: later}, 1)[1].ends == pytest.approx(play({1: load}, 1)[1].ends - 4, abs=0.1)
+
+
+@given(loads(), st.floats(0, 100), st.integers(1, 4))
+def test_an_arrival_moves_the_answer_at_most_threefold_at_once(
+    other: Load, age: float, workers: int
+):
+    mine = measured(owner=1, ready=6, ready_weight=12.0)
+    before = foresee({1: mine}, workers)[1].ends
+    arrived = foresee({1: mine, 2: replace(other, age_seconds=0.0)}, workers)[1].ends
+    assert arrived <= before * 3
+    sooner, later = (
+        foresee({1: mine, 2: replace(other, age_seconds=at)}, workers)[1].ends
+        for at in (age, age + 1)
+    )
+    assert later <= max(sooner * 3, before * 3) or age > 10

@@ -24,7 +24,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from uploads.conf import conf
-from uploads.forecast import Busy, Load, play, time_range
+from uploads.forecast import Busy, Load, foresee, time_range
 from uploads.models.job import Job
 from uploads.models.step import Step
 from uploads.models.worker import Worker
@@ -83,7 +83,7 @@ def works_of(jobs: Sequence[Job]) -> dict[int, Work]:
     now = timezone.now()
     for row in _grouped(steps):
         pk = row["job_id"]
-        found[pk] = _added(found.get(pk) or _first(row), row, now)
+        found[pk] = _added(found.get(pk) or _first(row, now), row, now)
     return {pk: _with_unplanned(work) for pk, work in found.items()}
 
 
@@ -105,7 +105,7 @@ def _grouped(steps: QuerySet[Step]) -> Iterable[Any]:
         .values(
             "job_id", "kind", "state", "alone",
             "job__owner_id", "job__priority", "job__max_inflight", "job__last_claimed_at",
-            "job__weight_total", "job__weight_done",
+            "job__created_at", "job__weight_total", "job__weight_done",
         )
         .annotate(
             count=Count("pk"), weights=Sum("weight"), on_lane=Max("lane"),
@@ -115,12 +115,13 @@ def _grouped(steps: QuerySet[Step]) -> Iterable[Any]:
     )  # fmt: skip
 
 
-def _first(row: dict[str, Any]) -> Work:
+def _first(row: dict[str, Any], now: datetime) -> Work:
     load = Load(
         owner=row["job__owner_id"],
         priority=row["job__priority"],
         max_inflight=row["job__max_inflight"] or conf.JOB_MAX_INFLIGHT,
         served_at=row["job__last_claimed_at"].timestamp(),
+        age_seconds=(now - row["job__created_at"]).total_seconds(),
         unplanned=row["job__weight_total"] - row["job__weight_done"],
     )
     return Work(load=load)
@@ -174,7 +175,7 @@ def times_left(works: dict[int, Work], workers: dict[str, int]) -> dict[int, tup
     ranges = {}
     for lane, count in workers.items():
         loads = {pk: work.load for pk, work in works.items() if work.lane == lane}
-        for pk, course in (play(loads, count) if count else {}).items():
+        for pk, course in (foresee(loads, count) if count else {}).items():
             told = time_range(loads[pk], course.ends)
             if told is not None and not works[pk].planning:
                 ranges[pk] = told
