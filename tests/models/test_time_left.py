@@ -1,7 +1,6 @@
 """The time left of jobs, from rows: what is summed, for whom nothing is told, what it costs."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from tests.factories import make_job, make_upload, make_user
-from uploads.conf import conf
-from uploads.models import Job, Step, Worker
+from tests.factories import make_user, running_job, worker
+from uploads.models import Job, Step
 from uploads.models.glance import glance
 from uploads.models.loads import works_of
 from uploads.states import JobState, Lane, StepKind, StepState
@@ -22,46 +20,6 @@ pytestmark = pytest.mark.usefixtures("database")
 @pytest.fixture
 def alice(db: None) -> User:
     return make_user("alice")
-
-
-def worker(number: int = 1, lane: str = Lane.CPU) -> Worker:
-    return Worker.objects.create(host="here", pid=number, start_time=str(number), lane=lane)
-
-
-def running_job(owner: User, folder: Path, *, took: float = 4.0, ready: int = 8) -> Job:
-    """Make a job whose plan and two steps have ended, of which one runs and the others are ready."""
-    path = folder / "photo.jpg"
-    path.write_bytes(b"photo")
-    job = make_job(owner, [make_upload(owner, path)], "image.convert")
-    now = timezone.now()
-    job.steps.update(state=StepState.SUCCEEDED, started_at=now, finished_at=now)
-    stage = job.stages.get()
-    for number in range(ready + 3):
-        state = StepState.SUCCEEDED if number < 2 else StepState.READY
-        Step.objects.create(
-            job=job,
-            stage=stage,
-            kind=StepKind.WORK,
-            seq=number,
-            lane=Lane.CPU,
-            owner=owner,
-            weight=2.0,
-            state=state,
-            started_at=now - timedelta(seconds=took + 6) if number < 2 else None,
-            finished_at=now - timedelta(seconds=6) if number < 2 else None,
-        )
-    job.steps.filter(kind=StepKind.WORK, seq=2).update(
-        state=StepState.RUNNING,
-        progress=0.5,
-        started_at=now - timedelta(seconds=3),
-        lease_until=now + timedelta(seconds=conf.LEASE_SECONDS - 1),
-    )
-    total = 2.0 * (ready + 3)
-    Job.objects.filter(pk=job.pk).update(
-        state=JobState.RUNNING, started_at=now, weight_total=total, weight_done=4.0
-    )
-    job.refresh_from_db()
-    return job
 
 
 def left(job: Job) -> dict[str, int] | None:
@@ -103,7 +61,8 @@ def test_more_workers_are_sooner_done(alice: User, tmp_path: Path):
 
 
 def test_another_job_makes_it_later(alice: User, tmp_path: Path):
-    worker()
+    worker(1)
+    worker(2)
     job = running_job(alice, tmp_path)
     alone = left(job)
     running_job(make_user("bob"), tmp_path)
@@ -115,7 +74,11 @@ def test_another_job_makes_it_later(alice: User, tmp_path: Path):
 
 def test_without_a_worker_nothing_is_promised(alice: User, tmp_path: Path):
     worker(lane=Lane.LIGHT)
-    assert left(running_job(alice, tmp_path)) is None
+    job = running_job(alice, tmp_path)
+    job.steps.filter(state=StepState.RUNNING).update(state=StepState.READY)
+    assert left(job) is None
+    worker(2)
+    assert left(job) is not None
 
 
 @pytest.mark.parametrize("wish", ["pause", "cancel"])

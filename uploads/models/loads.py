@@ -171,10 +171,14 @@ def _with_unplanned(work: Work) -> Work:
 
 
 def times_left(works: dict[int, Work], workers: dict[str, int]) -> dict[int, tuple[float, float]]:
-    """Return the range of seconds of each job that can be told one; `workers` by lane."""
+    """Return the range of seconds of each job that can be told one; `workers` by lane.
+
+    Who runs a step is a worker, also without a row: `runop` has such.
+    """
     ranges = {}
-    for lane, count in workers.items():
+    for lane, live in workers.items():
         loads = {pk: work.load for pk, work in works.items() if work.lane == lane}
+        count = max(live, sum(len(load.running) for load in loads.values()))
         for pk, course in (foresee(loads, count) if count else {}).items():
             told = time_range(loads[pk], course.ends)
             if told is not None and not works[pk].planning:
