@@ -14,10 +14,10 @@ from functools import cached_property
 
 # The play stays short: from here on several steps are taken as one.
 PLAYED_STEPS = 256
-# The estimate of a job's pace counts as this many measured steps, that of a running step as this many.
-DOUBT_OF_PACE, DOUBT_OF_STEP = 0.03, 0.25
-# A smaller share of a step says nothing about how steps differ.
-TELLING = 0.2
+# The estimate of a job's pace counts as this many measured steps.
+DOUBT = 0.03
+# A smaller share of a step says nothing about how steps differ, and of the first one nothing at all.
+TELLING, FIRST_NEWS = 0.2, 0.1
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,13 @@ class Busy:
         return self.seconds if self.progress > 0 else 0.0
 
     def rest(self, pace: float) -> float:
-        """Return the seconds that it still takes, by its own pace and its job's."""
-        doubt = DOUBT_OF_STEP * self.weight
-        own = (self.told_seconds + doubt * pace) / (self.done + doubt) if doubt else pace
-        rest = (self.weight - self.done) * own
+        """Return the seconds that it still takes.
+
+        Its own pace counts as much as it has done: early news tell more of its start.
+        """
+        left = 1 - self.progress
+        # left × weight × (progress × own pace + left × the job's), without a division by progress
+        rest = left * (self.told_seconds + left * self.weight * pace)
         return max(rest - self.silent_seconds, 0.1 * (rest + self.silent_seconds))
 
 
@@ -137,7 +140,7 @@ class Load:
         weight = self.ended_weight + sum(step.done for step in self.works)
         known = self.ended + len(self.works)
         typical = (self.ended_weight + sum(step.weight for step in self.works)) / max(1, known)
-        doubt = DOUBT_OF_PACE * typical
+        doubt = DOUBT * typical
         return (seconds + doubt) / (weight + doubt) if weight + doubt > 0 else 1.0
 
     def spread(self, by: Calibration) -> float:
@@ -283,7 +286,7 @@ def time_range(
 
     `seconds` is what the play says.
     """
-    if load.evidence <= 0:
+    if load.evidence < FIRST_NEWS:
         return None
     off = error(load, by)
     low, high = by.low * off, by.high * off

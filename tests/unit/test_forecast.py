@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from uploads.forecast import WIDEST, Busy, Load, foresee, play, time_range
@@ -49,6 +49,7 @@ def loads(draw: st.DrawFn) -> Load:
     )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(loads(), min_size=1, max_size=4), st.integers(1, 8))
 def test_every_job_of_any_play_begins_and_ends(jobs: list[Load], workers: int):
     courses = play(dict(enumerate(jobs)), workers)
@@ -60,6 +61,7 @@ def test_every_job_of_any_play_begins_and_ends(jobs: list[Load], workers: int):
         assert (course.starts is not None) == has_work
 
 
+@settings(deadline=None)
 @given(loads(), SECONDS)
 def test_a_range_is_finite_in_order_and_never_negative(load: Load, seconds: float):
     told = time_range(load, seconds)
@@ -70,6 +72,7 @@ def test_a_range_is_finite_in_order_and_never_negative(load: Load, seconds: floa
     assert high <= low * WIDEST * 1.001 or low == 0
 
 
+@settings(max_examples=50, deadline=None)
 @given(loads(), st.integers(1, 8), st.floats(1, 10))
 def test_more_work_left_never_ends_sooner(load: Load, workers: int, factor: float):
     assume(load.ready_weight > 0)
@@ -78,6 +81,7 @@ def test_more_work_left_never_ends_sooner(load: Load, workers: int, factor: floa
     assert later >= lighter * 0.999
 
 
+@settings(deadline=None)
 @given(loads())
 def test_nothing_is_told_before_anything_is_measured(load: Load):
     running = [replace(step, progress=0.0) for step in load.running]
@@ -87,6 +91,7 @@ def test_nothing_is_told_before_anything_is_measured(load: Load):
     assert time_range(unmeasured, 10.0) is None
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 0.2), st.integers(1, 40))
 def test_the_rest_moves_little_between_two_updates(share: float, step: float, ready: int):
     """A step that goes on as before takes from the rest what it has done."""
@@ -159,6 +164,7 @@ def test_a_silent_step_is_taken_to_go_on():
     assert play({1: later}, 1)[1].ends == pytest.approx(play({1: load}, 1)[1].ends - 4, abs=0.1)
 
 
+@settings(max_examples=50, deadline=None)
 @given(loads(), st.floats(0, 100), st.integers(1, 4))
 def test_an_arrival_moves_the_answer_at_most_threefold_at_once(
     other: Load, age: float, workers: int

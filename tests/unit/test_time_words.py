@@ -1,7 +1,7 @@
 """The time left in words."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uploads.models.words import time_range, whole_seconds
@@ -30,6 +30,7 @@ def test_ranges(low: float, high: float, words: str):
     assert time_range(low, high).removeprefix("about ") == words.removeprefix("about ")
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e7), st.floats(0, 1e7))
 def test_words_are_never_empty_or_zero(one: float, other: float):
     words = time_range(min(one, other), max(one, other))
@@ -38,6 +39,7 @@ def test_words_are_never_empty_or_zero(one: float, other: float):
     assert "-" not in words
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e7), st.floats(0, 1e7))
 def test_whole_seconds_hold_the_range(one: float, other: float):
     low, high = whole_seconds(min(one, other), max(one, other))
