@@ -16,6 +16,8 @@ from functools import cached_property
 PLAYED_STEPS = 256
 # The estimate of a job's pace counts as this many measured steps.
 DOUBT = 0.03
+# What has been silent for longer than it should still take takes this share of both once more.
+OVERDUE = 0.25
 # A smaller share of a step says nothing about how steps differ, and of the first one nothing at all.
 TELLING, FIRST_NEWS = 0.2, 0.1
 
@@ -24,6 +26,7 @@ TELLING, FIRST_NEWS = 0.2, 0.1
 class Calibration:
     """How wrong the play is about recorded jobs; `python -m benchmarks eta --calibrate` finds it.
 
+    The ones here are provisional: fitted to modelled jobs, for the machine at hand was never quiet.
     `floor` is the error that no evidence takes away; `bend` is added for a job whose work is all
     in running steps, because progress is not quite linear; `usual` is how much steps differ before
     their job shows it, which counts as `trust` steps. 80 % of the errors, measured in the
@@ -77,7 +80,7 @@ class Busy:
         left = 1 - self.progress
         # left × weight × (progress × own pace + left × the job's), without a division by progress
         rest = left * (self.told_seconds + left * self.weight * pace)
-        return max(rest - self.silent_seconds, 0.1 * (rest + self.silent_seconds))
+        return max(rest - self.silent_seconds, OVERDUE * (rest + self.silent_seconds))
 
 
 @dataclass(frozen=True)
