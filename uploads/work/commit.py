@@ -153,7 +153,11 @@ def _record(
             kind = EventKind.WARNING if level == "warning" else EventKind.LOG
             job.record(kind, text=f"{names[outcome.key]}: {text}")
     seconds = (timezone.now() - step.started_at).total_seconds() if step.started_at else 0
-    body: dict[str, Any] = {"step": step.pk, "label": step.label, "seconds": round(seconds, 1)}
+    body: dict[str, Any] = {
+        "step": step.pk,
+        "label": step.label,
+        "seconds": max(0, round(seconds, 1)),
+    }
     if not (step.kind == StepKind.WORK and step.item_id):
         body["items"] = [
             _shown_item(names[outcome.key], made.get(outcome.key, []))

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from uploads.models import Job, Result, Step
 from uploads.states import StepState
@@ -22,9 +22,8 @@ SCRATCH_NAME = re.compile(r"\d+-(?P<token>[0-9a-f]{24})")
 
 
 def prune_jobs() -> int:
-    """Delete the jobs whose time is over, with their bytes."""
-    now = timezone.now()
-    past = Job.objects.filter(expires_at__lt=now).order_by("expires_at")
+    """Delete the jobs whose time is over by the database's clock, with their bytes."""
+    past = Job.objects.filter(expires_at__lt=Now()).order_by("expires_at")
     pruned = 0
     for pk in list(past.values_list("pk", flat=True)[:100]):
         with transaction.atomic():
@@ -69,30 +68,31 @@ def _remove_empty(folder: Path) -> None:
 
 
 def remove_orphan_scratch() -> int:
-    """Remove the private folders of steps that run no more, and whatever else lies there for a day."""
-    removed = _remove_forgotten()
+    """Remove the private folders of steps that run no more."""
     found = ((SCRATCH_NAME.fullmatch(path.name), path) for path in store.scratch().iterdir())
     tokens = {name["token"]: path for name, path in found if name}
     if not tokens:
-        return removed
+        return 0
     held = set(
-        Step.objects.filter(state=StepState.RUNNING, lease_token__in=tokens).values_list(
-            "lease_token", flat=True
-        )
+        Step.objects.running().filter(lease_token__in=tokens).values_list("lease_token", flat=True)
     )
     for token, path in tokens.items():
         if token not in held:
             shutil.rmtree(path, ignore_errors=True)
-    return removed + len(tokens) - len(held)
+    return len(tokens) - len(held)
 
 
-def _remove_forgotten() -> int:
-    """Remove what killed commands and cut forms left in the scratch folder."""
+def remove_forgotten() -> int:
+    """Remove what killed commands and cut forms left in the scratch folder a day ago."""
     limit = time.time() - FORGOTTEN_SECONDS
-    old = [path for path in store.scratch().iterdir() if path.lstat().st_mtime < limit]
-    for path in old:
+    removed = 0
+    for path in store.scratch().iterdir():
+        # A step's own folder goes with its lease, however old it looks.
+        if SCRATCH_NAME.fullmatch(path.name) or path.lstat().st_mtime >= limit:
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    return len(old)
+        removed += 1
+    return removed
