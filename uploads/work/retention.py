@@ -1,5 +1,6 @@
 """Retention: what is too old goes, and bytes that no row refers to."""
 
+import contextlib
 import logging
 import re
 import shutil
@@ -10,7 +11,6 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from uploads.models import Job, Result, Step
-from uploads.states import StepState
 from uploads.storage import store
 
 log = logging.getLogger("tidemill.sweep")
@@ -38,33 +38,40 @@ def prune_jobs() -> int:
 def remove_orphans(older_than_seconds: float = STRAY_SECONDS) -> int:
     """Remove stored files without a row and the empty folders of deleted jobs."""
     removed = 0
+    limit = time.time() - older_than_seconds
     root = store.path("store")
     for folder in sorted(root.glob("*/*/*")):
-        removed += _remove_strays(folder, older_than_seconds)
+        removed += _remove_strays(folder, limit)
     for folder in sorted(root.glob("*/*"), reverse=True):
-        _remove_empty(folder)
+        _remove_empty(folder, limit)
     return removed
 
 
-def _remove_strays(folder: Path, older_than_seconds: float) -> int:
+def _remove_strays(folder: Path, limit: float) -> int:
     token = folder.name.rpartition("-")[2]
-    if Step.objects.filter(lease_token=token, state=StepState.RUNNING).exists():
+    if Step.objects.running().filter(lease_token=token).exists():
         return 0
     removed = 0
-    limit = time.time() - older_than_seconds
-    for path in folder.iterdir():
+    for path in list(folder.glob("*")):  # nothing, when another sweep was faster
         key = str(path.relative_to(store.root))
-        old = path.stat().st_mtime < limit
-        if old and not Result.objects.filter(storage_key=key).exists():
+        if _is_older(path, limit) and not Result.objects.filter(storage_key=key).exists():
             store.delete(key)
             removed += 1
-    _remove_empty(folder)
+    _remove_empty(folder, limit)
     return removed
 
 
-def _remove_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _is_older(path: Path, limit: float) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return path.lstat().st_mtime < limit
+    return False
+
+
+def _remove_empty(folder: Path, limit: float) -> None:
+    """Remove a folder with nothing in it; in a young one a worker may be about to put a file."""
+    if _is_older(folder, limit):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def remove_orphan_scratch() -> int:
@@ -88,7 +95,7 @@ def remove_forgotten() -> int:
     removed = 0
     for path in store.scratch().iterdir():
         # A step's own folder goes with its lease, however old it looks.
-        if SCRATCH_NAME.fullmatch(path.name) or path.lstat().st_mtime >= limit:
+        if SCRATCH_NAME.fullmatch(path.name) or not _is_older(path, limit):
             continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
