@@ -86,6 +86,8 @@ def _owners(job: Job) -> list[str]:
             comes = item.upload.state == UploadState.RECEIVING if item.upload else receiving
             if not comes and not planning:
                 found.append(f"item {item.position} is in no plan")
+        elif job.cancel_requested_at and item.part_steps.filter(state=StepState.RUNNING).exists():
+            continue  # ends with the last part that unwinds
         elif item.step.state not in OPEN_STEP_STATES:
             found.append(f"item {item.position} hangs on a step that is {item.step.state}")
         elif item.step.kind == StepKind.JOIN and item.step.state == StepState.PENDING:

@@ -1,8 +1,6 @@
 """Every verb in every order, against the rules in plain Python, and against the tables of states."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -56,15 +54,31 @@ class Mill(RuleBasedStateMachine):
         self.numbers: dict[int, int] = {}
 
     def teardown(self) -> None:
-        for job in Job.objects.all():
-            job.remove("alice")
-        Upload.objects.all().delete()
+        try:
+            self.nothing_needs_mending()
+        finally:
+            for job in Job.objects.all():
+                job.remove("alice")
+            Upload.objects.all().delete()
 
     # --- jobs and their files -----------------------------------------------------
 
-    @initialize(files=st.lists(st.booleans(), min_size=1, max_size=3), divisible=st.booleans())
-    def first(self, files: list[bool], divisible: bool) -> None:
+    @initialize(
+        files=st.lists(st.booleans(), min_size=1, max_size=3),
+        divisible=st.booleans(),
+        claims=st.integers(0, 3),
+    )
+    def first(self, files: list[bool], divisible: bool, claims: int) -> None:
+        """Begin with a job, sometimes with one that is planned and under way."""
         self.submit(files, divisible)
+        if claims:
+            self.the_rows_follow_the_rules()
+            self.claim()
+            for step in list(self.held.values()):
+                self.commit_plan(step, self.jobs[step.job_id], good=True, parts=2)
+                self.let_go(step)
+            for _ in range(claims - 1):
+                self.claim()
 
     @precondition(lambda self: len(self.jobs) < 2)
     @rule(files=st.lists(st.booleans(), min_size=1, max_size=3), divisible=st.booleans())
@@ -104,16 +118,19 @@ class Mill(RuleBasedStateMachine):
 
     # --- claim ---------------------------------------------------------------------
 
-    @rule(lane=st.sampled_from(["light", "cpu"]))
-    def claim(self, lane: str) -> None:
-        expected = {
-            n for job in self.jobs.values() for n in job.claimable() if self.lane(job, n) == lane
-        }
-        step = Step.objects.claim(lane, me())
-        assert (step.pk if step else None) in (expected or {None})
-        if step is not None:
-            self.held[step.pk] = step
-            self.jobs[step.job_id].claimed(step.pk)
+    @rule()
+    def claim(self) -> None:
+        """Claim what planners may take, or else what the others may."""
+        for lane in ("light", "cpu"):
+            expected = {
+                n for j in self.jobs.values() for n in j.claimable() if self.lane(j, n) == lane
+            }
+            step = Step.objects.claim(lane, me())
+            assert (step.pk if step else None) in (expected or {None})
+            if step is not None:
+                self.held[step.pk] = step
+                self.jobs[step.job_id].claimed(step.pk)
+                return
 
     @staticmethod
     def lane(job: reference.Job, number: int) -> str:
@@ -129,44 +146,60 @@ class Mill(RuleBasedStateMachine):
 
     # --- what the holder of a step does ------------------------------------------------
 
-    @contextmanager
-    def one_held(self, data: st.DataObject) -> Iterator[tuple[Step, reference.Job]]:
-        number = data.draw(st.sampled_from(sorted(self.held)))
-        step = self.held[number]
-        yield step, self.jobs[step.job_id]
+    @precondition(lambda self: self.held)
+    @rule(
+        data=st.data(),
+        verb=st.sampled_from(
+            ["succeed", "bad", "fail", "fail_for_good", "release", "unwind", "die", "silence"]
+        ),
+        parts=st.integers(1, 3),
+    )
+    def end_of_a_hold(self, data: st.DataObject, verb: str, parts: int) -> None:
+        """Let the holder of a step, or its death, end the hold."""
+        step = data.draw(st.sampled_from([self.held[n] for n in sorted(self.held)]))
+        job = self.jobs[step.job_id]
+        if verb in {"succeed", "bad"}:
+            if not self.succeed(step, job, verb == "succeed", parts):
+                return
+        elif verb in {"fail", "fail_for_good"}:
+            commit_failure(step, PASSING if verb == "fail" else LASTING)
+            job.failed(step.pk, passing=verb == "fail")
+        elif verb == "release":
+            commit_release(step)
+            job.released(step.pk)
+        elif verb == "unwind":
+            commit_cancel(step)
+            job.unwound(step.pk)
+        else:
+            (self.die if verb == "die" else self.fall_silent)(step)
+            job.lost(step.pk)
+        self.let_go(step)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), share=st.floats(0, 1))
+    def go_on(self, data: st.DataObject, share: float) -> None:
+        """Renew a lease, or take the items of a plan."""
+        step = data.draw(st.sampled_from([self.held[n] for n in sorted(self.held)]))
+        assert Step.renew(step.lease, share)
+        if step.kind == "plan":
+            plan.take(step)
+            self.jobs[step.job_id].taken(step.pk)
 
     def let_go(self, step: Step) -> None:
         """Note that the holder's lease has ended; what it tries later must fail."""
         self.stale.append(self.held.pop(step.pk))
 
-    @precondition(lambda self: self.held)
-    @rule(data=st.data(), share=st.floats(0, 1))
-    def renew(self, data: st.DataObject, share: float) -> None:
-        with self.one_held(data) as (step, _):
-            assert Step.renew(step.lease, share)
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data())
-    def take(self, data: st.DataObject) -> None:
-        with self.one_held(data) as (step, job):
-            if step.kind == "plan":
-                plan.take(step)
-                job.taken(step.pk)
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data(), good=st.booleans(), parts=st.integers(1, 3))
-    def succeed(self, data: st.DataObject, good: bool, parts: int) -> None:
-        with self.one_held(data) as (step, job):
-            if step.kind == "plan":
-                self.commit_plan(step, job, good, parts)
-            else:
-                items = [n for n, i in job.items.items() if step.pk == i.step or step.item_id == n]
-                if not any(job.items[n].state == "open" for n in items):
-                    return  # `perform` cancels such a step
-                outcome = Outcome(items[0], done=good, problem=None if good else BAD)
-                commit_work(step, [outcome], {})
-                (job.done if good else job.bad_input)(step.pk)
-            self.let_go(step)
+    def succeed(self, step: Step, job: reference.Job, good: bool, parts: int) -> bool:
+        if step.kind == "plan":
+            self.commit_plan(step, job, good, parts)
+            return True
+        items = [n for n, i in job.items.items() if step.pk == i.step or step.item_id == n]
+        if not any(job.items[n].state == "open" for n in items):
+            return False  # `perform` cancels such a step
+        outcome = Outcome(items[0], done=good, problem=None if good else BAD)
+        commit_work(step, [outcome], {})
+        (job.done if good else job.bad_input)(step.pk)
+        return True
 
     def commit_plan(self, step: Step, job: reference.Job, good: bool, parts: int) -> None:
         items = plan.take(step)
@@ -197,54 +230,19 @@ class Mill(RuleBasedStateMachine):
                 row = rows.get(items=key)
                 job.items[key].step = row.pk
 
-    @precondition(lambda self: self.held)
-    @rule(data=st.data(), passing=st.booleans())
-    def fail(self, data: st.DataObject, passing: bool) -> None:
-        with self.one_held(data) as (step, job):
-            commit_failure(step, PASSING if passing else LASTING)
-            job.failed(step.pk, passing=passing)
-            self.let_go(step)
+    @staticmethod
+    def die(step: Step) -> None:
+        Step.held(step.lease).update(lease_owner=DEAD)
+        assert recover.recover_dead_workers() == 1
 
-    @precondition(lambda self: self.held)
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        with self.one_held(data) as (step, job):
-            commit_release(step)
-            job.released(step.pk)
-            self.let_go(step)
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data())
-    def unwind(self, data: st.DataObject) -> None:
-        with self.one_held(data) as (step, job):
-            commit_cancel(step)
-            job.unwound(step.pk)
-            self.let_go(step)
-
-    # --- what happens to the holder ------------------------------------------------------
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data())
-    def die(self, data: st.DataObject) -> None:
-        with self.one_held(data) as (step, job):
-            Step.held(step.lease).update(lease_owner=DEAD)
-            assert recover.recover_dead_workers() == 1
-            job.lost(step.pk)
-            self.let_go(step)
-
-    @precondition(lambda self: self.held)
-    @rule(data=st.data())
-    def fall_silent(self, data: st.DataObject) -> None:
+    def fall_silent(self, step: Step) -> None:
         now = [0.0]
         watch: Watch[recover.Watched] = Watch(now=lambda: now[0])
-        with self.one_held(data) as (step, job):
-            assert recover.recover_silent_workers(watch) == 0
-            for other in self.held.values():
-                assert other is step or Step.renew(other.lease, 0.5)
-            now[0] = conf.LEASE_SECONDS + 1
-            assert recover.recover_silent_workers(watch) == 1
-            job.lost(step.pk)
-            self.let_go(step)
+        assert recover.recover_silent_workers(watch) == 0
+        for other in self.held.values():
+            assert other is step or Step.renew(other.lease, 0.5)
+        now[0] = conf.LEASE_SECONDS + 1
+        assert recover.recover_silent_workers(watch) == 1
 
     @precondition(lambda self: self.stale)
     @rule(data=st.data())
@@ -337,10 +335,13 @@ class Mill(RuleBasedStateMachine):
                 self.states[name, number] = state
 
     @invariant()
-    def numbers_only_grow_and_nothing_needs_mending(self) -> None:
+    def numbers_only_grow(self) -> None:
         for number, seq in Job.objects.values_list("pk", "seq"):
             assert seq >= self.numbers.get(number, 0)
             self.numbers[number] = seq
+
+    @rule()
+    def nothing_needs_mending(self) -> None:
         assert_consistent()
         assert plan.add_missing_plans() == 0
         assert recover.ready_leftover_joins() == 0
