@@ -8,6 +8,7 @@ None believes the wall clock: who is silent or overdue was watched for that long
 import logging
 import os
 import signal
+import time
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -27,6 +28,7 @@ log = logging.getLogger("tidemill.sweep")
 
 CANCEL_GRACE_SECONDS = 8
 DEADLINE_GRACE_SECONDS = 10
+LOOK_SECONDS = 30  # between looks at waits while the clock goes evenly
 LONGEST_PAUSE_SECONDS = 900  # longer than any pause before a retry
 
 # What is watched and how it stands: a lease's token and one of the times written beside it.
@@ -124,14 +126,19 @@ class Waits:
 
     def __init__(self, clock: WallClock | None = None) -> None:
         self._clock = clock or WallClock()
+        self._looked_at = float("-inf")
 
     def shorten(self) -> int:
         """Make due what waits for a time farther off than any pause; returns how many steps.
 
         After a jump back every pause is over: a retry that comes early does no harm.
         """
+        set_back = self._clock.jump() < 0
+        if not set_back and time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return 0
+        self._looked_at = time.monotonic()
         now = timezone.now()
-        pause = 0 if self._clock.jump() < 0 else LONGEST_PAUSE_SECONDS
+        pause = 0 if set_back else LONGEST_PAUSE_SECONDS
         limit = now + timedelta(seconds=pause)
         late = Step.objects.filter(state=StepState.READY, not_before__gt=limit)
         lanes = set(late.values_list("lane", flat=True))

@@ -8,7 +8,7 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep("silent_workers", recover.recover_silent_workers),
     Sweep("overdue_workers", recover.stop_overdue_workers),
     Sweep("workers", presence.Register().renew, quiet_seconds=10),
-    Sweep("waits", recover.Waits().shorten, every_seconds=2, quiet_seconds=5),
+    Sweep("waits", recover.Waits().shorten, every_seconds=2, quiet_seconds=2),
     Sweep("missing_plans", plan.add_missing_plans, every_seconds=5),
     Sweep("leftover_joins", recover.ready_leftover_joins, every_seconds=5),
     Sweep("counters", recover.mend_counters, every_seconds=5),
