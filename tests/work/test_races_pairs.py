@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 JobOf = Callable[..., Job]
 # Register and Waits keep what they saw; two processes have one each, so the race has two.
 SHARED_SWEEPS: tuple[Sweep, ...] = (*SWEEPS, *INTAKE_SWEEPS)
-rounds = pytest.mark.parametrize("rounds", [4, pytest.param(200, marks=pytest.mark.soak)])
+rounds = pytest.mark.parametrize("rounds", [3, pytest.param(200, marks=pytest.mark.soak)])
 
 
 @pytest.fixture(autouse=True)

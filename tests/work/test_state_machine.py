@@ -355,7 +355,7 @@ NOBODY = reference.Job(divisible=False, items={})
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(30, 30), pytest.param(2000, 60, marks=pytest.mark.soak)]
+    ("examples", "steps"), [(20, 30), pytest.param(2000, 60, marks=pytest.mark.soak)]
 )
 def test_every_order_of_the_verbs_follows_the_rules(
     tmp_path: Path, settings: Any, examples: int, steps: int
