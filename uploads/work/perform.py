@@ -1,7 +1,6 @@
 """Perform: run one claimed step in a sandboxed child and commit what it made."""
 
 import dataclasses
-import errno
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from uploads.work.commit import (
     commit_work,
     may_retry,
 )
+from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold
 from uploads.work.lease import Hold, Released
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
@@ -42,11 +42,10 @@ def perform(step: Step) -> None:
             hold.insist(lambda: commit_cancel(step))
         except Released:
             hold.insist(lambda: commit_release(step))
+        except NoRoom as full:
+            _put_back(step, hold, full)
         except TidemillError as error:
             _fail(step, hold, error)
-        except OSError as error:
-            code = "disk_full" if error.errno == errno.ENOSPC else "operation_bug"
-            _fail(step, hold, StepError(code, reason=str(error)))
         except LeaseLost:
             raise
         except Exception as error:  # our own bug must not hold the step until its lease ends
@@ -54,6 +53,13 @@ def perform(step: Step) -> None:
             _fail(step, hold, StepError("operation_bug", reason=repr(error)[:300]))
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
+
+
+def _put_back(step: Step, hold: Hold, full: NoRoom) -> None:
+    try:
+        hold.insist(lambda: commit_hold(step, full.needs_bytes))
+    except StepError as error:
+        _fail(step, hold, error)
 
 
 def _fail(step: Step, hold: Hold, error: TidemillError) -> None:
@@ -83,7 +89,9 @@ def _plan(step: Step, hold: Hold, operation: Operation[Any]) -> None:
     if operation.divisible and good:
         with Scratch(step) as scratch:
             run = ChildRun(step, hold, operation, scratch, "plan", good)
-            for outcome in run.serve():
+            found = run.serve()
+            check_outcomes(scratch.folder, found)
+            for outcome in found:
                 outcomes[outcome.key] = outcome
                 if outcome.problem is None:
                     continue
@@ -103,6 +111,7 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
         outcomes = ChildRun(step, hold, operation, scratch, call, items).serve() if items else []
+        check_outcomes(scratch.folder, outcomes)
         problem = outcomes[0].problem if step.item is not None and outcomes else None
         if problem is not None and may_retry(step, problem):
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
@@ -175,7 +184,11 @@ class ChildRun:
             output_bytes=conf.OUTPUT_MAX_BYTES,
             profile=self.operation.profile,
         )
-        return run_child(self._request(keys), bounds, on_message=self._hear, tick=self.hold.tick)
+        return run_child(self._request(keys), bounds, on_message=self._hear, tick=self._tick)
+
+    def _tick(self) -> None:
+        self.hold.tick()
+        check_running(self.scratch.folder)
 
     def _request(self, keys: Sequence[int]) -> dict[str, Any]:
         items = []

@@ -8,6 +8,8 @@ from django.db import connection
 
 from uploads import bell
 from uploads.models import Step
+from uploads.states import StepState
+from uploads.storage import room
 from uploads.work.lease import AWAY
 from uploads.work.perform import perform
 from uploads.work.presence import me
@@ -17,6 +19,8 @@ log = logging.getLogger("tidemill.work")
 
 # A ticket ends after this much work, so that django-q2 sees its worker now and then.
 BUDGET_SECONDS = 5.0
+
+_unsure = False  # whether the last claim's commit may have happened unheard
 
 
 def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
@@ -28,7 +32,11 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     chosen = lane or settings.Q_CLUSTER_NAME
     until = time.monotonic() + budget_seconds
     ran = 0
+    global _unsure
     try:
+        if _unsure:
+            take_up()
+            _unsure = False
         while not stopping() and run_next(chosen):
             ran += 1
             if time.monotonic() > until:
@@ -37,13 +45,25 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     except AWAY as error:
         log.warning("the database is away, this ticket ends: %s", error)
         connection.close()
+        _unsure = True
     if stopping():
         raise SystemExit(0)  # a worker that was told to stop alone makes room for a fresh one
     return ran
 
 
+def take_up() -> None:
+    """Perform the step that this worker claimed without hearing of it, if there is one.
+
+    The database may have gone away in the middle of the claim's commit; the row tells.
+    """
+    for step in Step.objects.filter(state=StepState.RUNNING, lease_owner=me()):
+        perform(step)
+
+
 def run_next(lane: str) -> bool:
-    """Claim and perform the best ready step of a lane; False when there is none."""
+    """Claim and perform the best ready step of a lane; False when there is none, or no room."""
+    if room.is_short():
+        return False
     step = Step.objects.claim(lane, me())
     if step is None:
         return False

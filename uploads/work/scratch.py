@@ -8,6 +8,7 @@ from typing import Any, Self
 from uploads.models import Input, Item, Result, Step, Upload
 from uploads.states import StepState
 from uploads.storage import store
+from uploads.work.holding import NoRoom, is_full, wanted_bytes
 
 SUFFIXES = {
     "image/jpeg": ".jpg",
@@ -44,8 +45,12 @@ class Scratch:
         self.out = self.folder / "out"
 
     def __enter__(self) -> Self:
-        self.inputs.mkdir(mode=0o700, parents=True)
-        self.out.mkdir(mode=0o700)
+        try:
+            self.inputs.mkdir(mode=0o700, parents=True)
+            self.out.mkdir(mode=0o700)
+        except OSError as error:
+            self._leave(error)
+            raise
         return self
 
     def __exit__(
@@ -54,7 +59,14 @@ class Scratch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Remove the folder; a full disk is told as `NoRoom` with what was needed."""
+        needs = wanted_bytes(self.folder) if error is not None and is_full(error) else 0
         shutil.rmtree(self.folder, ignore_errors=True)
+        if needs:
+            raise NoRoom(needs) from error
 
     def files(self) -> dict[str, str]:
         """Link the files that options name; return their paths by option."""
