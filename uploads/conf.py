@@ -160,6 +160,9 @@ class Conf:
         120, "A step's time limit is at least this; otherwise 20 times its estimate."
     )
 
+    DATABASE_SECONDS = seconds(
+        20, "A database that does not answer, or stays locked, for this long counts as away."
+    )
     MEMORY_MAX_BYTES = size(
         8 * GIB, "Most memory (address space) that one step's program may ask for."
     )
