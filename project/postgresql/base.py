@@ -11,8 +11,9 @@ from collections.abc import Generator
 from typing import Any
 
 import psycopg
-from django.conf import settings
 from django.db.backends.postgresql import base
+
+from uploads.conf import conf
 
 Waiting = Generator[Any, Any, Any]
 
@@ -28,7 +29,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         stock = connection.wait
 
         def wait(statement: Waiting, *values: Any, **named: Any) -> Any:
-            seconds = float("inf") if self.patient else settings.TIDEMILL_DATABASE_SECONDS
+            seconds = float("inf") if self.patient else conf.DATABASE_SECONDS
             try:
                 return stock(_bounded(statement, time.monotonic() + seconds), *values, **named)
             except _SilentError as error:

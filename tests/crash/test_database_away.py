@@ -70,7 +70,7 @@ class Client(threading.Thread):
             headers={"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"},
             timeout=40,
         )
-        self.data = os.urandom(600 * 1024)
+        self.data = os.urandom(8).hex().encode() + b"A line of text.\n" * 20_000
         self.statuses: set[int] = set()
         self.job = ""
         self.stop_at = time.monotonic() + 90
@@ -81,12 +81,12 @@ class Client(threading.Thread):
             location = self.ask("POST", "/files/", headers=size).headers["Location"]
             offset = 0
             while offset < len(self.data):
-                piece = self.data[offset : offset + 8 * 1024]
+                piece = self.data[offset : offset + 4 * 1024]
                 headers = {**PIECE, "Upload-Offset": str(offset)}
                 self.ask("PATCH", location, headers=headers, content=piece)
                 offset = int(self.ask("HEAD", location).headers["Upload-Offset"])
                 time.sleep(0.1)
-            body = {"operation": "file.inspect", "uploads": [location.rpartition("/")[2]]}
+            body = {"operation": "test.copy", "uploads": [location.rpartition("/")[2]]}
             made = self.ask(
                 "POST", "/api/v1/jobs/", json=body, headers={"Idempotency-Key": location}
             )
