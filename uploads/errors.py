@@ -139,6 +139,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "No byte came for {seconds} seconds; what came before is kept.",
         "Go on from the offset that the server names.",
     ),
+    "file_gone": Entry(
+        410,
+        "The file “{name}” is gone from the server.",
+        "Start the job again, or ask an administrator to restore the files of the backup.",
+    ),
     # --- items: the input is at fault, never retried -------------------------
     "not_an_image": Entry(
         400,
@@ -189,6 +194,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         400,
         "The program that reads “{name}” crashed on it, twice.",
         "The file is probably damaged; save it again in another program.",
+    ),
+    "source_gone": Entry(
+        410,
+        "The uploaded file “{name}” is gone from the server.",
+        "Upload it again and start a new job, or ask an administrator to restore it.",
     ),
     "item_cancelled": Entry(400, "“{name}” was cancelled.", "Run it again if you still want it."),
     "verification_failed": Entry(

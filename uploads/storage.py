@@ -6,8 +6,11 @@ key, so a key's file is complete or absent.
 """
 
 import errno
+import json
 import os
 import shutil
+import time
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
@@ -108,6 +111,37 @@ class LocalStore:
 
 
 store = LocalStore()
+
+
+class Unclaimed:
+    """Since when stored files have had no row: a restored older database must not cost them.
+
+    One JSON file an area, rewritten by its sweep; lost, the time starts anew.
+    """
+
+    def __init__(self, area: str) -> None:
+        self.area = area
+
+    def due(self, keys: Iterable[str], seconds: float) -> list[str]:
+        """Note the keys of all files without a row now; return those that had none for so long."""
+        path = store.path(f"unclaimed-{self.area}.json")
+        known = _read_times(path)
+        now = time.time()
+        # A clock that was ahead for a while must not keep a file for ever.
+        since = {key: min(now, known.get(key, now)) for key in keys}
+        if since != known:
+            fresh = path.with_suffix(".fresh")
+            fresh.write_text(json.dumps(since))
+            fresh.replace(path)
+        return [key for key, moment in since.items() if now - moment > seconds]
+
+
+def _read_times(path: Path) -> dict[str, float]:
+    try:
+        read: dict[str, float] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return read
 
 
 class Room:

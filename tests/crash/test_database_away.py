@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from tests.crash import outages
 from tests.crash.conftest import wait_for, wait_running
@@ -124,6 +125,7 @@ def live_through(
         until = time.monotonic() + seconds
         check_answers(running, client.http.headers["Authorization"])
         time.sleep(max(0, until - time.monotonic()))
+    connection.close()  # this process's own was cut as well
     jobs.append(submit(2))
     for job in jobs:
         wait_for(job, 60)
@@ -190,5 +192,6 @@ def test_postgresql_dies_inside_commits(
         killer.over.set()
         killer.join()
     server.wait()
+    connection.close()  # this process's own was cut as well
     for job in jobs:
         wait_for(job, 90)

@@ -8,7 +8,6 @@ file systems keep those in order.
 """
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -185,7 +184,7 @@ class Disk:
                 target.write_bytes(entry.bytes_after(chance))
             else:
                 target.mkdir(exist_ok=True)
-        os.chmod(folder, 0o700)
+        folder.chmod(0o700)
 
 
 def _rename(names: dict[str, File | str], naming: Naming) -> None:

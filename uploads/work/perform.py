@@ -20,8 +20,9 @@ from uploads.work.commit import (
     commit_work,
     may_retry,
 )
-from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold
-from uploads.work.lease import Hold, Released
+from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold, commit_return
+from uploads.work.lease import AWAY, Hold, Released
+from uploads.work.lost import redo_lost_parts
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
 from uploads.work.sandbox import Bounds, Exit, run_child
@@ -42,6 +43,9 @@ def perform(step: Step) -> None:
             hold.insist(lambda: commit_cancel(step))
         except Released:
             hold.insist(lambda: commit_release(step))
+        except AWAY as error:
+            log.warning("the database went away, step %s is put back: %s", step.pk, error)
+            hold.insist(lambda: commit_return(step))
         except NoRoom as full:
             _put_back(step, hold, full)
         except TidemillError as error:
@@ -108,6 +112,8 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
             raise Cancelled  # another part failed: a success without files would fool the join
     else:
         items = list(step.items.open().select_related("upload").order_by("position"))
+    if step.kind == StepKind.JOIN and hold.insist(lambda: redo_lost_parts(step)):
+        return
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
         outcomes = ChildRun(step, hold, operation, scratch, call, items).serve() if items else []
@@ -152,6 +158,7 @@ class ChildRun:
 
     def serve(self) -> list[Outcome]:
         """Return one outcome for each item, in their order."""
+        self._note_lost()
         crashed: set[int] = set()
         children = 0
         while waiting := self._waiting():
@@ -171,6 +178,12 @@ class ChildRun:
             fault: Fault = "input" if code == "decoder_crashed" else "step"
             self.outcomes[culprit].problem = Problem(code, dict(exit_.values), fault, exit_.detail)
         return list(self.outcomes.values())
+
+    def _note_lost(self) -> None:
+        """Give up the items whose files are gone; the others go on."""
+        for key, item in self.items.items():
+            if lost := self.scratch.lost(item):
+                self.outcomes[key].problem = Problem("source_gone", {"name": lost.name}, "input")
 
     def _waiting(self) -> list[int]:
         return [key for key, outcome in self.outcomes.items() if not outcome.ended]

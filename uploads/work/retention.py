@@ -9,14 +9,16 @@ from pathlib import Path
 from django.db import transaction
 from django.utils import timezone
 
+from uploads.conf import conf
 from uploads.models import Job, Result, Step
 from uploads.states import StepState
-from uploads.storage import store
+from uploads.storage import Unclaimed, store
 
 log = logging.getLogger("tidemill.sweep")
 
 # A worker renames its files before it commits; younger strays may be its own.
 STRAY_SECONDS = 3600
+UNCLAIMED = Unclaimed("store")
 FORGOTTEN_SECONDS = 24 * 3600
 SCRATCH_NAME = re.compile(r"\d+-(?P<token>[0-9a-f]{24})")
 
@@ -36,31 +38,50 @@ def prune_jobs() -> int:
     return pruned
 
 
-def remove_orphans(older_than_seconds: float = STRAY_SECONDS) -> int:
-    """Remove stored files without a row and the empty folders of deleted jobs."""
-    removed = 0
+def remove_orphans(
+    older_than_seconds: float = STRAY_SECONDS, unclaimed_seconds: float | None = None
+) -> int:
+    """Remove stored files without a row and the empty folders of deleted jobs.
+
+    What an ended step left from before its end goes soon; any other file may be wanted by
+    a database that is newer than the one that was restored, and waits its time out.
+    """
+    keep = conf.UNCLAIMED_KEEP_SECONDS if unclaimed_seconds is None else unclaimed_seconds
     root = store.path("store")
+    leftovers: list[str] = []
+    unclaimed: list[str] = []
     for folder in sorted(root.glob("*/*/*")):
-        removed += _remove_strays(folder, older_than_seconds)
-    for folder in sorted(root.glob("*/*"), reverse=True):
-        _remove_empty(folder)
-    return removed
+        ended_at = _ended_at(folder)
+        for path in _strays(folder, older_than_seconds):
+            known = ended_at is not None and path.stat().st_mtime <= ended_at
+            (leftovers if known else unclaimed).append(str(path.relative_to(store.root)))
+    gone = [*leftovers, *UNCLAIMED.due(unclaimed, keep)]
+    for key in gone:
+        store.delete(key)
+    for pattern in ("*/*/*", "*/*"):
+        for folder in root.glob(pattern):
+            _remove_empty(folder)
+    return len(gone)
 
 
-def _remove_strays(folder: Path, older_than_seconds: float) -> int:
+def _ended_at(folder: Path) -> float | None:
+    """Return when the step of a folder ended, or None while it has not or is not known."""
+    step = folder.name.partition("-")[0]
+    known = Step.objects.filter(pk=int(step)) if step.isdigit() else Step.objects.none()
+    finished = known.exclude(finished_at=None).values_list("finished_at", flat=True).first()
+    return finished.timestamp() if finished else None
+
+
+def _strays(folder: Path, older_than_seconds: float) -> list[Path]:
+    """Return the old files of a folder that no row refers to and no running step made."""
     token = folder.name.rpartition("-")[2]
     if Step.objects.filter(lease_token=token, state=StepState.RUNNING).exists():
-        return 0
-    removed = 0
+        return []
     limit = time.time() - older_than_seconds
-    for path in folder.iterdir():
-        key = str(path.relative_to(store.root))
-        old = path.stat().st_mtime < limit
-        if old and not Result.objects.filter(storage_key=key).exists():
-            store.delete(key)
-            removed += 1
-    _remove_empty(folder)
-    return removed
+    old = [path for path in folder.iterdir() if path.stat().st_mtime < limit]
+    keys = [str(path.relative_to(store.root)) for path in old]
+    wanted = set(Result.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True))
+    return [path for path, key in zip(old, keys, strict=True) if key not in wanted]
 
 
 def _remove_empty(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
@@ -96,6 +97,21 @@ class Scratch:
             "paths": paths,
         }
 
+    @cached_property
+    def _option_uploads(self) -> list[Upload]:
+        uses = Input.objects.filter(job=self.step.job_id).exclude(role="source")
+        return [use.upload for use in uses.select_related("upload")]
+
+    def lost(self, item: Item) -> Upload | None:
+        """Return an upload that an item needs and whose bytes are not here, or not all of them."""
+        if item.upload is not None:
+            sources = [item.upload]
+        else:
+            uses = Input.objects.filter(job=item.job_id, role="source").select_related("upload")
+            sources = [use.upload for use in uses]
+        needed = [*sources, *self._option_uploads]
+        return next((upload for upload in needed if not _is_here(upload)), None)
+
     def parts(self, item: Item) -> list[dict[str, Any]]:
         """Link what the parts of an item left, in the order of the parts."""
         steps = item.part_steps.filter(kind="work", state=StepState.SUCCEEDED).order_by("seq")
@@ -120,3 +136,10 @@ class Scratch:
         if not target.exists():
             store.fetch(upload.storage_key, target)
         return str(target)
+
+
+def _is_here(upload: Upload) -> bool:
+    try:
+        return store.path(upload.storage_key).stat().st_size == upload.length
+    except FileNotFoundError:
+        return False
