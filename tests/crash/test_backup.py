@@ -73,11 +73,13 @@ def test_every_job_of_an_old_database_ends(
         wait_for(done)
         broken = submit_text("test.copy", "broken\n")
         wait_for(broken)
-        halfway = submit_text("test.lines", "a\nb\nc\nd\n", pause=0.7)
-        long = submit_text("test.copy", "x\n", "y\n", "z\n", pause=1.5)
-        wait_until(lambda: parts_done(halfway) >= 2, 40, lambda: described(halfway))
+        halfway = submit_text("test.lines", "a\nb\nc\nd\ne\nf\ng\nh\n", pause=0.8)
+        long = submit_text("test.copy", "x\n", "y\n", "z\n", pause=3.0)
         running = Step.objects.filter(job=long, kind="work", state=StepState.RUNNING)
-        wait_until(running.exists, 40, lambda: described(long))
+        wait_until(
+            lambda: parts_done(halfway) >= 2 and running.exists(), 40, lambda: described(long)
+        )
+        assert not ended(halfway)
         back_up(database, copy)
 
         # What happens after the backup is unknown to it.

@@ -155,7 +155,7 @@ async def test_a_file_deleted_meanwhile_is_still_sent_whole(stored: Path) -> Non
 
 async def test_a_missing_file_is_said_to_be_gone(stored: Path) -> None:
     stored.unlink()
-    with pytest.raises(RequestError, match="file_gone"):
+    with pytest.raises(RequestError, match="gone from the server"):
         await ask(stored)
 
 

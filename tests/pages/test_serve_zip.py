@@ -98,5 +98,5 @@ async def test_no_files_make_an_empty_zip() -> None:
 
 async def test_a_missing_file_is_said_to_be_gone(entries: list[ZipEntry]) -> None:
     entries[0].path.unlink()
-    with pytest.raises(RequestError, match="file_gone"):
+    with pytest.raises(RequestError, match="gone from the server"):
         await ask(entries)
