@@ -73,11 +73,15 @@ def test_every_job_of_an_old_database_ends(
         wait_for(done)
         broken = submit_text("test.copy", "broken\n")
         wait_for(broken)
-        halfway = submit_text("test.lines", "a\nb\nc\nd\ne\nf\ng\nh\n", pause=0.8)
-        long = submit_text("test.copy", "x\n", "y\n", "z\n", pause=3.0)
+        halfway = submit_text("test.lines", "line\n" * 24, pause=0.5)
+        parts = Step.objects.filter(job=halfway, item__isnull=False)
+        wait_until(parts.exists, 60, lambda: described(halfway))
+        long = submit_text("test.copy", "x\n", "y\n", "z\n", pause=5.0)
         running = Step.objects.filter(job=long, kind="work", state=StepState.RUNNING)
         wait_until(
-            lambda: parts_done(halfway) >= 2 and running.exists(), 40, lambda: described(long)
+            lambda: parts_done(halfway) >= 2 and running.exists(),
+            60,
+            lambda: f"{described(long)}\n{described(halfway)}",
         )
         assert not ended(halfway)
         back_up(database, copy)

@@ -23,13 +23,13 @@ from uploads.models import EventKind, Job, Step
 from uploads.states import Lane, StepState
 from uploads.storage import NO_ROOM, room, store
 from uploads.work.commit import carried
-from uploads.work.outcome import Outcome
+from uploads.work.outcome import Outcome, Problem
 
 log = logging.getLogger("tidemill.work")
 
 DISK_FULL: Final = "disk_full"
 HOLD_SECONDS: Final = 600
-ASK_SECONDS: Final = 5.0
+ASK_SECONDS: Final = 10.0
 LEAST_BYTES: Final = 1 * MIB
 WORDS: Final = ("no space left on device", "disk quota exceeded")
 
@@ -60,12 +60,17 @@ def check_outcomes(folder: Path, outcomes: Sequence[Outcome]) -> None:
     """
     problems = [outcome.problem for outcome in outcomes if outcome.problem is not None]
     said = any(
-        problem.code == DISK_FULL
-        or any(words in f"{problem.detail} {problem.values}".lower() for words in WORDS)
+        problem.code == DISK_FULL or any(words in _said(problem) for words in WORDS)
         for problem in problems
     )
     if said or (problems and store.free_bytes() < LEAST_BYTES):
         raise NoRoom(wanted_bytes(folder))
+
+
+def _said(problem: Problem) -> str:
+    """Return what a program said; a file's name is its owner's word."""
+    said = [str(value) for key, value in problem.values.items() if key != "name"]
+    return " ".join([problem.detail, *said]).lower()
 
 
 def wanted_bytes(folder: Path) -> int:
@@ -207,8 +212,8 @@ class RoomSweep:
                 ended = 1
         if self._any_held or time.monotonic() - self._asked_at > ASK_SECONDS:
             self._asked_at = time.monotonic()
-            ended += resume_held()
             self._any_held = held_steps().exists()
+            ended += resume_held() if self._any_held else 0
         return ended
 
     @staticmethod

@@ -5,6 +5,7 @@ import time
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from uploads import bell
 from uploads.models import Step
@@ -20,8 +21,6 @@ log = logging.getLogger("tidemill.work")
 # A ticket ends after this much work, so that django-q2 sees its worker now and then.
 BUDGET_SECONDS = 5.0
 
-_unsure = False  # whether the last claim's commit may have happened unheard
-
 
 def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     """Run ready steps of a lane until there are none or the budget is spent; return how many.
@@ -32,11 +31,8 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     chosen = lane or settings.Q_CLUSTER_NAME
     until = time.monotonic() + budget_seconds
     ran = 0
-    global _unsure
     try:
-        if _unsure:
-            take_up()
-            _unsure = False
+        take_up()
         while not stopping() and run_next(chosen):
             ran += 1
             if time.monotonic() > until:
@@ -45,19 +41,21 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     except AWAY as error:
         log.warning("the database is away, this ticket ends: %s", error)
         connection.close()
-        _unsure = True
     if stopping():
         raise SystemExit(0)  # a worker that was told to stop alone makes room for a fresh one
     return ran
 
 
 def take_up() -> None:
-    """Perform the step that this worker claimed without hearing of it, if there is one.
+    """Perform the step that is this worker's although it runs none, if there is one.
 
-    The database may have gone away in the middle of the claim's commit; the row tells.
+    The database may have gone away in the middle of the claim's commit, or for so long
+    that the work was given up; nobody has taken it since, as the row tells.
     """
     for step in Step.objects.filter(state=StepState.RUNNING, lease_owner=me()):
-        perform(step)
+        until = timezone.now() + step.time_limit
+        if Step.held(step.lease).update(deadline_at=until):
+            perform(step)
 
 
 def run_next(lane: str) -> bool:
