@@ -73,7 +73,7 @@ def test_every_job_of_an_old_database_ends(
         wait_for(done)
         broken = submit_text("test.copy", "broken\n")
         wait_for(broken)
-        halfway = submit_text("test.lines", "line\n" * 24, pause=0.5)
+        halfway = submit_text("test.lines", "line\n" * 10, pause=0.5)
         parts = Step.objects.filter(job=halfway, item__isnull=False)
         wait_until(parts.exists, 60, lambda: described(halfway))
         long = submit_text("test.copy", "x\n", "y\n", "z\n", pause=5.0)
@@ -89,7 +89,7 @@ def test_every_job_of_an_old_database_ends(
         # What happens after the backup is unknown to it.
         later = submit_text("test.copy", "later\n")
         for job in (halfway, long, later):
-            wait_for(job, 60)
+            wait_for(job, 120)
         kept = [store.path(result.storage_key) for result in Result.objects.filter(job=later)]
         broken_file = store.path(Result.objects.get(job=broken).storage_key)
         broken.refresh_from_db()
@@ -113,7 +113,7 @@ def test_every_job_of_an_old_database_ends(
     idle.wait_ready()
     with idle.rows():
         for job in (halfway, long):
-            wait_until(lambda job=job: ended(job), 90, lambda job=job: described(job))  # type: ignore[misc]
+            wait_until(lambda job=job: ended(job), 150, lambda job=job: described(job))  # type: ignore[misc]
         wait_for(halfway, 1)
         states = dict(Job.objects.values_list("pk", "state"))
         assert states == {
