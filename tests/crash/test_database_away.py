@@ -182,12 +182,12 @@ def test_postgresql_dies_inside_commits(
     if not running.database_url:
         pytest.skip("SQLite commits within the worker itself")
     server = request.getfixturevalue("own_postgresql")
-    killer = outages.CommitKiller(server, times=6, pause=2.0)
+    killer = outages.CommitKiller(server, times=4, pause=1.5)
     jobs = [submit(5, pause=0.3), submit(5, pause=0.3)]
     wait_running(jobs[0])
     killer.start()
     try:
-        wait_until(lambda: killer.killed >= 4, 60, lambda: f"{killer.killed} deaths in a COMMIT")
+        wait_until(lambda: killer.killed >= 3, 60, lambda: f"{killer.killed} deaths in a COMMIT")
     finally:
         killer.over.set()
         killer.join()

@@ -112,7 +112,7 @@ def make_fat_job(running: Server, mebibytes: int) -> Job:
     return make_job(owner, [make_upload(owner, path, media_type="text/plain")], "test.fat")
 
 
-@pytest.mark.parametrize("moment", ["idle", "busy"])
+@pytest.mark.parametrize("moment", ["busy", pytest.param("idle", marks=pytest.mark.soak)])
 def test_a_database_that_can_not_write_a_byte_holds_everything_and_loses_nothing(
     moment: str, running: Server, filler: Filler, submit: Callable[..., Job]
 ) -> None:

@@ -31,7 +31,7 @@ from uploads.work.recover import recover_dead_workers
 pytestmark = pytest.mark.processes
 
 KIB = 1024
-CUTS = 20
+CUTS = 14
 SOAK_CUTS = 600
 PIECE = {"Content-Type": "application/offset+octet-stream"}
 FILES = [b"one file\n" * 30, b"another\n" * 40_000, b"a\nb\nc\n"]
@@ -217,7 +217,7 @@ def survives(journal: Journal, folder: Path, count: int, each_goes_on: int) -> N
 def test_what_was_told_survives_a_power_cut_and_work_goes_on(
     journal: Journal, tmp_path: Path
 ) -> None:
-    survives(journal, tmp_path, CUTS, each_goes_on=10)
+    survives(journal, tmp_path, CUTS, each_goes_on=7)
 
 
 def test_a_server_starts_on_what_a_power_cut_left(journal: Journal, tmp_path: Path) -> None:
@@ -244,4 +244,4 @@ def test_a_server_starts_on_what_a_power_cut_left(journal: Journal, tmp_path: Pa
 
 @pytest.mark.soak
 def test_what_was_told_survives_many_power_cuts(journal: Journal, tmp_path: Path) -> None:
-    survives(journal, tmp_path, SOAK_CUTS, each_goes_on=10)
+    survives(journal, tmp_path, SOAK_CUTS, each_goes_on=7)
