@@ -71,7 +71,7 @@ def _database() -> dict[str, Any]:
             "NAME": DATA_DIR / "db.sqlite3",
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
+                "timeout": _values["TIDEMILL_DATABASE_SECONDS"],
                 "init_command": (
                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                     "PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY"
@@ -86,7 +86,7 @@ def _database() -> dict[str, Any]:
         )
     query = {name: values[-1] for name, values in parse_qs(url.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "project.postgresql",
         "NAME": unquote(url.path.lstrip("/")),
         "USER": unquote(url.username or ""),
         "PASSWORD": unquote(url.password or ""),

@@ -145,6 +145,11 @@ class Conf:
         30 * 86400, "Finished jobs and their results are deleted after this time."
     )
 
+    UNCLAIMED_KEEP_SECONDS = seconds(
+        7 * 86400,
+        "Stored files that no row knows, as after restoring an older database, are kept this long.",
+    )
+
     STEP_SECONDS = seconds(3, "Target length of a step of small items.")
     LEASE_SECONDS = seconds(30, "A worker that does not renew a step for this long has lost it.")
     RENEW_SECONDS = seconds(10, "How often a worker renews the lease of a step without news.")
@@ -160,6 +165,9 @@ class Conf:
         120, "A step's time limit is at least this; otherwise 20 times its estimate."
     )
 
+    DATABASE_SECONDS = seconds(
+        20, "A database that does not answer, or stays locked, for this long counts as away."
+    )
     MEMORY_MAX_BYTES = size(
         8 * GIB, "Most memory (address space) that one step's program may ask for."
     )

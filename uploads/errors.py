@@ -67,6 +67,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "This set-up link is used up or too old.",
         "Restart Tidemill; it prints a new link until there is an administrator.",
     ),
+    "database_away": Entry(
+        503,
+        "The database does not answer just now.",
+        "Try again in a moment; nothing is lost, and running jobs go on by themselves.",
+    ),
     "server_error": Entry(
         500,
         "Something went wrong on the server (reference {reference}).",
@@ -90,6 +95,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         507,
         "The server's disk has no room for this.",
         "Delete old jobs, or ask an administrator to make room; it goes on by itself then.",
+    ),
+    "disk_short": Entry(
+        507,
+        "The server's disk is nearly full: uploads and work wait and go on by themselves.",
+        "Delete old jobs, or ask an administrator to make room.",
     ),
     "upload_missing": Entry(
         400, "The upload {upload} does not exist or is not yours.", "Upload the file again."
@@ -128,6 +138,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         408,
         "No byte came for {seconds} seconds; what came before is kept.",
         "Go on from the offset that the server names.",
+    ),
+    "file_gone": Entry(
+        410,
+        "The file “{name}” is gone from the server.",
+        "Start the job again, or ask an administrator to restore the files of the backup.",
     ),
     # --- items: the input is at fault, never retried -------------------------
     "not_an_image": Entry(
@@ -179,6 +194,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         400,
         "The program that reads “{name}” crashed on it, twice.",
         "The file is probably damaged; save it again in another program.",
+    ),
+    "source_gone": Entry(
+        410,
+        "The uploaded file “{name}” is gone from the server.",
+        "Upload it again and start a new job, or ask an administrator to restore it.",
     ),
     "item_cancelled": Entry(400, "“{name}” was cancelled.", "Run it again if you still want it."),
     "verification_failed": Entry(

@@ -109,9 +109,15 @@ STEP_CHANGES: dict[StepState, frozenset[StepState]] = {
     StepState.PENDING: frozenset({StepState.READY, StepState.FAILED, StepState.CANCELLED}),
     StepState.READY: frozenset({StepState.RUNNING, StepState.FAILED, StepState.CANCELLED}),
     StepState.RUNNING: frozenset(
-        {StepState.READY, StepState.SUCCEEDED, StepState.FAILED, StepState.CANCELLED}
+        {
+            StepState.READY,
+            StepState.PENDING,  # a join whose parts are made again
+            StepState.SUCCEEDED,
+            StepState.FAILED,
+            StepState.CANCELLED,
+        }
     ),
-    StepState.SUCCEEDED: frozenset(),
+    StepState.SUCCEEDED: frozenset({StepState.READY}),  # a part whose files are gone
     StepState.FAILED: frozenset({StepState.READY, StepState.PENDING}),
     StepState.CANCELLED: frozenset({StepState.READY, StepState.PENDING}),
 }

@@ -16,6 +16,7 @@ from uploads.intake.sweeps import (
     STRAY_SECONDS,
     expire_uploads,
     finish_whole_uploads,
+    give_up_lost_uploads,
     remove_stray_files,
 )
 from uploads.intake.writer import create_file
@@ -66,10 +67,24 @@ def test_unverified_bytes_do_not_make_a_file_whole(owner: User) -> None:
     assert finish_whole_uploads() == 0
 
 
-def test_a_row_without_its_file_is_left_to_expire(owner: User) -> None:
-    path = store.path(upload_of(owner, b"hello").storage_key)
-    path.unlink()
+def test_a_row_without_its_file_is_given_up(owner: User) -> None:
+    upload = upload_of(owner, b"hello")
+    store.path(upload.storage_key).unlink()
     assert finish_whole_uploads() == 0
+    assert give_up_lost_uploads() == 1
+    upload.refresh_from_db()
+    assert upload.state == UploadState.TERMINATED
+
+
+def test_bytes_that_no_row_knows_are_kept_for_a_while(owner: User, settings: Any) -> None:
+    upload = upload_of(owner, b"hello")
+    path = make_old(store.path(upload.storage_key))
+    Upload.objects.all().delete()
+    assert remove_stray_files() == 0
+    assert path.exists()
+    settings.TIDEMILL_UNCLAIMED_KEEP_SECONDS = -1
+    assert remove_stray_files() == 1
+    assert not path.exists()
 
 
 def test_an_upload_past_its_time_goes_and_later_its_row(owner: User) -> None:
@@ -100,7 +115,7 @@ def test_a_used_upload_never_expires(owner: User, tmp_path: Path) -> None:
 def test_old_files_that_no_upload_owns_go(owner: User) -> None:
     kept = store.path(upload_of(owner, b"hel", length=5).storage_key)
     make_old(kept)
-    gone = upload_of(owner, b"x")
+    gone = upload_of(owner, b"", length=1)
     gone_path = make_old(store.path(gone.storage_key))
     gone.delete()
     terminated = upload_of(owner, b"x", length=2)

@@ -1,5 +1,6 @@
 """Operations for tests: their files say how they shall behave."""
 
+import errno
 import math
 import os
 import signal
@@ -27,6 +28,10 @@ def _behave(text: str, name: str, step: "Context[CopyOptions]") -> None:
         raise StepError("tool_failed", tool="copier", reason="no luck")
     if word == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if word == "full":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    if word == "damaged by a full disk":
+        raise InputError("image_damaged", name=name, reason="No space left on device")
     if word == "bug":
         raise RuntimeError("a bug")
     if word == "warn":
@@ -135,4 +140,16 @@ def query(source: Path, step: Context[QueryOptions]) -> Iterator[Path]:
     database.close()
     target = step.path("answer.txt")
     target.write_text("\n".join(map(str, found)))
+
+
+@operation("test.fat", label="Fat", accepts=["text/*"], options=CopyOptions)
+def fat(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
+    """Write as many mebibytes as the file says, slowly enough to be watched."""
+    target = step.path("source.bin")
+    with target.open("wb") as file:
+        for _ in range(int(source.read_text().split()[0])):
+            file.write(os.urandom(1024 * 1024))
+            file.flush()
+            step.report(0.5)
+            time.sleep(0.05)
     yield target

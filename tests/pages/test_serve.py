@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from django.http import Http404, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 
+from uploads.errors import RequestError
 from uploads.pages.serve import READ_BYTES, file_response
 
 DATA = bytes(range(256)) * 4
@@ -152,9 +153,9 @@ async def test_a_file_deleted_meanwhile_is_still_sent_whole(stored: Path) -> Non
     assert await body(response) == DATA
 
 
-async def test_a_missing_file_is_404(stored: Path) -> None:
+async def test_a_missing_file_is_said_to_be_gone(stored: Path) -> None:
     stored.unlink()
-    with pytest.raises(Http404):
+    with pytest.raises(RequestError, match="gone from the server"):
         await ask(stored)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 
+from uploads.errors import RequestError
 from uploads.pages.serve import ZipEntry, zip_response
 
 
@@ -96,7 +96,7 @@ async def test_no_files_make_an_empty_zip() -> None:
         assert made.namelist() == []
 
 
-async def test_a_missing_file_is_404(entries: list[ZipEntry]) -> None:
+async def test_a_missing_file_is_said_to_be_gone(entries: list[ZipEntry]) -> None:
     entries[0].path.unlink()
-    with pytest.raises(Http404):
+    with pytest.raises(RequestError, match="gone from the server"):
         await ask(entries)

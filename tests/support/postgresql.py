@@ -27,9 +27,13 @@ def find_programs() -> Path | None:
 
 
 class PostgreSQL:
-    """One server process; as root it runs as another user, for it refuses to be root."""
+    """One server process; as root it runs as another user, for it refuses to be root.
 
-    def __init__(self, programs: Path) -> None:
+    `options` are settings of the server beside the tests' own.
+    """
+
+    def __init__(self, programs: Path, **options: str) -> None:
+        self.options = options
         self.programs = programs
         self.folder = Path(tempfile.mkdtemp(prefix="tmpg-", dir="/tmp"))
         self.user: list[str] = []
@@ -51,6 +55,7 @@ class PostgreSQL:
             "fsync": "off",
             "max_connections": "80",
             "unix_socket_directories": str(self.folder),
+            **self.options,
         }
         settings = [f"-c{name}={value}" for name, value in options.items()]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
@@ -60,7 +65,7 @@ class PostgreSQL:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait()
+        self.wait()
 
     def stop(self, *, keep: bool = False) -> None:
         """End the server at once; connections are cut."""
@@ -93,7 +98,8 @@ class PostgreSQL:
             timeout=START_SECONDS,
         )
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait until the server takes connections."""
         until = time.monotonic() + START_SECONDS
         while True:
             try:

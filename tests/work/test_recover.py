@@ -1,5 +1,6 @@
 """What dead, silent and overdue workers leave behind goes on."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -151,8 +152,13 @@ def test_files_without_a_row_are_removed_and_others_kept(job_of: JobOf) -> None:
     kept = store.path(job.results.get().storage_key)
     stray = kept.with_name("77.txt")
     stray.write_text("stray")
-    assert retention.remove_orphans(older_than_seconds=3600) == 0
+    os.utime(stray, (0, 0))  # from before the step's end
+    late = kept.with_name("78.txt")
+    late.write_text("of a newer database")
     assert retention.remove_orphans(older_than_seconds=-1) >= 1
+    assert late.exists()
+    assert retention.remove_orphans(older_than_seconds=-1, unclaimed_seconds=-1) >= 1
+    assert not late.exists()
     assert kept.exists()
     assert not stray.exists()
 

@@ -15,7 +15,8 @@ from uploads.models import Item, Job, Result, Step, Upload
 from uploads.models.snapshot import snapshot
 from uploads.states import ItemState, JobState, Lane, StepKind, StepState
 from uploads.storage import store
-from uploads.work.run import run_next
+from uploads.work.presence import me
+from uploads.work.run import drain, run_next
 from uploads.work.submit import JobRequest, StageRequest, submit
 
 pytestmark = pytest.mark.django_db
@@ -313,3 +314,14 @@ def test_a_request_of_which_nothing_fits_is_refused(alice: User, tmp_path: Path)
     with pytest.raises(RequestError) as caught:
         make_job(alice, [make_upload(alice, other, media_type="audio/mpeg")], "test.copy")
     assert caught.value.code == "nothing_fits"
+
+
+def test_a_claim_whose_answer_was_lost_is_taken_up_by_its_worker(job_of: JobOf) -> None:
+    job = job_of("one")
+    claimed = Step.objects.claim(Lane.LIGHT, me())
+    assert claimed is not None
+    drain(Lane.LIGHT)
+    drain(Lane.CPU)
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED
+    assert not job.steps.filter(crashes__gt=0).exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.db import DatabaseError
 
 from uploads.intake.arrival import arrive
 from uploads.intake.names import cleaned_name
@@ -28,6 +29,8 @@ def receive_form_file(owner: Any, file: "UploadedFile[Any]") -> Upload:
     digest = store.adopt(_on_disk(file), storage_key)
     try:
         upload = reserve(owner, key=key, name=name, length=length, sha256=digest)
+    except DatabaseError:
+        raise  # the row may be there: a sweep removes the file if it is not
     except BaseException:
         store.delete(storage_key)
         raise

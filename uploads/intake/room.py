@@ -13,7 +13,7 @@ from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.models import Result, Upload
 from uploads.states import UploadState
-from uploads.storage import store
+from uploads.storage import room
 
 # An announced upload without a byte for this long no longer keeps others from the disk.
 LIVELY: Final = timedelta(hours=1)
@@ -32,7 +32,7 @@ def check_disk(length: int) -> None:
         state=UploadState.RECEIVING, last_byte_at__gt=timezone.now() - LIVELY
     )
     coming = lively.aggregate(total=Sum(F("length") - F("offset")))["total"] or 0
-    if store.free_bytes() - coming - length < conf.DISK_RESERVE_BYTES:
+    if room.is_short() or room.left_bytes() < coming + length:
         raise RequestError("disk_full")
 
 

@@ -10,14 +10,17 @@ from typing import Final
 
 from django.db.models.functions import Now
 
+from uploads.conf import conf
 from uploads.intake.arrival import arrive
 from uploads.intake.writer import MARK, SIDE_FILES
 from uploads.models import Upload
 from uploads.states import UploadState
-from uploads.storage import store
+from uploads.storage import Unclaimed, store
 
 STRAY_SECONDS: Final = 3600
 BATCH: Final = 500
+ALIVE: Final = frozenset({UploadState.RECEIVING, UploadState.COMPLETE})
+UNCLAIMED: Final = Unclaimed("incoming")
 
 
 def finish_whole_uploads() -> int:
@@ -35,21 +38,47 @@ def expire_uploads() -> int:
 
 
 def remove_stray_files() -> int:
-    """Delete files that no living upload owns: a kill left them before the row, or after it."""
+    """Delete files that no living upload owns: a kill left them before the row, or after it.
+
+    Bytes of which no row is known at all may belong to a newer database than the one that
+    was restored; they wait their time out.
+    """
     removed = 0
+    unknown: list[str] = []
     for folder in (store.root / "incoming").glob("??"):
         old = _old_files(folder)
         while files := list(islice(old, BATCH)):
-            wanted = set(
-                Upload.objects.alive()
-                .filter(key__in={file.name.partition(".")[0] for file in files})
-                .values_list("key", flat=True)
-            )
+            keys = {file.name.partition(".")[0] for file in files}
+            rows = dict(Upload.objects.filter(key__in=keys).values_list("key", "state"))
+            wanted = {key for key, state in rows.items() if state in ALIVE}
             for file in files:
-                if not _belongs(file, wanted):
+                if file.name not in rows and _holds_bytes(file):
+                    unknown.append(str(file.relative_to(store.root)))
+                elif not _belongs(file, wanted):
                     file.unlink(missing_ok=True)
                     removed += 1
-    return removed
+    due = UNCLAIMED.due(unknown, conf.UNCLAIMED_KEEP_SECONDS)
+    for key in due:
+        store.delete(key)
+    return removed + len(due)
+
+
+def give_up_lost_uploads() -> int:
+    """Give up uploads on their way whose file is gone, as after a restore; their items fail in words.
+
+    The file comes before the row, so one that is missing will never come.
+    """
+    receiving = Upload.objects.filter(state=UploadState.RECEIVING)
+    lost = [u for u in receiving.iterator() if not store.path(u.storage_key).exists()]
+    return sum(upload.remove(UploadState.TERMINATED) for upload in lost)
+
+
+def _holds_bytes(file: Path) -> bool:
+    """Tell whether a file is an upload's and not empty; empty ones are left by kills alone."""
+    try:
+        return not file.suffix and file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _is_whole(upload: Upload) -> bool:

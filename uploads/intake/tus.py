@@ -1,19 +1,19 @@
 """tus 1.0.0 at /files/: resumable uploads as async views behind the site's own sign-in."""
 
-import errno
 import functools
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
+from uploads import storage
 from uploads.conf import conf
 from uploads.errors import RequestError, TidemillError
 from uploads.intake import headers
@@ -24,13 +24,13 @@ from uploads.intake.room import check_size, reserve
 from uploads.intake.writer import Ending, Writer, create_file, in_thread
 from uploads.models import Upload
 from uploads.models.keys import upload_key
+from uploads.models.outage import outage
 from uploads.states import UploadState
 from uploads.storage import store
 
 log = logging.getLogger("tidemill.intake")
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
-NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 # --- the door -------------------------------------------------------------------
@@ -46,6 +46,12 @@ def door(**methods: View) -> View:
             response = await _answered(methods, request, **where)
         except TidemillError as error:
             response = _refusal(error)
+        except (OSError, DatabaseError, InterfaceError) as error:
+            trouble = outage(error)
+            if trouble is None:
+                raise
+            log.warning("%s %s: %s", request.method, request.path, error)
+            response = _refusal(trouble)
         response["Tus-Resumable"] = headers.VERSION
         response.headers.setdefault("Cache-Control", "no-store")
         return response
@@ -108,6 +114,8 @@ def _refusal(error: TidemillError) -> HttpResponse:
             response["Upload-Offset"] = str(error.values["offset"])
         case "upload_busy":
             response["Retry-After"] = "1"
+        case "database_away" | "disk_full":
+            response["Retry-After"] = "5"
         case "upload_silent":
             response["Connection"] = "close"
     return response
@@ -200,6 +208,8 @@ async def _announced(request: HttpRequest, length: int) -> Upload:
             length=length,
             metadata=sent,
         )
+    except DatabaseError:
+        raise  # the row may be there: a sweep removes the file if it is not
     except BaseException:
         await in_thread(path.unlink)
         raise
@@ -221,17 +231,14 @@ async def _append(
     """Append the request's body; complete the upload with its last byte."""
     room = upload.length - writer.offset
     _check_body_fits(request, upload.name, room=room, length=upload.length)
+    if storage.room.is_short():
+        raise RequestError("disk_full")
     digest = checksum.start() if checksum else None
     if checksum:
         await writer.mark()
-    try:
-        ending = await writer.take(
-            pieces(request), room, tell=functools.partial(_note, upload), digest=digest
-        )
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise RequestError("disk_full") from error
-        raise
+    ending = await writer.take(
+        pieces(request), room, tell=functools.partial(_note, upload), digest=digest
+    )
     if checksum and digest is not None:
         if ending is Ending.END and digest.digest() == checksum.digest:
             await writer.verified()
@@ -258,6 +265,8 @@ def _check_ending(ending: Ending, upload: Upload) -> None:
             raise RequestError("upload_silent", seconds=f"{conf.UPLOAD_IDLE_SECONDS:g}")
         case Ending.ASKED:
             raise RequestError("upload_busy")
+        case Ending.FULL:
+            raise RequestError("disk_full")
 
 
 async def _note(upload: Upload, offset: int) -> None:

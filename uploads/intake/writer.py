@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol, Self, TypeVar
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.storage import sync_folder
+from uploads.storage import make_folder, room, sync_folder
 
 UNIT_BYTES: Final = 1024 * 1024
 LOOK_SECONDS: Final = 0.1
@@ -48,6 +48,7 @@ class Ending(Enum):
     BEYOND = "more bytes came than fit"
     SILENT = "no byte came for too long"
     ASKED = "a newer request wants the file"
+    FULL = "half of the disk's reserve is used too"
 
 
 @cache
@@ -67,9 +68,7 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 def create_file(path: Path) -> None:
     """Make the empty file of a new upload, durable when this returns."""
-    if not path.parent.is_dir():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sync_folder(path.parent.parent)
+    make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.fsync(descriptor)
@@ -156,6 +155,8 @@ class Writer:
                 return Ending.ASKED
             if not _is_still(self.path, self._descriptor):
                 raise RequestError("not_found")  # deleted by another door meanwhile
+            if room.is_spent():
+                return Ending.FULL
             if now - self._heard_at > conf.UPLOAD_IDLE_SECONDS:
                 return Ending.SILENT
             if now - told_at > TELL_SECONDS:

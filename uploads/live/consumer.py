@@ -17,6 +17,7 @@ from uploads.live.identity import job_of, origin_allowed, user_of
 from uploads.live.messages import Close, Refused, bye, read_ack
 
 MESSAGES_PER_SECOND: Final = 20
+AWAY_MS: Final = 3000  # when a page tries again while the database is away
 
 
 class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -32,7 +33,11 @@ class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             raise DenyConnection
         await self.accept()
         self.hub = hub()
-        found = await self._find()
+        try:
+            found = await self._find()
+        except (OperationalError, InterfaceError):
+            await self.end(Close.AWAY, bye("away", AWAY_MS))
+            return
         if isinstance(found, Close):
             await self.end(found, bye(found.name.lower()))
             return

@@ -23,6 +23,7 @@ class Close(IntEnum):
     SILENT = 4408
     TOO_LARGE = 4413
     TOO_MANY = 4429
+    AWAY = 4503
 
 
 class Refused(Exception):  # noqa: N818 - the client's fault, not ours

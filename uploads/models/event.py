@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     STEP_FAILED = "step_failed"
     WORKER_LOST = "worker_lost"
     STEP_RELEASED = "step_released"
+    STEP_HELD = "step_held"
     ITEM_DONE = "item_done"
     ITEM_FAILED = "item_failed"
     LOG = "log"
@@ -46,6 +47,7 @@ TEXTS: dict[str, str] = {
     EventKind.STEP_FAILED: "{label} failed for good: {text}",
     EventKind.WORKER_LOST: "The worker of {label} died; it is done again.",
     EventKind.STEP_RELEASED: "{label} was put back because its worker stops.",
+    EventKind.STEP_HELD: "{label} was put back: {text} It goes on by itself.",
     EventKind.ITEM_DONE: "“{name}” is done.",
     EventKind.ITEM_FAILED: "{text}",
     EventKind.LOG: "{text}",
@@ -94,7 +96,7 @@ class Event(models.Model):
         if self.kind in {EventKind.ITEM_FAILED, EventKind.STEP_FAILED}:
             return "error"
         warnings = {EventKind.WARNING, EventKind.STEP_RETRY, EventKind.WORKER_LOST}
-        warnings |= {EventKind.MAIL_UNKNOWN}
+        warnings |= {EventKind.MAIL_UNKNOWN, EventKind.STEP_HELD}
         return "warning" if self.kind in warnings else "info"
 
     def as_json(self) -> list[Any]:

@@ -13,8 +13,10 @@ from uploads.models.stage import Input
 from uploads.models.step import Step
 from uploads.models.worker import Worker
 from uploads.states import JobState, StepState, UploadState
+from uploads.storage import room
 
 LINE_SHOWN = 1000
+DISK_FULL = "The server's disk has no room for it now; it goes on by itself once there is."
 NO_WORKER = {
     "cpu": "No worker for heavy work is alive; it starts as soon as one is.",
     "light": "No worker for planning and e-mails is alive; it starts as soon as one is.",
@@ -43,6 +45,7 @@ class _Ready:
     due: int
     next_at: datetime | None
     lane: str
+    held: int
 
 
 def why_waiting(jobs: Sequence[Job]) -> dict[int, Waiting]:
@@ -72,7 +75,9 @@ def _by_steps(jobs: Sequence[Job]) -> dict[int, Waiting]:
         steps = ready.get(job.pk)
         if steps is None:
             continue
-        if not steps.due and steps.next_at:
+        if room.is_short() or (steps.held and not steps.due):
+            reasons[job.pk] = Waiting("disk_full", DISK_FULL)
+        elif not steps.due and steps.next_at:
             seconds = max(1, round((steps.next_at - timezone.now()).total_seconds()))
             reasons[job.pk] = Waiting("retry", f"A step failed and is tried again in {seconds} s.")
         elif steps.lane not in lanes:
@@ -92,9 +97,13 @@ def _ready_steps(jobs: Sequence[Job]) -> dict[int, _Ready]:
             due=Count("id", filter=Q(not_before__lte=now)),
             next_at=Min("not_before", filter=Q(not_before__gt=now)),
             first_lane=Min("lane"),
+            on_hold=Count("id", filter=~Q(waiting_code="")),
         )
     )
-    return {row["job_id"]: _Ready(row["due"], row["next_at"], row["first_lane"]) for row in rows}
+    return {
+        row["job_id"]: _Ready(row["due"], row["next_at"], row["first_lane"], row["on_hold"])
+        for row in rows
+    }
 
 
 def _nothing_ready(jobs: Sequence[Job]) -> dict[int, Waiting]:

@@ -5,7 +5,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from uploads.errors import sentence
 from uploads.models.pulse import lanes
+from uploads.storage import room
 
 
 @never_cache
@@ -22,11 +24,12 @@ def health(request: HttpRequest) -> JsonResponse:
 
 def faults() -> list[str]:
     """Return why work would not get done now; empty when all is well."""
+    full = [sentence("disk_short", {})] if room.is_short() else []
     try:
         found = lanes()
     except DatabaseError:
-        return ["The database does not answer."]
-    return [
+        return [*full, "The database does not answer."]
+    return full + [
         f"No worker of the lane “{lane.lane}” is alive."
         for lane in found
         if lane.wanted and not lane.workers

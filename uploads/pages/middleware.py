@@ -10,15 +10,18 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 
 from uploads.errors import RequestError, TidemillError
 from uploads.models import Token
+from uploads.models.outage import outage
 
 log = logging.getLogger("tidemill.web")
 
 Answer = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 JSON_PREFIXES = ("/api/", "/files/", "/metrics")  # a scraper would follow a redirect
+PASSING = {"database_away": "5", "disk_full": "30"}  # with the seconds of Retry-After
 PUBLIC_PREFIXES = ("/setup/", "/login/", "/static/", "/healthz", *JSON_PREFIXES)
 
 
@@ -92,6 +95,9 @@ class ErrorPages(_Both):
             return error_answer(request, RequestError("not_found"))
         if isinstance(error, PermissionDenied):
             return error_answer(request, RequestError("forbidden"))
+        if trouble := outage(error):
+            log.warning("%s %s: %s", request.method, request.path, error)
+            return error_answer(request, trouble)
         reference = secrets.token_hex(4)
         log.error("%s %s failed (%s)", request.method, request.path, reference, exc_info=error)
         return error_answer(request, RequestError("server_error", reference=reference))
@@ -133,7 +139,17 @@ def wants_json(request: HttpRequest) -> bool:
 
 def error_answer(request: HttpRequest, error: TidemillError) -> HttpResponse:
     """Return the error as `{code, message, detail}` or as a page with the same words."""
+    answer = _worded(request, error)
+    if error.code in PASSING:
+        answer["Retry-After"] = PASSING[error.code]
+    return answer
+
+
+def _worded(request: HttpRequest, error: TidemillError) -> HttpResponse:
     if wants_json(request):
         body = {"code": error.code, "message": error.text, "detail": error.fix}
         return JsonResponse(body, status=error.status)
+    if error.code in PASSING:  # the frame of a page asks the database who looks
+        bare = render_to_string("error.html", {"error": error, "bare": True})
+        return HttpResponse(bare, status=error.status)
     return render(request, "error.html", {"error": error}, status=error.status)

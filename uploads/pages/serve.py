@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import http_date, parse_etags, parse_http_date_safe
 from zipstream import ZipStream
 
 from uploads.conf import conf
+from uploads.errors import RequestError
 from uploads.intake.names import cleaned_name, cleaned_path
 from uploads.storage import store
 
@@ -60,13 +61,13 @@ async def file_response(
 ) -> HttpResponseBase:
     """Return the file, or the range, 304 or 416 that the request asks for; constant memory.
 
-    `etag` is the bytes' sha256, or '' when it is not known; Http404 when the file is
-    gone. With `TIDEMILL_ACCEL_PREFIX` the proxy in front sends the bytes.
+    `etag` is the bytes' sha256, or '' when it is not known; RequestError `file_gone` when
+    the file is. With `TIDEMILL_ACCEL_PREFIX` the proxy in front sends the bytes.
     """
     try:
         file = await asyncio.to_thread(path.open, "rb", buffering=0)
     except FileNotFoundError:
-        raise Http404 from None
+        raise RequestError("file_gone", name=name) from None
     status = os.fstat(file.fileno())
     etag = etag or f"{status.st_mtime_ns:x}-{status.st_size:x}"
     if conf.ACCEL_PREFIX:
@@ -93,7 +94,7 @@ async def zip_response(
     """Return the files as one ZIP made while it is sent: stored, of known length, no copy on disk.
 
     A range is served too: the bytes before it are made and thrown away, so a broken
-    download goes on. Names are cleaned and made unique. Http404 when a file is gone.
+    download goes on. Names are cleaned and made unique. RequestError `file_gone` when a file is.
     """
     archive = await asyncio.to_thread(_archive, entries)
     digest = sha256("\n".join(f"{e.name} {e.size} {e.sha256}" for e in entries).encode())
@@ -196,7 +197,7 @@ def _archive(entries: Sequence[ZipEntry]) -> ZipStream:
         try:
             archive.add_path(entry.path, _unique(entry.name, taken), recurse=False)
         except FileNotFoundError:
-            raise Http404 from None
+            raise RequestError("file_gone", name=entry.name) from None
     return archive
 
 

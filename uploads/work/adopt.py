@@ -4,18 +4,21 @@ A key holds the lease's token, so two tries of a step never share one, and a
 late worker can only remove its own.
 """
 
+import logging
 import mimetypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from uploads.models import Item, Result, Step
 from uploads.states import StepKind
 from uploads.storage import store
 from uploads.work.outcome import Made, Outcome
+
+log = logging.getLogger("tidemill.work")
 
 KEEP_SECONDS = 1.0
 
@@ -71,11 +74,16 @@ def _kept(path: Path, key: str, keep: Callable[[], None]) -> str:
 
 
 def discard(adopted: dict[int, list[Adopted]]) -> None:
-    """Remove adopted files that no row refers to."""
-    for files in adopted.values():
-        for file in files:
-            if not Result.objects.filter(storage_key=file.key).exists():
-                store.delete(file.key)
+    """Remove adopted files that no row refers to; left to the sweep while the database is away."""
+    keys = {file.key for files in adopted.values() for file in files}
+    try:
+        wanted = set(
+            Result.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True)
+        )
+    except (OperationalError, InterfaceError) as error:
+        log.warning("stored files are left to the sweep: %s", error)
+        return
+    _delete(sorted(keys - wanted))
 
 
 def add_results(

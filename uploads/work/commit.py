@@ -25,6 +25,7 @@ from uploads.work.outcome import Outcome, Problem
 
 NEVER_AGAIN = frozenset(
     {"out_of_memory", "output_too_large", "step_timeout", "operation_gone", "decoder_crashed"}
+    | {"disk_full"}  # only when the whole disk is too small; otherwise the step is put on hold
 )
 
 

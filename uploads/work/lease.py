@@ -11,6 +11,7 @@ from django.utils import timezone
 from uploads.conf import conf
 from uploads.errors import Cancelled, LeaseLost
 from uploads.models import Job, Step
+from uploads.models.outage import says_full
 from uploads.states import StepKind
 from uploads.work.stopping import stopping
 
@@ -92,7 +93,8 @@ class Hold:
             raise Cancelled
 
     def _bear(self, error: Exception) -> None:
-        if time.monotonic() > self._good_until - 1:
+        # While the database's disk is full nobody else can take the step either.
+        if time.monotonic() > self._good_until - 1 and not says_full(error):
             raise LeaseLost from error
         log.warning("the database is away, step %s waits: %s", self.step.pk, error)
         close_old_connections()

@@ -1,7 +1,6 @@
 """Perform: run one claimed step in a sandboxed child and commit what it made."""
 
 import dataclasses
-import errno
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +20,9 @@ from uploads.work.commit import (
     commit_work,
     may_retry,
 )
-from uploads.work.lease import Hold, Released
+from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold, commit_return
+from uploads.work.lease import AWAY, Hold, Released
+from uploads.work.lost import redo_lost_parts
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
 from uploads.work.sandbox import Bounds, Exit, run_child
@@ -42,11 +43,13 @@ def perform(step: Step) -> None:
             hold.insist(lambda: commit_cancel(step))
         except Released:
             hold.insist(lambda: commit_release(step))
+        except AWAY as error:
+            log.warning("the database went away, step %s is put back: %s", step.pk, error)
+            hold.insist(lambda: commit_return(step))
+        except NoRoom as full:
+            _put_back(step, hold, full)
         except TidemillError as error:
             _fail(step, hold, error)
-        except OSError as error:
-            code = "disk_full" if error.errno == errno.ENOSPC else "operation_bug"
-            _fail(step, hold, StepError(code, reason=str(error)))
         except LeaseLost:
             raise
         except Exception as error:  # our own bug must not hold the step until its lease ends
@@ -54,6 +57,13 @@ def perform(step: Step) -> None:
             _fail(step, hold, StepError("operation_bug", reason=repr(error)[:300]))
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
+
+
+def _put_back(step: Step, hold: Hold, full: NoRoom) -> None:
+    try:
+        hold.insist(lambda: commit_hold(step, full.needs_bytes))
+    except StepError as error:
+        _fail(step, hold, error)
 
 
 def _fail(step: Step, hold: Hold, error: TidemillError) -> None:
@@ -83,7 +93,9 @@ def _plan(step: Step, hold: Hold, operation: Operation[Any]) -> None:
     if operation.divisible and good:
         with Scratch(step) as scratch:
             run = ChildRun(step, hold, operation, scratch, "plan", good)
-            for outcome in run.serve():
+            found = run.serve()
+            check_outcomes(scratch.folder, found)
+            for outcome in found:
                 outcomes[outcome.key] = outcome
                 if outcome.problem is None:
                     continue
@@ -100,9 +112,12 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
             raise Cancelled  # another part failed: a success without files would fool the join
     else:
         items = list(step.items.open().select_related("upload").order_by("position"))
+    if step.kind == StepKind.JOIN and hold.insist(lambda: redo_lost_parts(step)):
+        return
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
         outcomes = ChildRun(step, hold, operation, scratch, call, items).serve() if items else []
+        check_outcomes(scratch.folder, outcomes)
         problem = outcomes[0].problem if step.item is not None and outcomes else None
         if problem is not None and may_retry(step, problem):
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
@@ -143,6 +158,7 @@ class ChildRun:
 
     def serve(self) -> list[Outcome]:
         """Return one outcome for each item, in their order."""
+        self._note_lost()
         crashed: set[int] = set()
         children = 0
         while waiting := self._waiting():
@@ -163,6 +179,12 @@ class ChildRun:
             self.outcomes[culprit].problem = Problem(code, dict(exit_.values), fault, exit_.detail)
         return list(self.outcomes.values())
 
+    def _note_lost(self) -> None:
+        """Give up the items whose files are gone; the others go on."""
+        for key, item in self.items.items():
+            if lost := self.scratch.lost(item):
+                self.outcomes[key].problem = Problem("source_gone", {"name": lost.name}, "input")
+
     def _waiting(self) -> list[int]:
         return [key for key, outcome in self.outcomes.items() if not outcome.ended]
 
@@ -175,7 +197,11 @@ class ChildRun:
             output_bytes=conf.OUTPUT_MAX_BYTES,
             profile=self.operation.profile,
         )
-        return run_child(self._request(keys), bounds, on_message=self._hear, tick=self.hold.tick)
+        return run_child(self._request(keys), bounds, on_message=self._hear, tick=self._tick)
+
+    def _tick(self) -> None:
+        self.hold.tick()
+        check_running(self.scratch.folder)
 
     def _request(self, keys: Sequence[int]) -> dict[str, Any]:
         items = []

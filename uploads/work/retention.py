@@ -5,18 +5,23 @@ import logging
 import re
 import shutil
 import time
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from django.db import transaction
 from django.db.models.functions import Now
 
+from uploads.conf import conf
 from uploads.models import Job, Result, Step
-from uploads.storage import store
+from uploads.storage import Unclaimed, store
 
 log = logging.getLogger("tidemill.sweep")
 
 # A worker renames its files before it commits; younger strays may be its own.
 STRAY_SECONDS = 3600
+FILES_AT_ONCE = 500  # SQLite binds a limited number of values
+UNCLAIMED = Unclaimed("store")
 FORGOTTEN_SECONDS = 24 * 3600
 SCRATCH_NAME = re.compile(r"\d+-(?P<token>[0-9a-f]{24})")
 
@@ -35,30 +40,51 @@ def prune_jobs() -> int:
     return pruned
 
 
-def remove_orphans(older_than_seconds: float = STRAY_SECONDS) -> int:
-    """Remove stored files without a row and the empty folders of deleted jobs."""
-    removed = 0
-    limit = time.time() - older_than_seconds
+def remove_orphans(
+    older_than_seconds: float = STRAY_SECONDS, unclaimed_seconds: float | None = None
+) -> int:
+    """Remove stored files without a row and the empty folders of deleted jobs.
+
+    What an ended step left from before its end goes soon; any other file may be wanted by
+    a database that is newer than the one that was restored, and waits its time out.
+    """
+    keep = conf.UNCLAIMED_KEEP_SECONDS if unclaimed_seconds is None else unclaimed_seconds
     root = store.path("store")
-    for folder in sorted(root.glob("*/*/*")):
-        removed += _remove_strays(folder, limit)
-    for folder in sorted(root.glob("*/*"), reverse=True):
-        _remove_empty(folder, limit)
-    return removed
+    limit = time.time() - older_than_seconds
+    old = (path for path in root.glob("*/*/*/*") if _is_older(path, limit))
+    leftovers: list[str] = []
+    unclaimed: list[str] = []
+    while some := list(islice(old, FILES_AT_ONCE)):
+        for path in _without_row(some):
+            known = _is_leftover(path)
+            (leftovers if known else unclaimed).append(str(path.relative_to(store.root)))
+    gone = [*leftovers, *UNCLAIMED.due(unclaimed, keep)]
+    for key in gone:
+        store.delete(key)
+    for pattern in ("*/*/*", "*/*"):
+        for folder in list(root.glob(pattern)):
+            _remove_empty(folder, limit)
+    return len(gone)
 
 
-def _remove_strays(folder: Path, limit: float) -> int:
-    token = folder.name.rpartition("-")[2]
-    if Step.objects.running().filter(lease_token=token).exists():
-        return 0
-    removed = 0
-    for path in list(folder.glob("*")):  # nothing, when another sweep was faster
-        key = str(path.relative_to(store.root))
-        if _is_older(path, limit) and not Result.objects.filter(storage_key=key).exists():
-            store.delete(key)
-            removed += 1
-    _remove_empty(folder, limit)
-    return removed
+def _without_row(paths: Sequence[Path]) -> list[Path]:
+    """Return the files that no row refers to and no running step made; two queries."""
+    keys = {str(path.relative_to(store.root)): path for path in paths}
+    wanted = Result.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True)
+    for key in wanted:
+        del keys[key]
+    tokens = {path.parent.name.rpartition("-")[2] for path in keys.values()}
+    running = Step.objects.running().filter(lease_token__in=tokens)
+    busy = set(running.values_list("lease_token", flat=True)) if tokens else set()
+    return [path for path in keys.values() if path.parent.name.rpartition("-")[2] not in busy]
+
+
+def _is_leftover(path: Path) -> bool:
+    """Tell whether a step left this file from before its end."""
+    step = path.parent.name.partition("-")[0]
+    known = Step.objects.filter(pk=int(step)) if step.isdigit() else Step.objects.none()
+    ended = known.exclude(finished_at=None).values_list("finished_at", flat=True).first()
+    return ended is not None and _is_older(path, ended.timestamp())
 
 
 def _is_older(path: Path, limit: float) -> bool:

@@ -5,9 +5,12 @@ import time
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from uploads import bell
 from uploads.models import Step
+from uploads.states import StepState
+from uploads.storage import room
 from uploads.work.lease import AWAY
 from uploads.work.perform import perform
 from uploads.work.presence import me
@@ -29,6 +32,7 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     until = time.monotonic() + budget_seconds
     ran = 0
     try:
+        take_up()
         while not stopping() and run_next(chosen):
             ran += 1
             if time.monotonic() > until:
@@ -42,8 +46,22 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
     return ran
 
 
+def take_up() -> None:
+    """Perform the step that is this worker's although it runs none, if there is one.
+
+    The database may have gone away in the middle of the claim's commit, or for so long
+    that the work was given up; nobody has taken it since, as the row tells.
+    """
+    for step in Step.objects.filter(state=StepState.RUNNING, lease_owner=me()):
+        until = timezone.now() + step.time_limit
+        if Step.held(step.lease).update(deadline_at=until):
+            perform(step)
+
+
 def run_next(lane: str) -> bool:
-    """Claim and perform the best ready step of a lane; False when there is none."""
+    """Claim and perform the best ready step of a lane; False when there is none, or no room."""
+    if room.is_short():
+        return False
     step = Step.objects.claim(lane, me())
     if step is None:
         return False

@@ -2,12 +2,14 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
 from uploads.models import Input, Item, Result, Step, Upload
 from uploads.states import StepState
 from uploads.storage import store
+from uploads.work.holding import NoRoom, is_full, wanted_bytes
 
 SUFFIXES = {
     "image/jpeg": ".jpg",
@@ -44,8 +46,12 @@ class Scratch:
         self.out = self.folder / "out"
 
     def __enter__(self) -> Self:
-        self.inputs.mkdir(mode=0o700, parents=True)
-        self.out.mkdir(mode=0o700)
+        try:
+            self.inputs.mkdir(mode=0o700, parents=True)
+            self.out.mkdir(mode=0o700)
+        except OSError as error:
+            self._leave(error)
+            raise
         return self
 
     def __exit__(
@@ -54,7 +60,14 @@ class Scratch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Remove the folder; a full disk is told as `NoRoom` with what was needed."""
+        needs = wanted_bytes(self.folder) if error is not None and is_full(error) else 0
         shutil.rmtree(self.folder, ignore_errors=True)
+        if needs:
+            raise NoRoom(needs) from error
 
     def files(self) -> dict[str, str]:
         """Link the files that options name; return their paths by option."""
@@ -84,6 +97,21 @@ class Scratch:
             "paths": paths,
         }
 
+    @cached_property
+    def _option_uploads(self) -> list[Upload]:
+        uses = Input.objects.filter(job=self.step.job_id).exclude(role="source")
+        return [use.upload for use in uses.select_related("upload")]
+
+    def lost(self, item: Item) -> Upload | None:
+        """Return an upload that an item needs and whose bytes are not here, or not all of them."""
+        if item.upload is not None:
+            sources = [item.upload]
+        else:
+            uses = Input.objects.filter(job=item.job_id, role="source").select_related("upload")
+            sources = [use.upload for use in uses]
+        needed = [*sources, *self._option_uploads]
+        return next((upload for upload in needed if not _is_here(upload)), None)
+
     def parts(self, item: Item) -> list[dict[str, Any]]:
         """Link what the parts of an item left, in the order of the parts."""
         steps = item.part_steps.filter(kind="work", state=StepState.SUCCEEDED).order_by("seq")
@@ -108,3 +136,10 @@ class Scratch:
         if not target.exists():
             store.fetch(upload.storage_key, target)
         return str(target)
+
+
+def _is_here(upload: Upload) -> bool:
+    try:
+        return store.path(upload.storage_key).stat().st_size == upload.length
+    except FileNotFoundError:
+        return False

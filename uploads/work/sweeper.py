@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from uploads import bell
 from uploads.models import Step
@@ -24,6 +24,7 @@ TICK_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 60.0
 AWAKE_SECONDS: Final = 10.0  # longer than the pause of any sweep that mends work
 LONGEST_PAUSE_SECONDS: Final = 10.0
+PATIENCE_SECONDS: Final = 15.0  # longer than the pause of the sweep that always writes
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Sweep:
 
     `every_seconds` is its least pause; while nothing moves, it runs each `quiet_seconds`.
     One that deletes `by_age` is held back for a day after the wall clock was set.
+    A `patient` one judges workers by what they have written: after the database was away
+    or full it gives them time to write again.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Sweep:
     every_seconds: float = TICK_SECONDS
     quiet_seconds: float = QUIET_SECONDS
     by_age: bool = False
+    patient: bool = False
 
 
 class Movement:
@@ -101,6 +105,7 @@ class Sweeper:
     _restless: bool = True
     _awake_until: float = 0
     _failures: int = 0
+    _troubled_at: float = float("-inf")
 
     def run(self) -> None:
         """Sweep each second until SIGTERM or SIGINT."""
@@ -130,6 +135,7 @@ class Sweeper:
                 self._restless = Step.objects.filter(state=StepState.RUNNING).exists()
         except (DatabaseError, InterfaceError) as error:
             self._failures += 1
+            self._troubled_at = time.monotonic()
             logger.warning("The database is away: %s", error)
             self._start_again()
             return float(min(LONGEST_PAUSE_SECONDS, TICK_SECONDS * 2**self._failures))
@@ -146,13 +152,16 @@ class Sweeper:
                 continue
             if sweep.by_age and self.clock.doubtful:
                 continue
+            if sweep.patient and now - self._troubled_at < PATIENCE_SECONDS:
+                continue
             ran = True
             self._last[sweep.name] = now
             try:
                 mended = sweep.function()
-            except (DatabaseError, InterfaceError):
+            except (OperationalError, InterfaceError) as error:
+                self._troubled_at = time.monotonic()
                 connection.ensure_connection()  # away: raises again, and the loop backs off
-                logger.exception("The sweep %s failed", sweep.name)
+                logger.warning("The sweep %s could not be done: %s", sweep.name, error)
             except Exception:
                 logger.exception("The sweep %s failed", sweep.name)
             else:

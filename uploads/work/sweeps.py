@@ -1,14 +1,15 @@
 """The sweeps in their order: small repairs, each idempotent, run by the `sweep` process."""
 
-from uploads.work import plan, presence, recover, retention
+from uploads.work import holding, plan, presence, recover, retention
 from uploads.work.sweeper import Sweep
 
 SWEEPS: tuple[Sweep, ...] = (
     Sweep("dead_workers", recover.recover_dead_workers),
-    Sweep("silent_workers", recover.recover_silent_workers),
-    Sweep("overdue_workers", recover.stop_overdue_workers),
+    Sweep("silent_workers", recover.recover_silent_workers, patient=True),
+    Sweep("overdue_workers", recover.stop_overdue_workers, patient=True),
     Sweep("workers", presence.Register().renew, quiet_seconds=10),
     Sweep("waits", recover.Waits().shorten, every_seconds=2, quiet_seconds=2),
+    Sweep("room", holding.RoomSweep(), quiet_seconds=1),
     Sweep("missing_plans", plan.add_missing_plans, every_seconds=5),
     Sweep("leftover_joins", recover.ready_leftover_joins, every_seconds=5),
     Sweep("counters", recover.mend_counters, every_seconds=5),

@@ -90,8 +90,8 @@ class BellBroker(ORM):  # type: ignore[misc]
                 self._burst += 1
                 return [(None, ticket())]
             self._wait(self._listener)
-        except DatabaseError as error:
-            logger.warning("The database is away: %s", error)
+        except (DatabaseError, OSError) as error:  # no room for the bell's socket, for one
+            logger.warning("The database or the bell is away: %s", error)
             self._start_again()
             time.sleep(AWAY_SECONDS)
         return None

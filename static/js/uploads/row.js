@@ -58,6 +58,7 @@ function say(place, transfer) {
 function note(transfer) {
   const whole = size(transfer.size);
   const share = `${percent(transfer.size ? transfer.sent / transfer.size : 0)} % of ${whole}`;
+  if (transfer.state === "sending" && transfer.troubled && transfer.full) return `${share} · the server's disk is full, it goes on by itself`;
   if (transfer.state === "sending" && transfer.troubled) return `${share} · connection lost, trying again`;
   const words = {
     waiting: `${whole} · Waiting`,

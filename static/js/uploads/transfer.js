@@ -8,8 +8,9 @@ import { mediaType } from "./kinds.js";
 
 const ENDPOINT = "/files/";
 const SMALLEST_CHUNK = 256 * 1024;
-const DELAYS = [0, 500, 1000, 2000, 4000, 8000, ...Array(40).fill(15000)];
-const WORTH_WAITING_FOR = new Set([0, 409, 423, 429, 500, 502, 503, 504]);
+const DELAYS = [0, 500, 1000, 2000, 4000, 8000, ...Array(5760).fill(15000)];
+const WORTH_WAITING_FOR = new Set([0, 409, 423, 429, 500, 502, 503, 504, 507]);
+const NO_ROOM = 507;
 
 export function csrfToken() {
   return document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
@@ -32,6 +33,7 @@ export class Transfer extends EventTarget {
     this.sent = offset;
     this.state = "waiting";
     this.troubled = false;
+    this.full = false; // the server's disk: it goes on by itself
     this.error = "";
   }
 
@@ -128,6 +130,7 @@ export class Transfer extends EventTarget {
   #retries(error) {
     const status = error.originalResponse?.getStatus() ?? 0;
     this.troubled = WORTH_WAITING_FOR.has(status);
+    this.full = status === NO_ROOM;
     this.dispatchEvent(new Event("change"));
     return this.troubled;
   }
@@ -188,11 +191,13 @@ export function forget(key) {
 }
 
 async function patiently(ask) {
+  let answer = null;
   for (const delay of DELAYS.slice(0, 8)) {
     await new Promise((resolve) => setTimeout(resolve, delay));
-    const answer = await ask().catch(() => null);
+    answer = await ask().catch(() => null);
     if (answer && !WORTH_WAITING_FOR.has(answer.status)) return answer;
   }
+  if (answer) return answer; // its own words say why
   throw new Error("The server can't be reached.");
 }
 

@@ -10,6 +10,7 @@ from uploads.work.sweeps import SWEEPS
 
 INTAKE_SWEEPS = (
     Sweep("whole_uploads", intake.finish_whole_uploads, every_seconds=5),
+    Sweep("lost_uploads", intake.give_up_lost_uploads, every_seconds=60),
     Sweep("expired_uploads", intake.expire_uploads, every_seconds=60, by_age=True),
     Sweep("stray_files", intake.remove_stray_files, every_seconds=300, by_age=True),
 )

@@ -2,10 +2,12 @@
 
 import logging
 import secrets
+import sys
 
 from django.http import HttpRequest, HttpResponse
 
 from uploads.errors import RequestError
+from uploads.models.outage import outage
 from uploads.pages.middleware import error_answer
 
 log = logging.getLogger("tidemill.web")
@@ -25,6 +27,10 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def failed(request: HttpRequest) -> HttpResponse:
     """Answer when something broke outside a view; in plain text when pages themselves are broken."""
+    trouble = outage(sys.exc_info()[1])
+    if trouble is not None:
+        log.warning("%s %s: %s", request.method, request.path, sys.exc_info()[1])
+        return error_answer(request, trouble)
     error = RequestError("server_error", reference=secrets.token_hex(4))
     log.error("%s %s failed (%s)", request.method, request.path, error.values["reference"])
     try:

@@ -1,0 +1,55 @@
+"""A disk that is small enough to be filled, and what fills it."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+MIB = 1024 * 1024
+UNTESTED = "A FULL DISK IS NOT TESTED: it takes the right to mount a small one"
+
+
+@contextmanager
+def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
+    """Mount a small file system at the folder; skips the test, loudly, where that is not allowed."""
+    folder.mkdir(parents=True)
+    options = ["-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(["mount", *options], check=False).returncode:
+        pytest.skip(UNTESTED)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def free_bytes(folder: Path) -> int:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
+
+
+class Filler:
+    """A file that takes the disk's room away and gives it back."""
+
+    def __init__(self, disk: Path) -> None:
+        self.disk = disk
+        self._number = 0
+
+    def leave(self, left_bytes: int) -> None:
+        """Fill the disk until only so much is free; some more where others fill as well."""
+        while (excess := free_bytes(self.disk) - left_bytes) > 0:
+            self._number += 1
+            try:
+                self._path(self._number).write_bytes(bytes(excess))
+            except OSError:
+                continue
+
+    def give_back(self) -> None:
+        for number in range(self._number + 1):
+            self._path(number).unlink(missing_ok=True)
+        self._number = 0
+
+    def _path(self, number: int) -> Path:
+        return self.disk / f"filler{number}"
