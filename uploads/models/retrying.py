@@ -55,7 +55,8 @@ def _reopen(job: "Job", items: list[Item]) -> None:
     divided = set(parts.filter(kind=StepKind.JOIN).values_list("item_id", flat=True))
     whole = [key for key in keys if key not in divided]
     again = parts.filter(state__in=[StepState.FAILED, StepState.CANCELLED])
-    fresh = {"attempt": 0, "crashes": 0, "error": "", "finished_at": None}
+    # From the start: a checkpoint may be what made it fail.
+    fresh = {"attempt": 0, "crashes": 0, "error": "", "finished_at": None, "checkpoint": None}
     again.filter(kind=StepKind.WORK).update(
         state=StepState.READY, not_before=timezone.now(), progress=0, **fresh
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from django.db import transaction
+from django.db.models import Max
 
 from uploads.models import Item, Result, Step
 from uploads.states import StepKind
@@ -84,7 +85,9 @@ def add_results(
     items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
     part = step.kind == StepKind.WORK and step.item_id is not None
     rows: dict[int, list[Result]] = {}
-    position = 0
+    # An earlier run of this step may have been stopped after some of its files.
+    last = Result.objects.filter(step=step).aggregate(n=Max("position"))["n"]
+    position = 0 if last is None else last + 1
     for outcome in outcomes:
         item = items[outcome.key]
         for file in adopted.get(outcome.key, []):

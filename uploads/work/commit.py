@@ -58,6 +58,21 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         job.ring_lanes()
 
 
+def commit_finished(
+    step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]
+) -> None:
+    """End the finished items of a batch that goes on; raises `LeaseLost`. Inside a transaction."""
+    job = _begin(step)
+    weights = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
+    weight = sum(weights.values_list("weight", flat=True))
+    if not Step.held(step.lease).update(weight=F("weight") - weight):
+        raise LeaseLost
+    made = add_results(step, outcomes, adopted)
+    Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + weight)
+    _end_items(job, step, outcomes)
+    _record(job, step, outcomes, made, EventKind.STEP_KEPT)
+
+
 def _begin(step: Step) -> Job:
     """Lock the job's row first, so that every transaction takes its locks in one order."""
     try:
@@ -110,6 +125,7 @@ def _again(job: Job, step: Step, items: list[Item], problem: Problem | None) -> 
         attempt=step.attempt,
         not_before=timezone.now() + timedelta(seconds=seconds),
         needs_memory_bytes=step.needs_memory_bytes,
+        checkpoint=step.checkpoint,
     )
     Job.objects.filter(pk=job.pk).update(weight_total=F("weight_total") + new.weight)
     Item.objects.filter(pk__in=[item.pk for item in items]).update(step=new)
@@ -145,7 +161,11 @@ def fail_item(job: Job, item: Item, problem: Problem) -> None:
 
 
 def _record(
-    job: Job, step: Step, outcomes: Sequence[Outcome], made: dict[int, list[Result]]
+    job: Job,
+    step: Step,
+    outcomes: Sequence[Outcome],
+    made: dict[int, list[Result]],
+    told: EventKind = EventKind.STEP_DONE,
 ) -> None:
     names = dict(Item.objects.filter(pk__in=[o.key for o in outcomes]).values_list("pk", "name"))
     for outcome in outcomes:
@@ -160,7 +180,8 @@ def _record(
             for outcome in outcomes
             if outcome.done
         ]
-    job.record(EventKind.STEP_DONE, **body)
+    body["count"] = sum(outcome.done for outcome in outcomes)
+    job.record(told, **body)
 
 
 def _shown_item(name: str, results: list[Result]) -> dict[str, Any]:
@@ -190,6 +211,7 @@ def commit_failure(step: Step, error: TidemillError) -> None:
             return
         if may_retry(step, problem):
             seconds = backoff_seconds(step.attempt)
+            keep_checkpoint(step)
             if not Step.postpone(step.lease, seconds=seconds, error=str(error)):
                 raise LeaseLost
             job.record(
@@ -229,6 +251,12 @@ def fail_step(job: Job, step: Step, problem: Problem) -> None:
     job.settle()
 
 
+def keep_checkpoint(step: Step) -> None:
+    """Write down where a step that is put back goes on; inside the transaction that does so."""
+    if step.checkpoint is not None:
+        Step.held(step.lease).update(checkpoint=step.checkpoint)
+
+
 def carried(step: Step) -> list[Item]:
     """Return the open items that depend on a step."""
     if step.item_id:
@@ -242,6 +270,7 @@ def commit_cancel(step: Step) -> None:
         job = _begin(step)
         items = carried(step)
         if items and not job.cancel_requested_at:  # retried while it unwound
+            keep_checkpoint(step)
             if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
                 raise LeaseLost
             job.touch()
@@ -261,6 +290,7 @@ def commit_release(step: Step) -> None:
         job = _begin(step)
         if _forsaken(step):
             return
+        keep_checkpoint(step)
         if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
             raise LeaseLost
         job.record(EventKind.STEP_RELEASED, label=step.label, step=step.pk)

@@ -22,6 +22,7 @@ from uploads.work.commit import (
     may_retry,
 )
 from uploads.work.lease import Hold, Released
+from uploads.work.midway import save, saved_for, stop_midway
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
 from uploads.work.sandbox import Bounds, Exit, run_child
@@ -102,7 +103,14 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
         items = list(step.items.open().select_related("upload").order_by("position"))
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
-        outcomes = ChildRun(step, hold, operation, scratch, call, items).serve() if items else []
+        run = ChildRun(step, hold, operation, scratch, call, items)
+        try:
+            outcomes = run.serve()
+        except (Cancelled, Released) as wish:
+            outcomes = list(run.outcomes.values())
+            if not all(outcome.ended for outcome in outcomes):
+                stop_midway(step, hold, outcomes, wish)
+                return
         problem = outcomes[0].problem if step.item is not None and outcomes else None
         if problem is not None and may_retry(step, problem):
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
@@ -160,7 +168,8 @@ class ChildRun:
                 crashed.add(culprit)
                 continue
             fault: Fault = "input" if code == "decoder_crashed" else "step"
-            self.outcomes[culprit].problem = Problem(code, dict(exit_.values), fault, exit_.detail)
+            values = {"name": self.items[culprit].name, **exit_.values}
+            self.outcomes[culprit].problem = Problem(code, values, fault, exit_.detail)
         return list(self.outcomes.values())
 
     def _waiting(self) -> list[int]:
@@ -185,6 +194,7 @@ class ChildRun:
                 described["parts"] = self.scratch.parts(self.items[key])
             elif self.step.item_id:
                 described["part"] = self.step.params
+            described["saved"] = saved_for(self.step, key, self.operation.version)
             items.append(described)
         return {
             "module": self.operation.module,
@@ -201,7 +211,10 @@ class ChildRun:
         outcome = self.outcomes.get(int(message.get("item", -1)))
         if outcome is None:
             return
+        message.get("values", {}).setdefault("name", self.items[outcome.key].name)
         outcome.hear(message)
+        if message["t"] == "checkpoint":
+            save(self.hold, outcome.key, self.operation.version, message["state"])
         if message["t"] == "progress":
             self._note = str(message.get("note", ""))[:200]
         shares = [entry.progress if not entry.ended else 1.0 for entry in self.outcomes.values()]

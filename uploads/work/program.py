@@ -205,14 +205,15 @@ class Program:
             self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
             self.peak = max(self.peak, usage.ru_maxrss)
 
-    def ask_to_stop(self) -> None:
-        """Send SIGTERM to the group and wait up to 3 s; what it still says is dropped."""
-        if self.has_ended():
-            return
-        self._signal(signal.SIGTERM)
+    def ask_to_stop(self, hear: Callable[[bytes], None]) -> None:
+        """Send SIGTERM to the group, wait up to 3 s for its end and hand on what it still says."""
+        if not self.has_ended():
+            self._signal(signal.SIGTERM)
         give_up = time.monotonic() + GRACE_SECONDS
         while not self.has_ended() and (left := give_up - time.monotonic()) > 0:
-            self._turn(left, lambda data: None)
+            self._turn(left, self._lines(hear))
+        while self._read(self._stdout, self._lines(hear)) and time.monotonic() < give_up:
+            pass
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -5,6 +5,7 @@ The worker calls `run_child` and gets its messages, a tick each second and an
 shuts a child in.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from typing import Any
 
 from uploads.conf import conf
 from uploads.errors import CATALOGUE, LeaseLost, StepError, TidemillError
-from uploads.operations.base import Profile
+from uploads.operations.base import CHECKPOINT_BYTES, Profile
 from uploads.work.machine import PYTHON, Level, environment, level, more_paths, oom_kills
 from uploads.work.program import DeadlineError, LineTooLongError, Program
 
@@ -35,11 +36,13 @@ MESSAGES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "start": {},
     "progress": {"value": (int, float), "note": str},
     "log": {"text": str, "level": str},
+    "checkpoint": {"state": dict},
     "output": {"path": str, "role": str, "meta": dict},
     "parts": {"parts": list},
     "done": {},
     "error": {"code": str, "values": dict, "fault": str, "detail": str},
 }
+CHECKPOINT_LINE_BYTES = CHECKPOINT_BYTES + 1024  # with the message around it
 CRASHES = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS"})
 NO_MEMORY = re.compile(r"failed to allocate|cannot allocate memory|out of memory|bad_alloc", re.I)
 RSS_UNIT = 1024 if sys.platform == "linux" else 1  # getrusage counts KiB there, bytes on macOS
@@ -113,6 +116,7 @@ def run_child(
     `on_message` gets each message (see `uploads.operations.child`) in order, `tick` is called
     about each `tick_seconds`. What either raises is raised again once the child is gone:
     after SIGTERM and up to 3 s for any `Exception`, at once for `LeaseLost` and all others.
+    In these 3 s it may finish an item; an error of it, which the signal may have caused, is dropped.
     Raises `StepError` (`sandbox_unavailable`) before the start. `machine` runs it as on a
     weaker machine than this one.
     """
@@ -132,7 +136,9 @@ def run_child(
     except LeaseLost:
         raise
     except Exception:
-        program.ask_to_stop()
+        with contextlib.suppress(Exception):  # its own complaint must not hide the reason
+            heard.stopping = True
+            program.ask_to_stop(heard.line)
         raise
     finally:
         program.close()
@@ -171,6 +177,7 @@ class _Heard:
         self.limits = bounds.words()
         self.left = {item["key"] for item in request["items"]}
         self.item: str | None = None
+        self.stopping = False
         self._on_message = on_message
 
     def line(self, line: bytes) -> None:
@@ -186,6 +193,10 @@ class _Heard:
         kind, item = message["t"], message["item"]
         if kind == "output" and not self._own_file(message["path"]):
             raise _Fault("operation_bug", reason="It named an output that is no file of its own.")
+        if kind == "error" and self.stopping:
+            return
+        if kind == "checkpoint" and len(line) > CHECKPOINT_LINE_BYTES:
+            raise _Fault("operation_bug", reason="It saved a checkpoint that is too big.")
         if kind == "error" and message["code"] in self.limits:
             message["values"]["limit"] = self.limits[message["code"]]
         if kind in {"start", "done", "error"}:
