@@ -1,5 +1,6 @@
 """Operations that end badly, or that can be stopped midway: each file says how, in words."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -115,8 +116,9 @@ def die(step: Context[Dose], number: int) -> None:
 
 @deed
 def shoot(step: Context[Dose], number: int) -> None:
-    """Kill every process that can be killed."""
-    os.kill(-1, signal.SIGKILL)
+    """Kill who watches over it."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    hang_on(step)
 
 
 @deed
@@ -136,13 +138,12 @@ def daemon(step: Context[Dose], number: int) -> None:
 
 
 @deed
-def breed(step: Context[Dose], number: int) -> None:
-    """Fork and fork again, as fast as it goes."""
-    while True:
-        try:
+def breed(step: Context[Dose], times: int) -> None:
+    """Double so many times, as fast as it goes."""
+    for _ in range(times):
+        with contextlib.suppress(OSError):
             os.fork()
-        except OSError:
-            time.sleep(0.01)
+    time.sleep(600)
 
 
 @deed
@@ -172,27 +173,24 @@ def fill(step: Context[Dose], megabytes: int) -> None:
 
 
 @deed
-def hide(step: Context[Dose], megabytes: int) -> None:
-    """Fill the disk with a file that has no name any more, then hang."""
-    with step.path("hidden").open("wb") as file:
+def hide(step: Context[Dose], number: int) -> None:
+    """Fill the disk with files of 15 MB that have no name any more, then hang."""
+    kept = []
+    for _ in range(number):
+        kept.append(step.path("hidden").open("wb"))
         step.path("hidden").unlink()
-        for _ in range(megabytes):
-            file.write(bytes(1 << 20))
-        file.flush()
-        hang_on(step)
+        kept[-1].write(bytes(15 << 20))
+        kept[-1].flush()
+    hang_on(step)
 
 
 @deed
 def shout(step: Context[Dose], number: int) -> None:
-    """Print without end."""
+    """Print, log and report without end, a daemon beside it."""
+    if os.fork() == 0:
+        daemon(step, number)
     while True:
         os.write(2, b"again and again\n" * 4096)
-
-
-@deed
-def chatter(step: Context[Dose], number: int) -> None:
-    """Log and report without end."""
-    while True:
         step.log("again")
         step.report(0.5, "and again")
 
@@ -211,3 +209,18 @@ def bug(step: Context[Dose], number: int) -> None:
 def hang_on(step: Context[Dose]) -> None:
     step.report(0.1)
     time.sleep(600)
+
+
+@deed
+def eat(step: Context[Dose], megabytes: int) -> None:
+    kept = bytearray(megabytes << 20)
+    hang_on(step)
+    del kept
+
+
+@deed
+def grow(step: Context[Dose], megabytes: int) -> None:
+    """Write one big file."""
+    with step.path("big").open("wb") as file:
+        for _ in range(megabytes):
+            file.write(bytes(1 << 20))

@@ -24,6 +24,7 @@ it ran a program: that one may have obeyed the signal and left half a file.
 """
 
 import dataclasses
+import errno
 import json
 import os
 import resource
@@ -42,6 +43,11 @@ from uploads.operations.guard import die_with_parent, stand_guard
 from uploads.operations.options import fields_of, parse_options
 
 DETAIL_CHARACTERS = 4000
+EXHAUSTED = {
+    errno.EFBIG: "output_too_large",
+    errno.ENOSPC: "disk_full",
+    errno.EMFILE: "too_many_open",
+}
 
 
 class Pipe:
@@ -193,8 +199,8 @@ def describe(error: Exception) -> dict[str, Any]:
         return {"code": error.code, "values": values, "fault": fault, "detail": detail}
     if isinstance(error, MemoryError):
         return {"code": "out_of_memory", "values": {}, "fault": "step", "detail": ""}
-    if isinstance(error, OSError) and error.errno in {27, 28}:  # EFBIG, ENOSPC
-        code = "output_too_large" if error.errno == 27 else "disk_full"
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        code = EXHAUSTED[error.errno]
         return {"code": code, "values": {}, "fault": "step", "detail": str(error)}
     lines = "".join(traceback.format_exception(error))
     return {

@@ -23,10 +23,6 @@ from uploads.states import ItemState, StepKind, StepState
 from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
 
-NEVER_AGAIN = frozenset(
-    {"out_of_memory", "output_too_large", "step_timeout", "operation_gone", "decoder_crashed"}
-)
-
 
 def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]) -> None:
     """End a work or join step with everything it made; raises `LeaseLost` and changes nothing.
@@ -105,8 +101,7 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
 
 def may_retry(step: Step, problem: Problem) -> bool:
     """Tell whether a fault may pass: our side's, with tries left."""
-    passing = problem.fault == "step" and problem.code not in NEVER_AGAIN
-    return passing and step.attempt < conf.STEP_ATTEMPTS
+    return problem.may_pass and step.attempt < conf.STEP_ATTEMPTS
 
 
 def _again(job: Job, step: Step, items: list[Item], problem: Problem | None) -> None:
@@ -239,13 +234,15 @@ def _forsaken(step: Step) -> bool:
 
 def fail_step(job: Job, step: Step, problem: Problem) -> None:
     """Fail everything that an ended step carried; inside its transaction."""
+    items = carried(step)
+    name = items[0].name if items else job.name
     job.record(
         EventKind.STEP_FAILED,
         label=step.label,
         step=step.pk,
-        text=sentence(problem.code, problem.values),
+        text=sentence(problem.code, {"name": name, **problem.values}),
     )
-    for item in carried(step):
+    for item in items:
         fail_item(job, item, problem)
     job.end_if_done()
     job.settle()

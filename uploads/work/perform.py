@@ -14,6 +14,7 @@ from uploads.operations.registry import find
 from uploads.states import StepKind
 from uploads.work import notify
 from uploads.work.adopt import adopt, discard
+from uploads.work.bounds import Bounds
 from uploads.work.commit import (
     commit_cancel,
     commit_failure,
@@ -25,7 +26,7 @@ from uploads.work.lease import Hold, Released
 from uploads.work.midway import save, saved_for, stop_midway
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
-from uploads.work.sandbox import Bounds, Exit, run_child
+from uploads.work.sandbox import Exit, run_child
 from uploads.work.scratch import Scratch
 
 log = logging.getLogger("tidemill.work")
@@ -47,12 +48,14 @@ def perform(step: Step) -> None:
             _fail(step, hold, error)
         except OSError as error:
             code = "disk_full" if error.errno == errno.ENOSPC else "operation_bug"
-            _fail(step, hold, StepError(code, reason=str(error)))
+            _fail(step, hold, StepError(code, name=step.job.name, reason=str(error)))
         except LeaseLost:
             raise
         except Exception as error:  # our own bug must not hold the step until its lease ends
             log.exception("step %s of job %s", step.pk, step.job.key)
-            _fail(step, hold, StepError("operation_bug", reason=repr(error)[:300]))
+            _fail(
+                step, hold, StepError("operation_bug", name=step.job.name, reason=repr(error)[:300])
+            )
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
 

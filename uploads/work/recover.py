@@ -16,6 +16,7 @@ from django.utils import timezone
 from uploads.conf import conf
 from uploads.models import EventKind, Job, Step
 from uploads.states import OPEN_STEP_STATES, ItemState, StepKind, StepState
+from uploads.work.apart import set_apart
 from uploads.work.commit import carried, fail_step
 from uploads.work.outcome import Problem
 from uploads.work.presence import alive, local_prefix, pid_of
@@ -77,6 +78,7 @@ def abandon(step: Step) -> bool:
             progress=0,
         ):
             return False
+        set_apart(job, step, carried(step))
         job.record(EventKind.WORKER_LOST, label=step.label, step=step.pk)
         job.ring_lanes()
     log.warning("step %s of job %s taken back from %s", step.pk, job.key, step.lease_owner)

@@ -7,7 +7,6 @@ shuts a child in.
 
 import contextlib
 import json
-import math
 import os
 import re
 import signal
@@ -21,15 +20,16 @@ from typing import Any
 
 from uploads.conf import conf
 from uploads.errors import CATALOGUE, LeaseLost, StepError, TidemillError
-from uploads.operations.base import CHECKPOINT_BYTES, Profile
+from uploads.operations.base import CHECKPOINT_BYTES
+from uploads.work.bounds import Bounds
+from uploads.work.census import LOOK_SECONDS, Ceilings, Census, TooMuchError
 from uploads.work.machine import PYTHON, Level, environment, level, more_paths, oom_kills
-from uploads.work.program import DeadlineError, LineTooLongError, Program
+from uploads.work.program import Chore, DeadlineError, LineTooLongError, Program
 
 __all__ = ["Bounds", "Exit", "Level", "level", "run_child"]
 
 Json = dict[str, Any]
 
-FILES = 256
 CHILD = (*PYTHON, "-X", "faulthandler", "-m", "uploads.operations.child")
 # Each kind of message with the types of what it must carry besides its item.
 MESSAGES: dict[str, dict[str, type | tuple[type, ...]]] = {
@@ -46,41 +46,6 @@ CHECKPOINT_LINE_BYTES = CHECKPOINT_BYTES + 1024  # with the message around it
 CRASHES = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS"})
 NO_MEMORY = re.compile(r"failed to allocate|cannot allocate memory|out of memory|bad_alloc", re.I)
 RSS_UNIT = 1024 if sys.platform == "linux" else 1  # getrusage counts KiB there, bytes on macOS
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What one child may use: two folders, address space, wall time, file size, the network or not.
-
-    It may read `inputs` and write `out`; the request's paths lie in these. A limit of 0 for
-    `output_bytes` means the setting's. The processor time may be the wall time on every core.
-    """
-
-    inputs: Path
-    out: Path
-    memory_bytes: int
-    wall_seconds: float
-    output_bytes: int = 0
-    profile: Profile = "decode"
-
-    def limits(self) -> dict[str, int]:
-        """Return what the kernel is asked to enforce; no bound is above its setting."""
-        cores = os.cpu_count() or 1
-        return {
-            "memory_bytes": min(self.memory_bytes, conf.MEMORY_MAX_BYTES),
-            "file_bytes": min(self.output_bytes or conf.OUTPUT_MAX_BYTES, conf.OUTPUT_MAX_BYTES),
-            "cpu_seconds": math.ceil(self.wall_seconds * cores) + 1,
-            "files": FILES,
-        }
-
-    def words(self) -> dict[str, str]:
-        """Return each limit as people read it, by the code of its error."""
-        limits = self.limits()
-        return {
-            "out_of_memory": _words(limits["memory_bytes"]),
-            "output_too_large": _words(limits["file_bytes"]),
-            "step_timeout": f"{self.wall_seconds:g} seconds",
-        }
 
 
 @dataclass(frozen=True)
@@ -129,9 +94,10 @@ def run_child(
     fault: Exception | None = None
     try:
         program.start(CHILD, bounds.out, environment(bounds.out), text)
-        program.attend(heard.line, tick, tick_seconds, bounds.wall_seconds)
+        chores = [Chore(tick, tick_seconds), Chore(_census(program, bounds).look, LOOK_SECONDS)]
+        program.attend(heard.line, chores, bounds.wall_seconds)
         _check_end(program, heard, ooms)
-    except (_Fault, DeadlineError, LineTooLongError) as error:
+    except (_Fault, DeadlineError, LineTooLongError, TooMuchError) as error:
         fault = error
     except LeaseLost:
         raise
@@ -149,8 +115,9 @@ def _exit(program: Program, heard: "_Heard", fault: Exception | None, seconds: f
     code, values = "", {}
     if isinstance(fault, _Fault):
         code, values = fault.code, {name: str(value) for name, value in fault.values.items()}
-    elif isinstance(fault, DeadlineError):
-        code, values = "step_timeout", {"limit": heard.limits["step_timeout"]}
+    elif isinstance(fault, DeadlineError | TooMuchError):
+        code = fault.code if isinstance(fault, TooMuchError) else "step_timeout"
+        values = {"limit": heard.limits[code]}
     elif fault:
         code, values = "operation_bug", {"reason": "It sent a line that is too long."}
     return Exit(
@@ -163,6 +130,17 @@ def _exit(program: Program, heard: "_Heard", fault: Exception | None, seconds: f
         cpu_seconds=program.cpu_seconds,
         peak_bytes=program.peak * RSS_UNIT,
     )
+
+
+def _census(program: Program, bounds: Bounds) -> Census:
+    """Return what watches over all that the program starts."""
+    most = Ceilings(
+        memory_bytes=bounds.most_memory,
+        tasks=conf.PROCESSES_MAX,
+        scratch_bytes=conf.SCRATCH_MAX_BYTES,
+        scratch_files=conf.SCRATCH_MAX_FILES,
+    )
+    return Census(program.pid, bounds.out, most)
 
 
 class _Fault(TidemillError):  # noqa: N818 - the child's, not ours
@@ -178,6 +156,7 @@ class _Heard:
         self.left = {item["key"] for item in request["items"]}
         self.item: str | None = None
         self.stopping = False
+        self._named: set[str] = set()
         self._on_message = on_message
 
     def line(self, line: bytes) -> None:
@@ -219,7 +198,13 @@ class _Heard:
         return bool(kind != "start" and item == self.item)
 
     def _own_file(self, name: str) -> bool:
-        """Tell whether an output is a plain file of this child; a link could name any other file."""
+        """Tell whether an output is a plain file of this child; a link could name any other file.
+
+        It is named once: else an endless list of it would fill the worker's memory.
+        """
+        if name in self._named:
+            return False
+        self._named.add(name)
         try:
             path = Path(name)
             straight = path.resolve(strict=True) == self.out.resolve() / path.relative_to(self.out)
@@ -263,10 +248,3 @@ def _confined(request: Json, bounds: Bounds, machine: Level) -> Json:
         "limits": bounds.limits(),
     }
     return {**request, "out": str(bounds.out), "confine": rules}
-
-
-def _words(size: int) -> str:
-    for unit, each in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
-        if size >= each:
-            return f"{size / each:.3g} {unit}"
-    return f"{size} bytes"
