@@ -1,23 +1,25 @@
 """Poison: whatever a file does to its step, it ends as failed in clear words, and nothing stays."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
-from tests.crash.conftest import described, ended, is_whole, wait_for, wait_running
+from tests.crash.conftest import described, ended, is_whole
 from tests.factories import make_job, make_upload, make_user
 from tests.support.server import Server, wait_until
-from uploads.models import Job, Step
+from uploads.models import Job
 from uploads.states import ItemState, JobState, StepState
 
 pytestmark = pytest.mark.processes
 
 LIMITS = {
-    "TIDEMILL_STEP_MIN_LIMIT_SECONDS": "20",
-    "TIDEMILL_STEP_ATTEMPTS": "1",
+    "TIDEMILL_STEP_MIN_LIMIT_SECONDS": "25",
+    "TIDEMILL_STEP_ATTEMPTS": "2",
     "TIDEMILL_MEMORY_MAX_BYTES": "400M",
     "TIDEMILL_OUTPUT_MAX_BYTES": "16M",
     "TIDEMILL_SCRATCH_MAX_BYTES": "32M",
@@ -26,7 +28,6 @@ LIMITS = {
 }
 # What the file says, the code of its end, and a word of its limit.
 POISONS = [
-    ("shout", "step_timeout", "20 seconds"),
     ("die", "decoder_crashed", "twice"),
     ("shoot", "operation_bug", "not permitted"),
     ("bug", "operation_bug", "a bug on line one"),
@@ -38,6 +39,7 @@ POISONS = [
     ("hide 3", "scratch_full", "32 MiB"),
     ("files 400", "too_many_outputs", "300"),
     ("open_all 400", "too_many_open", "256"),
+    ("shout", "step_timeout", "25 seconds"),
 ]
 
 Feed = Callable[..., Job]
@@ -60,14 +62,18 @@ def running(tmp_path_factory: Any) -> Iterator[Server]:
 def feed(running: Server, tmp_path: Path) -> Iterator[Feed]:
     """Submit a job of one file for each text, named after its first word."""
 
-    def make(*texts: str, name: str = "alice") -> Job:
-        owner = User.objects.filter(username=name).first() or make_user(name)
+    def make(*texts: str, operation: str = "test.poison", late: bool = False) -> Job:
+        owner = User.objects.filter(username="alice").first() or make_user("alice")
         uploads = []
+        if late:
+            path = tmp_path / "late.txt"
+            path.write_text("on its way")
+            uploads.append(make_upload(owner, path, complete=False))
         for text in texts:
             path = tmp_path / f"{text.split()[0]}.txt"
             path.write_text(text)
             uploads.append(make_upload(owner, path, media_type="text/plain"))
-        return make_job(owner, uploads, "test.poison")
+        return make_job(owner, uploads, operation)
 
     with running.rows():
         yield make
@@ -132,9 +138,48 @@ def test_a_file_whose_worker_always_dies_fails_alone(running: Server, feed: Feed
     wait_until(lambda: is_whole(running), 20, "new workers")
 
 
-def test_neighbours_are_served_while_a_poison_works(running: Server, feed: Feed) -> None:
-    poison = feed("breed 5")
-    wait_running(poison)
-    wait_for(feed("fine", name="bob"))
-    wait_until(lambda: ended(poison), 30, lambda: described(poison))
-    assert not Step.objects.filter(state=StepState.RUNNING).exists()
+def running_step(kind: str) -> Callable[[Job], bool]:
+    """Tell when a step of this kind has begun to work on a file."""
+
+    def begun(job: Job) -> bool:
+        return job.steps.filter(kind=kind, state=StepState.RUNNING, progress__gt=0).exists()
+
+    return begun
+
+
+STATES: dict[str, tuple[dict[str, Any], list[str], Callable[[Job], object]]] = {
+    "receiving": ({"late": True}, [], lambda job: job.state == JobState.RECEIVING),
+    "paused": ({}, ["wait 60"], lambda job: job.pause("alice") or job.is_paused),
+    "planning": ({"operation": "test.lines"}, ["slow plan"], running_step("plan")),
+    "a batch": ({}, ["fine", "wait 60"], running_step("work")),
+    "a program": ({}, ["program 60"], running_step("work")),
+    "joining": ({"operation": "test.lines"}, ["slow join\nb"], running_step("join")),
+    "waiting for the next try": (
+        {"operation": "test.copy"},
+        ["flaky"],
+        lambda job: job.steps.filter(state=StepState.READY, not_before__gt=timezone.now()),
+    ),
+    "deaf": ({}, ["deaf"], running_step("work")),
+}
+
+
+def test_cancel_frees_everything_whatever_the_job_does(running: Server, feed: Feed) -> None:
+    workers = running.workers()
+    took = {}
+    for name, (values, texts, reached) in STATES.items():
+        job = feed(*texts, **values)
+        wait_until(lambda: reached(Job.objects.get(pk=job.pk)), 30, lambda: described(job))  # noqa: B023
+        job.cancel("alice")
+        begun = time.monotonic()
+        wait_until(lambda: freed(running, job), 30, lambda: f"{name}: {described(job)}")  # noqa: B023
+        took[name] = round(time.monotonic() - begun, 2)
+        assert job.events.filter(kind="ended").count() == 1
+    print("seconds from cancel to freed:", took)  # noqa: T201
+    assert running.workers() == workers
+
+
+def freed(server: Server, job: Job) -> bool:
+    """Tell whether nothing of a job is left: no running row, no process, no scratch folder."""
+    busy = job.steps.filter(state=StepState.RUNNING).exists()
+    rest = busy or strays(server) or list((server.data / "scratch").iterdir())
+    return ended(job) and not rest

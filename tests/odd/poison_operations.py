@@ -12,7 +12,8 @@ from pathlib import Path
 
 from uploads.operations import Context, operation, option
 
-DEEDS: dict[str, Callable[[Context["Dose"], int], None]] = {}
+Deed = Callable[[Context["Dose"], int], None]
+DEEDS: dict[str, Deed] = {}
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ def poison(source: Path, step: Context[Dose]) -> Iterator[Path]:
     yield target
 
 
-def deed(function: Callable[[Context[Dose], int], None]) -> None:
+def deed(function: Deed) -> Deed:
     DEEDS[function.__name__] = function
+    return function
 
 
 @deed

@@ -1,5 +1,6 @@
 """A job's verb to do again what failed or was cancelled, and only that."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from uploads.models.job import Job
 
 
-def retry(job: "Job", actor: str) -> int:
+def retry(job: "Job", actor: str, positions: Collection[int] = ()) -> int:
     """Do the failed and cancelled items again, and only those; return how many.
 
+    `positions` chooses among them; empty means all.
     Parts of an item that succeeded are kept; an item whose file is gone stays as it is.
     One transaction, guarded by the end. Raises `RequestError` (`conflict`) when nothing
     can be done again.
@@ -27,7 +29,7 @@ def retry(job: "Job", actor: str) -> int:
         locked = job.locked()
         if not locked.retryable:
             raise RequestError("conflict", reason="there is nothing to retry.")
-        items = _doable(locked)
+        items = [item for item in _doable(locked) if not positions or item.position in positions]
         if not items:
             raise RequestError("conflict", reason="the files are no longer here.")
         _reopen(locked, items)

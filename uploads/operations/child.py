@@ -28,6 +28,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import traceback
@@ -110,6 +111,8 @@ class Child:
                 return
             except Exception as error:
                 self.pipe.send(t="error", item=item["key"], **describe(error))
+                # What is left of it would count against the next one's limits.
+                shutil.rmtree(Path(self.request["out"]) / str(item["key"]), ignore_errors=True)
             else:
                 if self._is_shaken(programs):
                     return

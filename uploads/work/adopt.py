@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from threading import Event
 
 from django.db import transaction
 from django.db.models import Max
@@ -59,12 +60,14 @@ def adopt(
 
 def _kept(path: Path, key: str, keep: Callable[[], None]) -> str:
     """Adopt one file in a thread while the lease is kept; big ones take longer than it lasts."""
+    unwanted = Event()
     with ThreadPoolExecutor(1) as pool:
-        moving = pool.submit(store.adopt, path, key)
+        moving = pool.submit(store.adopt, path, key, lambda: not unwanted.is_set())
         try:
             while not wait([moving], timeout=KEEP_SECONDS).done:
                 keep()
         except BaseException:
+            unwanted.set()
             wait([moving])
             store.delete(key)
             raise

@@ -7,11 +7,13 @@ server stopped, its worker died or an error is tried again. Of files nothing
 is kept: a scratch folder lives as long as its lease.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
 
+from uploads.conf import conf
 from uploads.errors import Cancelled
 from uploads.models import Step
 from uploads.work.adopt import Adopted, adopt, discard
@@ -19,13 +21,40 @@ from uploads.work.commit import commit_cancel, commit_finished, commit_release, 
 from uploads.work.lease import Hold, Released
 from uploads.work.outcome import Outcome
 
+KEEP_SECONDS = 3.0  # of the eight that a cancel may take
+
+
+class Patience:
+    """Keeps the lease while finished files are adopted, and hears wishes only after a while.
+
+    A stop leaves half of the drain for it: what is finished shall not be made again. A cancel
+    leaves `cancel_seconds`. Raises what `Hold.tick` raises.
+    """
+
+    def __init__(self, hold: Hold, cancel_seconds: float = 0.0) -> None:
+        self._hold = hold
+        self._cancel_seconds = cancel_seconds
+        self._since: float | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._hold.tick()
+        except (Cancelled, Released) as wish:
+            now = time.monotonic()
+            self._since = now if self._since is None else self._since
+            cancelled = isinstance(wish, Cancelled)
+            patience = self._cancel_seconds if cancelled else conf.DRAIN_SECONDS / 2
+            if now - self._since >= patience:
+                raise
+            self._hold.keep()
+
 
 def stop_midway(
     step: Step, hold: Hold, outcomes: Sequence[Outcome], wish: Cancelled | Released
 ) -> None:
     """Commit the items that a stopped batch has finished, and its own end with them."""
     finished = [] if step.item_id else [outcome for outcome in outcomes if _is_final(step, outcome)]
-    adopted = adopt(step, finished, hold.keep)
+    adopted = adopt(step, finished, Patience(hold, KEEP_SECONDS))
     try:
         hold.insist(lambda: _commit(step, finished, adopted, wish))
     except BaseException:

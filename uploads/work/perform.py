@@ -23,7 +23,7 @@ from uploads.work.commit import (
     may_retry,
 )
 from uploads.work.lease import Hold, Released
-from uploads.work.midway import save, saved_for, stop_midway
+from uploads.work.midway import Patience, save, saved_for, stop_midway
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
 from uploads.work.sandbox import Exit, run_child
@@ -119,7 +119,7 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
         if sum(made.path.stat().st_size for o in outcomes for made in o.made) > BIG_BYTES:
             hold.extend()  # to hash and sync that much takes a while
-        adopted = adopt(step, outcomes, hold.keep)
+        adopted = adopt(step, outcomes, Patience(hold))
         try:
             hold.insist(lambda: commit_work(step, outcomes, adopted))
         except BaseException:
@@ -160,6 +160,7 @@ class ChildRun:
             alone = [key for key in waiting if key in crashed][:1]
             if children:
                 self.hold.extend()  # each child has the whole limit
+                self._clear()
             children += 1
             exit_ = self._child(alone or waiting)
             left = [key for key in (alone or waiting) if not self.outcomes[key].ended]
@@ -174,6 +175,12 @@ class ChildRun:
             values = {"name": self.items[culprit].name, **exit_.values}
             self.outcomes[culprit].problem = Problem(code, values, fault, exit_.detail)
         return list(self.outcomes.values())
+
+    def _clear(self) -> None:
+        """Remove what files that are not done left: it counts against the next ones' limits."""
+        for key, outcome in self.outcomes.items():
+            if not outcome.done:
+                self.scratch.clear(key)
 
     def _waiting(self) -> list[int]:
         return [key for key, outcome in self.outcomes.items() if not outcome.ended]

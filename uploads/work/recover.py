@@ -24,7 +24,7 @@ from uploads.work.presence import alive, local_prefix, pid_of
 log = logging.getLogger("tidemill.sweep")
 
 CANCEL_GRACE_SECONDS = 8
-DEADLINE_GRACE_SECONDS = 10
+DEADLINE_GRACE_SECONDS = 20  # more than a worker needs to end and reap a whole herd
 
 
 def recover_dead_workers() -> int:
