@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("images", "video", "latency", "pages", "live", "web_memory")
+ALL = ("images", "video", "latency", "pages", "live", "web_memory", "poison", "cancel")
 
 
 def main(chosen: list[str]) -> int:

@@ -226,3 +226,14 @@ def grow(step: Context[Dose], megabytes: int) -> None:
     with step.path("big").open("wb") as file:
         for _ in range(megabytes):
             file.write(bytes(1 << 20))
+
+
+@deed
+def spin(step: Context[Dose], number: int) -> None:
+    """Compute in so many processes without end."""
+    step.report(0.1)
+    for _ in range(number - 1):
+        if os.fork() == 0:
+            break
+    while True:
+        pass

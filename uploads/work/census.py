@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 
 BLOCK_BYTES = 512  # st_blocks counts these everywhere (man 3type stat)
 LOOK_SECONDS = 0.25
@@ -50,6 +51,7 @@ class Census:
     out: Path
     ceilings: Ceilings
     _disk_due: float = field(default_factory=time.monotonic)
+    _scales: "_Scales | None" = None
 
     def look(self) -> None:
         """Compare what is used with the ceilings; cheap enough for four times a second."""
@@ -61,14 +63,28 @@ class Census:
             members.append(pid)
             if tasks > self.ceilings.tasks:
                 raise TooMuchError("too_many_processes")
-        # Forked processes share pages, which the quick sum counts once for each of them.
-        if memory > self.ceilings.memory_bytes < real_memory(members):
-            raise TooMuchError("out_of_memory")
+        if memory > self.ceilings.memory_bytes:
+            self._weigh(members)
         begun = time.monotonic()
         if begun >= self._disk_due:
             self._look_at_files(members)
             took = time.monotonic() - begun
             self._disk_due = time.monotonic() + max(DISK_SECONDS, DISK_SHARE * took)
+
+    def close(self) -> None:
+        """Wait for the end of what is still being looked at; the processes are gone."""
+        if self._scales is not None:
+            self._scales.join()
+
+    def _weigh(self, members: list[int]) -> None:
+        """Find out exactly: forked processes share pages, which the quick sum counts for each."""
+        if self._scales is None:
+            self._scales = _Scales(members)
+            self._scales.start()
+        elif not self._scales.is_alive():
+            found, self._scales = self._scales.found, None
+            if found > self.ceilings.memory_bytes:
+                raise TooMuchError("out_of_memory")
 
     def _look_at_files(self, members: list[int]) -> None:
         nameless = {}
@@ -84,6 +100,18 @@ class Census:
                 raise TooMuchError("too_many_outputs")
         if used > self.ceilings.scratch_bytes:
             raise TooMuchError("scratch_full")
+
+
+class _Scales(Thread):
+    """Weighs processes in a thread: the kernel lets it wait while one of them forks or maps."""
+
+    def __init__(self, members: list[int]) -> None:
+        super().__init__(name="scales", daemon=True)
+        self._members = members
+        self.found = 0
+
+    def run(self) -> None:
+        self.found = real_memory(self._members)
 
 
 def family(root: int) -> Iterator[int]:

@@ -92,9 +92,11 @@ def run_child(
     program = Program()
     begun, ooms = time.monotonic(), oom_kills()
     fault: Exception | None = None
+    census: Census | None = None
     try:
         program.start(CHILD, bounds.out, environment(bounds.out), text)
-        chores = [Chore(tick, tick_seconds), Chore(_census(program, bounds).look, LOOK_SECONDS)]
+        census = _census(program, bounds)
+        chores = [Chore(tick, tick_seconds), Chore(census.look, LOOK_SECONDS)]
         program.attend(heard.line, chores, bounds.wall_seconds)
         _check_end(program, heard, ooms)
     except (_Fault, DeadlineError, LineTooLongError, TooMuchError) as error:
@@ -108,6 +110,8 @@ def run_child(
         raise
     finally:
         program.close()
+        if census is not None:
+            census.close()
     return _exit(program, heard, fault, time.monotonic() - begun)
 
 
