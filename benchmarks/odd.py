@@ -1,6 +1,7 @@
 """The tests' odd operations for benchmarks: files that misbehave as they say."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ def odd_site(**limits: str) -> Iterator[dict[str, Any]]:
         TIDEMILL_OPERATIONS_PATH=str(ODD),
         PYTHONPATH=os.pathsep.join(path for path in paths if path),
     )
+    sys.path.append(str(ODD))
     with site(workers=2) as running:
         yield running
 

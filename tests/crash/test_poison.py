@@ -1,5 +1,6 @@
 """Poison: whatever a file does to its step, it ends as failed in clear words, and nothing stays."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,12 @@ from tests.factories import make_job, make_upload, make_user
 from tests.support.server import Server, wait_until
 from uploads.models import Job
 from uploads.states import ItemState, JobState, StepState
+from uploads.storage import store
 
 pytestmark = pytest.mark.processes
 
 LIMITS = {
-    "TIDEMILL_STEP_MIN_LIMIT_SECONDS": "25",
+    "TIDEMILL_STEP_MIN_LIMIT_SECONDS": "20",
     "TIDEMILL_STEP_ATTEMPTS": "2",
     "TIDEMILL_MEMORY_MAX_BYTES": "400M",
     "TIDEMILL_OUTPUT_MAX_BYTES": "16M",
@@ -39,7 +41,7 @@ POISONS = [
     ("hide 3", "scratch_full", "32 MiB"),
     ("files 400", "too_many_outputs", "300"),
     ("open_all 400", "too_many_open", "256"),
-    ("shout", "step_timeout", "25 seconds"),
+    ("shout", "step_timeout", "20 seconds"),
 ]
 
 Feed = Callable[..., Job]
@@ -62,7 +64,9 @@ def running(tmp_path_factory: Any) -> Iterator[Server]:
 def feed(running: Server, tmp_path: Path) -> Iterator[Feed]:
     """Submit a job of one file for each text, named after its first word."""
 
-    def make(*texts: str, operation: str = "test.poison", late: bool = False) -> Job:
+    def make(
+        *texts: str, operation: str = "test.poison", late: bool = False, **options: Any
+    ) -> Job:
         owner = User.objects.filter(username="alice").first() or make_user("alice")
         uploads = []
         if late:
@@ -73,7 +77,7 @@ def feed(running: Server, tmp_path: Path) -> Iterator[Feed]:
             path = tmp_path / f"{text.split()[0]}.txt"
             path.write_text(text)
             uploads.append(make_upload(owner, path, media_type="text/plain"))
-        return make_job(owner, uploads, operation)
+        return make_job(owner, uploads, operation, **options)
 
     with running.rows():
         yield make
@@ -183,3 +187,33 @@ def freed(server: Server, job: Job) -> bool:
     busy = job.steps.filter(state=StepState.RUNNING).exists()
     rest = busy or strays(server) or list((server.data / "scratch").iterdir())
     return ended(job) and not rest
+
+
+def test_a_stopped_server_goes_on_from_the_checkpoint(running: Server, feed: Feed) -> None:
+    job = feed("fine", "count 200", pause=0.05)
+    before = 0
+    for signals in (1, 2):
+        wait_until(lambda: saved(job) > before + 3, 60, lambda: described(job))  # noqa: B023
+        for _ in range(signals):
+            running.kill(running.role("up"), signal.SIGTERM)
+        assert running.reap(30) == 0
+        assert running.processes() == strays(running) == []
+        before = saved(job)
+        if signals == 1:  # by two it is killed, and only a sweep tells of it
+            step = job.steps.get(kind="work")
+            assert (step.state, step.attempt, step.crashes) == (StepState.READY, 0, 0)
+            assert job.items.get(name="fine.txt").state == ItemState.SUCCEEDED
+            assert list((running.data / "scratch").iterdir()) == []
+        running.start()
+        running.wait_ready()
+    wait_until(lambda: ended(job), 90, lambda: described(job))
+    assert job.items.filter(state=ItemState.SUCCEEDED).count() == 2
+    result = job.results.get(item__name="count.txt")
+    assert store.path(result.storage_key).read_text() == f"from {before} to 200"
+    assert job.steps.get(kind="work").attempt == 1
+
+
+def saved(job: Job) -> int:
+    """Return how far the job's one batch has counted, as its row says."""
+    step = job.steps.filter(kind="work").first()
+    return int(step.checkpoint["state"]["number"]) if step and step.checkpoint else 0

@@ -144,18 +144,18 @@ def _cancel(job: Job, condition: Callable[[], bool]) -> None:
 def test_an_operation_goes_on_from_its_checkpoint_after_a_stop(
     job_of: JobOf, stop_when: Any, running_again: Any
 ) -> None:
-    job = job_of("count 40", operation="test.poison", pause=0.1)
+    job = job_of("count 30", operation="test.poison", pause=0.1)
     step = planned(job)
     stop_when(lambda: Step.objects.filter(pk=step.pk).exclude(checkpoint=None).exists())
     assert run_next(Lane.CPU)
     step.refresh_from_db()
     assert step.checkpoint is not None
     saved = step.checkpoint["state"]["number"]
-    assert 0 < saved < 40
+    assert 0 < saved < 30
     assert (step.state, step.attempt) == (StepState.READY, 0)
     running_again()
     work_off()
-    assert contents(job) == [f"from {saved} to 40"]
+    assert contents(job) == [f"from {saved} to 30"]
     step.refresh_from_db()
     assert step.checkpoint is None
 
