@@ -11,7 +11,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("images", "video", "latency", "steps", "pages", "live", "web_memory", "eta")
+ALL = (
+    "images",
+    "video",
+    "latency",
+    "steps",
+    "pages",
+    "live",
+    "web_memory",
+    "eta",
+    "poison",
+    "cancel",
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -169,9 +169,15 @@ class Conf:
         20, "A database that does not answer, or stays locked, for this long counts as away."
     )
     MEMORY_MAX_BYTES = size(
-        8 * GIB, "Most memory (address space) that one step's program may ask for."
+        8 * GIB,
+        "Most memory of one step: address space of each of its processes, real memory of all.",
     )
     OUTPUT_MAX_BYTES = size(100 * GIB, "Largest file that one step may write.")
+    SCRATCH_MAX_BYTES = size(200 * GIB, "Most disk space that all files of one step may take.")
+    SCRATCH_MAX_FILES = number(100_000, "files", "Most files that one step may make.")
+    PROCESSES_MAX = number(
+        512, "processes", "Most processes and threads that one step may have at once."
+    )
     IMAGE_MAX_PIXELS = number(200_000_000, "pixels", "Largest image, width times height.")
     IMAGE_MAX_FRAMES = number(300, "frames", "Most frames or pages of one image.")
     VIDEO_MAX_PIXELS = number(

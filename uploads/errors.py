@@ -209,7 +209,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     # --- steps: our side is at fault -----------------------------------------
     "step_timeout": Entry(
         500,
-        "The step took longer than {limit} and was stopped.",
+        "“{name}” took longer than {limit} and was stopped.",
         "Retry, choose lighter options, or raise the limit.",
     ),
     "out_of_memory": Entry(
@@ -218,11 +218,33 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "Choose smaller options, or raise TIDEMILL_MEMORY_MAX_BYTES.",
     ),
     "output_too_large": Entry(
-        500, "The result grew beyond {limit}.", "Choose options that make smaller results."
+        500,
+        "A file made from “{name}” grew beyond {limit}.",
+        "Choose options that make smaller results, or raise TIDEMILL_OUTPUT_MAX_BYTES.",
+    ),
+    "scratch_full": Entry(
+        500,
+        "“{name}” needed more working space than {limit}.",
+        "Choose options that make less, or raise TIDEMILL_SCRATCH_MAX_BYTES.",
+    ),
+    "too_many_outputs": Entry(
+        500,
+        "“{name}” was made into more than {limit} files.",
+        "Choose options that make fewer files, or raise TIDEMILL_SCRATCH_MAX_FILES.",
+    ),
+    "too_many_processes": Entry(
+        500,
+        "The program for “{name}” started more than {limit} processes and was stopped.",
+        "Report it to the operation's author, or raise TIDEMILL_PROCESSES_MAX.",
+    ),
+    "too_many_open": Entry(
+        500,
+        "The program for “{name}” opened more than {limit} files at once.",
+        "Report it to the operation's author.",
     ),
     "worker_lost": Entry(
         500,
-        "The step stopped its worker {count} times and was given up.",
+        "“{name}” stopped its worker {count} times and was given up.",
         "Retry; if it stays, look at the workers' log.",
     ),
     "tool_failed": Entry(
@@ -230,7 +252,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     ),
     "operation_bug": Entry(
         500,
-        "The operation itself failed: {reason}",
+        "The operation itself failed on “{name}”: {reason}",
         "Report it to the operation's author; the log has the details.",
     ),
     "operation_gone": Entry(

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol
@@ -18,17 +18,27 @@ from typing import Final, Protocol
 from django.conf import settings
 
 from uploads.conf import MIB, conf
+from uploads.errors import Cancelled
 
 READ_BYTES = 1024 * 1024
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 SLACK_BYTES: Final = 256 * MIB
+Wanted = Callable[[], bool]
+
+
+def always() -> bool:
+    """Want it in any case."""
+    return True
 
 
 class Store(Protocol):
     """What the house needs of a storage; the local folder is the one-machine kind."""
 
-    def adopt(self, source: Path, key: str) -> str:
-        """Move a finished file to its key, durably; return its sha256."""
+    def adopt(self, source: Path, key: str, wanted: Wanted = always) -> str:
+        """Move a finished file to its key, durably; return its sha256.
+
+        Raises `Cancelled` when it is no longer wanted while it is read.
+        """
 
     def fetch(self, key: str, target: Path) -> None:
         """Put the key's file at `target` for reading only."""
@@ -72,13 +82,15 @@ class LocalStore:
             raise ValueError(f"{key!r} is not a storage key")
         return path
 
-    def adopt(self, source: Path, key: str) -> str:
+    def adopt(self, source: Path, key: str, wanted: Wanted = always) -> str:
         target = self.path(key)
         make_folder(target.parent)
         digest = sha256()
         with source.open("rb") as file:
             while piece := file.read(READ_BYTES):
                 digest.update(piece)
+                if not wanted():
+                    raise Cancelled
             os.fsync(file.fileno())
         source.replace(target)
         sync_folder(target.parent)

@@ -36,9 +36,13 @@ def _behave(text: str, name: str, step: "Context[CopyOptions]") -> None:
         raise RuntimeError("a bug")
     if word == "warn":
         step.warn("looks odd")
-    until = time.monotonic() + step.options.pause
+    _linger(step.options.pause, step)
+
+
+def _linger(seconds: float, step: "Context[CopyOptions]") -> None:
+    until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        step.report(1 - left / step.options.pause, "copying")
+        step.report(1 - left / seconds, "copying")
         time.sleep(min(0.05, left))
 
 
@@ -80,6 +84,8 @@ def plan_lines(source: Path, step: Context[CopyOptions]) -> Sequence[Part]:
     text = source.read_text()
     if text.startswith("bad plan"):
         raise InputError("not_an_image", name=step.name)
+    if text.startswith("slow plan"):
+        _linger(60, step)
     return [Part({"line": number}, weight=1.0) for number in range(len(text.splitlines()))]
 
 
@@ -87,6 +93,8 @@ def plan_lines(source: Path, step: Context[CopyOptions]) -> Sequence[Part]:
 def join_lines(
     source: Path, step: Context[CopyOptions], parts: Sequence[PartResult]
 ) -> Iterator[Output]:
+    if source.read_text().startswith("slow join"):
+        _linger(60, step)
     target = step.path("source-shouted.txt")
     target.write_text("".join(part.paths[0].read_text() for part in parts))
     yield Output(target, meta={"lines": len(parts)})

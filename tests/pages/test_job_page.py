@@ -345,3 +345,14 @@ def test_run_again_opens_with_the_same_files_operation_and_options(
 def test_run_again_of_a_foreign_job_is_not_found(client: Client, job: Job) -> None:
     client.force_login(make_user("bob"))
     assert client.get(f"/?again={job.key}").status_code == 404
+
+
+def test_one_failed_file_can_be_retried_alone(browser: Client, job: Job) -> None:
+    end(job, bad=2)
+    shown = page(browser, job)
+    chosen = job.items.filter(state="failed").order_by("position")[1]
+    assert f'aria-label="Retry {chosen.name}"' in shown
+    browser.post(f"/jobs/{job.key}/retry/", {"item": chosen.position})
+    assert list(job.items.filter(state="open")) == [chosen]
+    job.refresh_from_db()
+    assert (job.state, job.items_failed) == ("queued", 1)

@@ -175,3 +175,20 @@ def test_the_scratch_of_steps_that_run_no_more_is_removed(job_of: JobOf) -> None
     assert upload.exists()
     mine.rmdir()
     upload.rmdir()
+
+
+def test_the_files_of_a_batch_that_costs_workers_go_on_one_by_one(job_of: JobOf) -> None:
+    job = job_of("one", "two", "three", operation="test.poison")
+    for _ in range(2):
+        claimed_by(job, DEAD)
+        assert recover.recover_dead_workers() == 1
+    steps = job.steps.filter(kind="work", state=StepState.READY)
+    assert [step.items.count() for step in steps] == [1, 1, 1]
+    culprit = claimed_by(job, DEAD)
+    assert recover.recover_dead_workers() == 1
+    work_off()
+    job.refresh_from_db()
+    assert (job.state, job.items_done, job.items_failed) == (JobState.PARTIAL, 2, 1)
+    assert culprit.items.get().error_code == "worker_lost"
+    weights = job.steps.filter(kind="work").values_list("weight", flat=True)
+    assert sum(weights) == pytest.approx(job.weight_total)

@@ -134,9 +134,9 @@ def test_the_processor_limit_counts_as_a_timeout(room: Room) -> None:
 
 def test_a_spinning_child_ends_at_its_deadline(room: Room) -> None:
     begun = time.monotonic()
-    ended = room.run("spin", wall=0.7)
-    assert (ended.code, ended.values) == ("step_timeout", {"limit": "0.7 seconds"})
-    assert time.monotonic() - begun < 4
+    ended = room.run("spin", wall=2.5)
+    assert (ended.code, ended.values) == ("step_timeout", {"limit": "2.5 seconds"})
+    assert time.monotonic() - begun < 9
     assert ended.cpu_seconds > 0.1
 
 

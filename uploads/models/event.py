@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     UPLOAD_ARRIVED = "upload_arrived"
     PLANNED = "planned"
     STEP_DONE = "step_done"
+    STEP_KEPT = "step_kept"
     STEP_RETRY = "step_retry"
     STEP_FAILED = "step_failed"
     WORKER_LOST = "worker_lost"
@@ -43,6 +44,7 @@ TEXTS: dict[str, str] = {
     EventKind.UPLOAD_ARRIVED: "“{name}” has arrived.",
     EventKind.PLANNED: "Planned {items} as {steps}.",
     EventKind.STEP_DONE: "Finished {label} in {seconds} s.",
+    EventKind.STEP_KEPT: "{label} was stopped; its {count} finished files are kept.",
     EventKind.STEP_RETRY: "{label} failed and is tried again in {seconds} s: {text}",
     EventKind.STEP_FAILED: "{label} failed for good: {text}",
     EventKind.WORKER_LOST: "The worker of {label} died; it is done again.",

@@ -1,5 +1,6 @@
 """A job's verb to do again what failed or was cancelled, and only that."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from uploads.models.job import Job
 
 
-def retry(job: "Job", actor: str) -> int:
+def retry(job: "Job", actor: str, positions: Collection[int] = ()) -> int:
     """Do the failed and cancelled items again, and only those; return how many.
 
+    `positions` chooses among them; empty means all.
     Parts of an item that succeeded are kept; an item whose file is gone stays as it is.
     One transaction, guarded by the end. Raises `RequestError` (`conflict`) when nothing
     can be done again.
@@ -27,7 +29,7 @@ def retry(job: "Job", actor: str) -> int:
         locked = job.locked()
         if not locked.retryable:
             raise RequestError("conflict", reason="there is nothing to retry.")
-        items = _doable(locked)
+        items = [item for item in _doable(locked) if not positions or item.position in positions]
         if not items:
             raise RequestError("conflict", reason="the files are no longer here.")
         _reopen(locked, items)
@@ -55,7 +57,8 @@ def _reopen(job: "Job", items: list[Item]) -> None:
     divided = set(parts.filter(kind=StepKind.JOIN).values_list("item_id", flat=True))
     whole = [key for key in keys if key not in divided]
     again = parts.filter(state__in=[StepState.FAILED, StepState.CANCELLED])
-    fresh = {"attempt": 0, "crashes": 0, "error": "", "finished_at": None}
+    # From the start: a checkpoint may be what made it fail.
+    fresh = {"attempt": 0, "crashes": 0, "error": "", "finished_at": None, "checkpoint": None}
     again.filter(kind=StepKind.WORK).update(
         state=StepState.READY, not_before=timezone.now(), progress=0, **fresh
     )

@@ -230,10 +230,15 @@ class Step(models.Model):
         )
 
     @staticmethod
-    def renew(lease: Lease, progress: float, note: str = "") -> bool:
-        """Extend the lease and write the progress; False means lost: stop and discard."""
+    def renew(lease: Lease, progress: float, note: str = "", **saved: Any) -> bool:
+        """Extend the lease and write the progress; False means lost: stop and discard.
+
+        `saved` is empty or holds a new `checkpoint`.
+        """
         until = timezone.now() + timedelta(seconds=conf.LEASE_SECONDS)
-        changed = Step.held(lease).update(lease_until=until, progress=progress, note=note[:200])
+        changed = Step.held(lease).update(
+            lease_until=until, progress=progress, note=note[:200], **saved
+        )
         return bool(changed)
 
     @staticmethod
@@ -245,6 +250,7 @@ class Step(models.Model):
                 progress=1,
                 finished_at=timezone.now(),
                 lease_until=None,
+                checkpoint=None,
                 error="",
             )
         )

@@ -5,6 +5,7 @@ called `source` (whatever its owner calls it), writes files at `step.path(…)`
 and yields them. It never sees a row, a queue or a socket.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ O = TypeVar("O")
 Json = dict[str, Any]
 Profile = Literal["decode", "outbound"]
 Takes = Literal["each", "all"]
+
+CHECKPOINT_BYTES = 64 * 1024
 
 _registered: dict[str, "Operation[Any]"] = {}
 
@@ -76,16 +79,21 @@ class Reporter(Protocol):
 
     def progress(self, fraction: float, note: str) -> None: ...
     def log(self, text: str, level: str) -> None: ...
+    def checkpoint(self, state: Json) -> None: ...
 
 
 class _Silent:
     def progress(self, fraction: float, note: str) -> None: ...
     def log(self, text: str, level: str) -> None: ...
+    def checkpoint(self, state: Json) -> None: ...
 
 
 @dataclass
 class Context(Generic[O]):
-    """What the function may know and say while it works on one item (or one part of it)."""
+    """What the function may know and say while it works on one item (or one part of it).
+
+    `saved` is what an earlier run of the same work saved last by `checkpoint`, or None.
+    """
 
     options: O
     folder: Path
@@ -95,6 +103,7 @@ class Context(Generic[O]):
     limits: Limits = field(default_factory=Limits)
     reporter: Reporter = field(default_factory=_Silent)
     files: Mapping[str, Path] = field(default_factory=dict)
+    saved: Json | None = None
 
     def path(self, name: str) -> Path:
         """Return where to write the file `name`; it lies alone in this item's scratch folder."""
@@ -105,6 +114,16 @@ class Context(Generic[O]):
     def report(self, fraction: float, note: str = "") -> None:
         """Tell how much of this item (or part) is done, 0…1; raises `Cancelled` when unwanted."""
         self.reporter.progress(min(1.0, max(0.0, fraction)), note)
+
+    def checkpoint(self, state: Json) -> None:
+        """Save where this item's work could go on; raises `Cancelled` when unwanted.
+
+        `state` is JSON of at most 64 KiB (else `ValueError`). The next run, if one is needed,
+        gets the last one as `saved`; of files nothing is kept.
+        """
+        if len(json.dumps(state)) > CHECKPOINT_BYTES:
+            raise ValueError(f"a checkpoint holds at most {CHECKPOINT_BYTES} bytes of JSON")
+        self.reporter.checkpoint(state)
 
     def log(self, text: str) -> None:
         """Add one line to the job's log."""

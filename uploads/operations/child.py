@@ -4,13 +4,14 @@ Reads one JSON object from standard input:
 
     {"module", "operation", "call": "run" | "plan" | "join", "options": {…},
      "files": {option: path}, "limits": {…}, "confine": {…} | null, "out": folder,
-     "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts"}]}
+     "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts", "saved"}]}
 
 and writes one JSON object a line to the descriptor that was its standard output:
 
     {"t": "start",    "item": key}
     {"t": "progress", "item": key, "value": 0…1, "note": text}
     {"t": "log",      "item": key, "text": text, "level": "info" | "warning"}
+    {"t": "checkpoint", "item": key, "state": {…}}
     {"t": "output",   "item": key, "path": path, "role": role, "meta": {…}}
     {"t": "parts",    "item": key, "parts": [{"params": {…}, "weight": seconds}]}
     {"t": "done",     "item": key}
@@ -18,12 +19,16 @@ and writes one JSON object a line to the descriptor that was its standard output
 
 An error ends its item only; the next one goes on. The worker ends a step by
 SIGTERM to the process group, which `step.report` turns into `Cancelled`, and
-by SIGKILL three seconds later.
+by SIGKILL three seconds later. An item that gets done meanwhile counts, unless
+it ran a program: that one may have obeyed the signal and left half a file.
 """
 
 import dataclasses
+import errno
 import json
 import os
+import resource
+import shutil
 import signal
 import sys
 import traceback
@@ -39,6 +44,11 @@ from uploads.operations.guard import die_with_parent, stand_guard
 from uploads.operations.options import fields_of, parse_options
 
 DETAIL_CHARACTERS = 4000
+EXHAUSTED = {
+    errno.EFBIG: "output_too_large",
+    errno.ENOSPC: "disk_full",
+    errno.EMFILE: "too_many_open",
+}
 
 
 class Pipe:
@@ -70,6 +80,11 @@ class PipeReporter:
     def log(self, text: str, level: str) -> None:
         self._pipe.send(t="log", item=self._item, text=text[:2000], level=level)
 
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        self._pipe.send(t="checkpoint", item=self._item, state=state)
+        if self._stopping():
+            raise Cancelled
+
 
 class Child:
     """One request being served."""
@@ -89,14 +104,23 @@ class Child:
             if self.stopping:
                 return
             self.pipe.send(t="start", item=item["key"])
+            programs = _programs_ended()
             try:
                 self._work(operation, item)
             except Cancelled:
                 return
             except Exception as error:
                 self.pipe.send(t="error", item=item["key"], **describe(error))
+                # What is left of it would count against the next one's limits.
+                shutil.rmtree(Path(self.request["out"]) / str(item["key"]), ignore_errors=True)
             else:
+                if self._is_shaken(programs):
+                    return
                 self.pipe.send(t="done", item=item["key"])
+
+    def _is_shaken(self, programs_before: int) -> bool:
+        """Tell whether SIGTERM may have spoilt the item just done: its programs got it as well."""
+        return self.stopping and _programs_ended() != programs_before
 
     def _work(self, operation: Operation[Any], item: dict[str, Any]) -> None:
         step = self._context(operation, item)
@@ -137,6 +161,7 @@ class Child:
             limits=Limits(**self.request["limits"]),
             reporter=PipeReporter(self.pipe, item["key"], lambda: self.stopping),
             files=files,
+            saved=item.get("saved"),
         )
 
     def _collect(self, item: dict[str, Any], outputs: Iterable[Path | Output]) -> None:
@@ -149,6 +174,11 @@ class Child:
                 role=output.role,
                 meta=output.meta,
             )
+
+
+def _programs_ended() -> int:
+    """Return a number that grows whenever a program that this process ran has ended."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
 
 
 def find(module: str, name: str) -> Operation[Any]:
@@ -172,8 +202,8 @@ def describe(error: Exception) -> dict[str, Any]:
         return {"code": error.code, "values": values, "fault": fault, "detail": detail}
     if isinstance(error, MemoryError):
         return {"code": "out_of_memory", "values": {}, "fault": "step", "detail": ""}
-    if isinstance(error, OSError) and error.errno in {27, 28}:  # EFBIG, ENOSPC
-        code = "output_too_large" if error.errno == 27 else "disk_full"
+    if isinstance(error, OSError) and error.errno in EXHAUSTED:
+        code = EXHAUSTED[error.errno]
         return {"code": code, "values": {}, "fault": "step", "detail": str(error)}
     lines = "".join(traceback.format_exception(error))
     return {

@@ -57,7 +57,8 @@ def _resume(job: Job, request: HttpRequest) -> str:
 
 
 def _retry(job: Job, request: HttpRequest) -> str:
-    job.retry(_name(request))
+    chosen = [int(text) for text in request.POST.getlist("item") if text.isdecimal()]
+    job.retry(_name(request), chosen)
     return ""
 
 

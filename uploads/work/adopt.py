@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from threading import Event
 
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Max
 
 from uploads.models import Item, Result, Step
 from uploads.states import StepKind
@@ -61,12 +63,14 @@ def adopt(
 
 def _kept(path: Path, key: str, keep: Callable[[], None]) -> str:
     """Adopt one file in a thread while the lease is kept; big ones take longer than it lasts."""
+    unwanted = Event()
     with ThreadPoolExecutor(1) as pool:
-        moving = pool.submit(store.adopt, path, key)
+        moving = pool.submit(store.adopt, path, key, lambda: not unwanted.is_set())
         try:
             while not wait([moving], timeout=KEEP_SECONDS).done:
                 keep()
         except BaseException:
+            unwanted.set()
             wait([moving])
             store.delete(key)
             raise
@@ -92,7 +96,9 @@ def add_results(
     items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
     part = step.kind == StepKind.WORK and step.item_id is not None
     rows: dict[int, list[Result]] = {}
-    position = 0
+    # An earlier run of this step may have been stopped after some of its files.
+    last = Result.objects.filter(step=step).aggregate(n=Max("position"))["n"]
+    position = 0 if last is None else last + 1
     for outcome in outcomes:
         item = items[outcome.key]
         for file in adopted.get(outcome.key, []):

@@ -23,11 +23,6 @@ from uploads.states import ItemState, StepKind, StepState, UploadState
 from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
 
-NEVER_AGAIN = frozenset(
-    {"out_of_memory", "output_too_large", "step_timeout", "operation_gone", "decoder_crashed"}
-    | {"disk_full"}  # only when the whole disk is too small; otherwise the step is put on hold
-)
-
 
 def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]) -> None:
     """End a work or join step with everything it made; raises `LeaseLost` and changes nothing.
@@ -57,6 +52,21 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         _record(job, step, outcomes, made)
         job.end_if_done()
         job.ring_lanes()
+
+
+def commit_finished(
+    step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]
+) -> None:
+    """End the finished items of a batch that goes on; raises `LeaseLost`. Inside a transaction."""
+    job = _begin(step)
+    weights = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
+    weight = sum(weights.values_list("weight", flat=True))
+    if not Step.held(step.lease).update(weight=F("weight") - weight):
+        raise LeaseLost
+    made = add_results(step, outcomes, adopted)
+    Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + weight)
+    _end_items(job, step, outcomes)
+    _record(job, step, outcomes, made, EventKind.STEP_KEPT)
 
 
 def _begin(step: Step) -> Job:
@@ -91,8 +101,7 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
 
 def may_retry(step: Step, problem: Problem) -> bool:
     """Tell whether a fault may pass: our side's, with tries left."""
-    passing = problem.fault == "step" and problem.code not in NEVER_AGAIN
-    return passing and step.attempt < conf.STEP_ATTEMPTS
+    return problem.may_pass and step.attempt < conf.STEP_ATTEMPTS
 
 
 def _again(job: Job, step: Step, items: list[Item], problem: Problem | None) -> None:
@@ -111,6 +120,7 @@ def _again(job: Job, step: Step, items: list[Item], problem: Problem | None) -> 
         attempt=step.attempt,
         not_before=timezone.now() + timedelta(seconds=seconds),
         needs_memory_bytes=step.needs_memory_bytes,
+        checkpoint=step.checkpoint,
     )
     Job.objects.filter(pk=job.pk).update(weight_total=F("weight_total") + new.weight)
     Item.objects.filter(pk__in=[item.pk for item in items]).update(step=new)
@@ -146,7 +156,11 @@ def fail_item(job: Job, item: Item, problem: Problem) -> None:
 
 
 def _record(
-    job: Job, step: Step, outcomes: Sequence[Outcome], made: dict[int, list[Result]]
+    job: Job,
+    step: Step,
+    outcomes: Sequence[Outcome],
+    made: dict[int, list[Result]],
+    told: EventKind = EventKind.STEP_DONE,
 ) -> None:
     names = dict(Item.objects.filter(pk__in=[o.key for o in outcomes]).values_list("pk", "name"))
     for outcome in outcomes:
@@ -165,7 +179,8 @@ def _record(
             for outcome in outcomes
             if outcome.done
         ]
-    job.record(EventKind.STEP_DONE, **body)
+    body["count"] = sum(outcome.done for outcome in outcomes)
+    job.record(told, **body)
 
 
 def _shown_item(name: str, results: list[Result]) -> dict[str, Any]:
@@ -195,6 +210,7 @@ def commit_failure(step: Step, error: TidemillError) -> None:
             return
         if may_retry(step, problem):
             seconds = backoff_seconds(step.attempt)
+            keep_checkpoint(step)
             if not Step.postpone(step.lease, seconds=seconds, error=str(error)):
                 raise LeaseLost
             job.record(
@@ -222,16 +238,24 @@ def _forsaken(step: Step) -> bool:
 
 def fail_step(job: Job, step: Step, problem: Problem) -> None:
     """Fail everything that an ended step carried; inside its transaction."""
+    items = carried(step)
+    name = items[0].name if items else job.name
     job.record(
         EventKind.STEP_FAILED,
         label=step.label,
         step=step.pk,
-        text=sentence(problem.code, problem.values),
+        text=sentence(problem.code, {"name": name, **problem.values}),
     )
-    for item in carried(step):
+    for item in items:
         fail_item(job, item, problem)
     job.end_if_done()
     job.settle()
+
+
+def keep_checkpoint(step: Step) -> None:
+    """Write down where a step that is put back goes on; inside the transaction that does so."""
+    if step.checkpoint is not None:
+        Step.held(step.lease).update(checkpoint=step.checkpoint)
 
 
 def carried(step: Step) -> list[Item]:
@@ -251,6 +275,7 @@ def commit_cancel(step: Step) -> None:
         job = _begin(step)
         items = carried(step)
         if items and not job.cancel_requested_at:  # retried while it unwound
+            keep_checkpoint(step)
             if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
                 raise LeaseLost
             job.touch()
@@ -270,6 +295,7 @@ def commit_release(step: Step) -> None:
         job = _begin(step)
         if _forsaken(step):
             return
+        keep_checkpoint(step)
         if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
             raise LeaseLost
         job.record(EventKind.STEP_RELEASED, label=step.label, step=step.pk)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
@@ -35,6 +35,7 @@ class Hold:
         self.lease = step.lease
         self._sent = (0.0, "")
         self._progress = (0.0, "")
+        self._unsaved = False
         now = time.monotonic()
         self._renewed_at = now
         self._good_until = now + conf.LEASE_SECONDS
@@ -42,6 +43,11 @@ class Hold:
     def progress(self, share: float, note: str = "") -> None:
         """Remember how much of the step is done, 0…1; the next tick writes it down."""
         self._progress = (round(share, 3), note)
+
+    def save(self, checkpoint: dict[str, Any]) -> None:
+        """Remember where the step could go on; the next tick writes it down, or the step's end."""
+        self.step.checkpoint = checkpoint
+        self._unsaved = True
 
     def tick(self) -> None:
         """Renew the lease when it is due and look for wishes.
@@ -74,10 +80,16 @@ class Hold:
 
     def _renew(self) -> None:
         moved = self._progress != self._sent
-        if not moved and time.monotonic() - self._renewed_at < conf.RENEW_SECONDS:
+        if (
+            not moved
+            and not self._unsaved
+            and time.monotonic() - self._renewed_at < conf.RENEW_SECONDS
+        ):
             return
-        if not Step.renew(self.lease, *self._progress):
+        saved: dict[str, Any] = {"checkpoint": self.step.checkpoint} if self._unsaved else {}
+        if not Step.renew(self.lease, *self._progress, **saved):
             raise LeaseLost
+        self._unsaved = False
         self._renewed_at = time.monotonic()
         self._good_until = self._renewed_at + conf.LEASE_SECONDS
         self._sent = self._progress

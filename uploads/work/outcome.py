@@ -6,6 +6,22 @@ from typing import Any, Literal
 
 Fault = Literal["input", "step"]
 
+LINES_MAX = 200
+NEVER_AGAIN = frozenset(
+    {
+        "decoder_crashed",
+        "disk_full",  # only when the whole disk is too small; otherwise the step is put on hold
+        "operation_gone",
+        "out_of_memory",
+        "output_too_large",
+        "scratch_full",
+        "step_timeout",
+        "too_many_open",
+        "too_many_outputs",
+        "too_many_processes",
+    }
+)
+
 
 @dataclass(frozen=True)
 class Made:
@@ -24,6 +40,11 @@ class Problem:
     values: dict[str, Any]
     fault: Fault
     detail: str = ""
+
+    @property
+    def may_pass(self) -> bool:
+        """Tell whether another try makes sense: our side's fault, and no limit that stays."""
+        return self.fault == "step" and self.code not in NEVER_AGAIN
 
 
 @dataclass
@@ -47,6 +68,12 @@ class Outcome:
     def warnings(self) -> list[str]:
         return [text for level, text in self.lines if level == "warning"]
 
+    def _keep_line(self, level: str, text: str) -> None:
+        if len(self.lines) < LINES_MAX:
+            self.lines.append((level, text))
+        elif len(self.lines) == LINES_MAX:
+            self.lines.append(("info", f"It said more; its first {LINES_MAX} lines are kept."))
+
     def hear(self, message: dict[str, Any]) -> None:
         """Take in one message of the child's protocol (see `operations.child`)."""
         kind = message["t"]
@@ -56,7 +83,7 @@ class Outcome:
         elif kind == "progress":
             self.progress = float(message["value"])
         elif kind == "log":
-            self.lines.append((str(message["level"]), str(message["text"])))
+            self._keep_line(str(message["level"]), str(message["text"]))
         elif kind == "output":
             self.made.append(Made(Path(message["path"]), message["role"], message["meta"]))
         elif kind == "parts":

@@ -13,6 +13,7 @@ from uploads.operations.registry import find
 from uploads.states import StepKind
 from uploads.work import notify
 from uploads.work.adopt import adopt, discard
+from uploads.work.bounds import Bounds
 from uploads.work.commit import (
     commit_cancel,
     commit_failure,
@@ -23,9 +24,10 @@ from uploads.work.commit import (
 from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold, commit_return
 from uploads.work.lease import AWAY, Hold, Released
 from uploads.work.lost import redo_lost_parts
+from uploads.work.midway import Patience, save, saved_for, stop_midway
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
-from uploads.work.sandbox import Bounds, Exit, run_child
+from uploads.work.sandbox import Exit, run_child
 from uploads.work.scratch import Scratch
 
 log = logging.getLogger("tidemill.work")
@@ -54,7 +56,9 @@ def perform(step: Step) -> None:
             raise
         except Exception as error:  # our own bug must not hold the step until its lease ends
             log.exception("step %s of job %s", step.pk, step.job.key)
-            _fail(step, hold, StepError("operation_bug", reason=repr(error)[:300]))
+            _fail(
+                step, hold, StepError("operation_bug", name=step.job.name, reason=repr(error)[:300])
+            )
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
 
@@ -116,14 +120,21 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
         return
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
-        outcomes = ChildRun(step, hold, operation, scratch, call, items).serve() if items else []
-        check_outcomes(scratch.folder, outcomes)
+        run = ChildRun(step, hold, operation, scratch, call, items)
+        try:
+            outcomes = run.serve()
+            check_outcomes(scratch.folder, outcomes)
+        except (Cancelled, Released) as wish:
+            outcomes = list(run.outcomes.values())
+            if not all(outcome.ended for outcome in outcomes):
+                stop_midway(step, hold, outcomes, wish)
+                return
         problem = outcomes[0].problem if step.item is not None and outcomes else None
         if problem is not None and may_retry(step, problem):
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
         if sum(made.path.stat().st_size for o in outcomes for made in o.made) > BIG_BYTES:
             hold.extend()  # to hash and sync that much takes a while
-        adopted = adopt(step, outcomes, hold.keep)
+        adopted = adopt(step, outcomes, Patience(hold))
         try:
             hold.insist(lambda: commit_work(step, outcomes, adopted))
         except BaseException:
@@ -165,6 +176,7 @@ class ChildRun:
             alone = [key for key in waiting if key in crashed][:1]
             if children:
                 self.hold.extend()  # each child has the whole limit
+                self._clear()
             children += 1
             exit_ = self._child(alone or waiting)
             left = [key for key in (alone or waiting) if not self.outcomes[key].ended]
@@ -176,7 +188,8 @@ class ChildRun:
                 crashed.add(culprit)
                 continue
             fault: Fault = "input" if code == "decoder_crashed" else "step"
-            self.outcomes[culprit].problem = Problem(code, dict(exit_.values), fault, exit_.detail)
+            values = {"name": self.items[culprit].name, **exit_.values}
+            self.outcomes[culprit].problem = Problem(code, values, fault, exit_.detail)
         return list(self.outcomes.values())
 
     def _note_lost(self) -> None:
@@ -184,6 +197,12 @@ class ChildRun:
         for key, item in self.items.items():
             if lost := self.scratch.lost(item):
                 self.outcomes[key].problem = Problem("source_gone", {"name": lost.name}, "input")
+
+    def _clear(self) -> None:
+        """Remove what files that are not done left: it counts against the next ones' limits."""
+        for key, outcome in self.outcomes.items():
+            if not outcome.done:
+                self.scratch.clear(key)
 
     def _waiting(self) -> list[int]:
         return [key for key, outcome in self.outcomes.items() if not outcome.ended]
@@ -211,6 +230,7 @@ class ChildRun:
                 described["parts"] = self.scratch.parts(self.items[key])
             elif self.step.item_id:
                 described["part"] = self.step.params
+            described["saved"] = saved_for(self.step, key, self.operation.version)
             items.append(described)
         return {
             "module": self.operation.module,
@@ -227,7 +247,10 @@ class ChildRun:
         outcome = self.outcomes.get(int(message.get("item", -1)))
         if outcome is None:
             return
+        message.get("values", {}).setdefault("name", self.items[outcome.key].name)
         outcome.hear(message)
+        if message["t"] == "checkpoint":
+            save(self.hold, outcome.key, self.operation.version, message["state"])
         if message["t"] == "progress":
             self._note = str(message.get("note", ""))[:200]
         shares = [entry.progress if not entry.ended else 1.0 for entry in self.outcomes.values()]

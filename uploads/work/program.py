@@ -15,6 +15,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +27,8 @@ LINE_MAX_BYTES = 8 * 1024**2
 ERRORS_BYTES = 4096
 NICE = 15
 READ_BYTES = 64 * 1024
-WITHOUT_PIDFD_SECONDS = 0.05
+LOOK_SECONDS = 0.05  # where nothing wakes the loop in time
+SAID_BYTES_PER_SECOND = 1024**2
 
 
 def _cpu_of_children() -> float:
@@ -41,6 +43,43 @@ class LineTooLongError(ValueError):
 
 class DeadlineError(Exception):
     """The program ran longer than it may."""
+
+
+@dataclass
+class Chore:
+    """Something to do about each so many seconds beside listening."""
+
+    deed: Callable[[], None]
+    seconds: float
+    due: float = 0
+
+    def do_if_due(self) -> None:
+        """Do it when its time has come; first after its seconds."""
+        now = time.monotonic()
+        if now >= self.due:
+            if self.due:
+                self.deed()
+            self.due = time.monotonic() + self.seconds
+
+
+class Tap:
+    """Lets so many bytes through at once, and then 1 MiB a second: who says more has to wait."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._left = float(most)
+        self._seen = time.monotonic()
+
+    def let_through(self, size: int) -> None:
+        """Count bytes that were read."""
+        self._left -= size
+
+    def is_open(self) -> bool:
+        """Tell whether the next bytes may be read."""
+        now = time.monotonic()
+        gained = (now - self._seen) * SAID_BYTES_PER_SECOND
+        self._left, self._seen = min(self._most, self._left + gained), now
+        return self._left > 0
 
 
 class Program:
@@ -61,6 +100,8 @@ class Program:
         self._pidfd: int | None = None
         self._group_killed = False
         self._unsent = memoryview(b"")
+        self._taps: dict[int, Tap] = {}
+        self._shut: dict[int, Tap] = {}
         self._news = select.poll()
         self._end = select.poll()
         self._spare = children()
@@ -93,6 +134,7 @@ class Program:
         self._stdin, self._stdout, self._stderr = (pipe.fileno() for pipe in self._pipes())
         for descriptor in (self._stdin, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
+        self._taps = {self._stdout: Tap(LINE_MAX_BYTES), self._stderr: Tap(SAID_BYTES_PER_SECOND)}
         self._news.register(self._stdin, select.POLLOUT)
         self._news.register(self._stdout, select.POLLIN)
         self._news.register(self._stderr, select.POLLIN)
@@ -106,24 +148,21 @@ class Program:
     def attend(
         self,
         hear: Callable[[bytes], None],
-        tick: Callable[[], None],
-        tick_seconds: float,
+        chores: "Sequence[Chore]",
         seconds: float,
     ) -> None:
         """Feed the program and hand on its lines until it has ended and all is read.
 
-        Raises `DeadlineError` after `seconds`, `LineTooLongError`, and what `hear` and `tick` raise.
+        Raises `DeadlineError` after `seconds`, `LineTooLongError`, and what `hear` and chores raise.
         """
-        now = time.monotonic()
-        deadline, next_tick = now + seconds, now + tick_seconds
+        deadline = time.monotonic() + seconds
         while not self.has_ended():
-            now = time.monotonic()
-            if now >= deadline:
+            if time.monotonic() >= deadline:
                 raise DeadlineError
-            if now >= next_tick:
-                tick()
-                next_tick = time.monotonic() + tick_seconds
-            self._turn(min(next_tick, deadline) - time.monotonic(), self._lines(hear))
+            for chore in chores:
+                chore.do_if_due()
+            soonest = min([deadline, *(chore.due for chore in chores)])
+            self._turn(soonest - time.monotonic(), self._lines(hear))
         self.end()  # nobody writes any more: what the pipes hold is the rest
         while self._read(self._stdout, self._lines(hear)):
             pass
@@ -131,16 +170,20 @@ class Program:
             pass
 
     def _turn(self, seconds: float, take: Callable[[bytes], None]) -> None:
-        """Wait for news and take them."""
-        if self._pidfd is None:
-            seconds = min(seconds, WITHOUT_PIDFD_SECONDS)
+        """Wait for news and take them, from a pipe that says too much only so much a second."""
+        for descriptor in [full for full, tap in self._shut.items() if tap.is_open()]:
+            del self._shut[descriptor]
+            self._news.register(descriptor, select.POLLIN)
+        if self._pidfd is None or self._shut:
+            seconds = min(seconds, LOOK_SECONDS)
         for descriptor, _ in self._news.poll(max(0, math.ceil(seconds * 1000))):
             if descriptor == self._stdin:
                 self._feed()
-            elif descriptor == self._stdout:
-                self._read(descriptor, take)
-            elif descriptor == self._stderr:
-                self._read(descriptor, self._keep)
+            elif descriptor in self._taps:
+                more = self._read(descriptor, take if descriptor == self._stdout else self._keep)
+                if more and not self._taps[descriptor].is_open():
+                    self._news.unregister(descriptor)
+                    self._shut[descriptor] = self._taps[descriptor]
 
     def _feed(self) -> None:
         try:
@@ -163,6 +206,7 @@ class Program:
             with contextlib.suppress(KeyError):
                 self._news.unregister(descriptor)
             return False
+        self._taps[descriptor].let_through(len(data))
         take(data)
         return True
 
@@ -182,6 +226,12 @@ class Program:
                 raise LineTooLongError
 
         return take
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the first process."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def cpu_seconds(self) -> float:
@@ -205,14 +255,15 @@ class Program:
             self.status = self._process.returncode = os.waitstatus_to_exitcode(status)
             self.peak = max(self.peak, usage.ru_maxrss)
 
-    def ask_to_stop(self) -> None:
-        """Send SIGTERM to the group and wait up to 3 s; what it still says is dropped."""
-        if self.has_ended():
-            return
-        self._signal(signal.SIGTERM)
+    def ask_to_stop(self, hear: Callable[[bytes], None]) -> None:
+        """Send SIGTERM to the group, wait up to 3 s for its end and hand on what it still says."""
+        if not self.has_ended():
+            self._signal(signal.SIGTERM)
         give_up = time.monotonic() + GRACE_SECONDS
         while not self.has_ended() and (left := give_up - time.monotonic()) > 0:
-            self._turn(left, lambda data: None)
+            self._turn(left, self._lines(hear))
+        while self._read(self._stdout, self._lines(hear)) and time.monotonic() < give_up:
+            pass
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None

@@ -19,6 +19,7 @@ from uploads import bell
 from uploads.conf import conf
 from uploads.models import EventKind, Job, Step
 from uploads.states import OPEN_STEP_STATES, ItemState, StepKind, StepState
+from uploads.work.apart import set_apart
 from uploads.work.clock import WallClock, Watch
 from uploads.work.commit import carried, fail_step
 from uploads.work.outcome import Problem
@@ -27,7 +28,7 @@ from uploads.work.presence import alive, local_prefix, pid_of
 log = logging.getLogger("tidemill.sweep")
 
 CANCEL_GRACE_SECONDS = 8
-DEADLINE_GRACE_SECONDS = 10
+DEADLINE_GRACE_SECONDS = 20  # more than a worker needs to end and reap a whole herd
 LOOK_SECONDS = 30  # between looks at waits while the clock goes evenly
 LONGEST_PAUSE_SECONDS = 900  # longer than any pause before a retry
 
@@ -92,6 +93,7 @@ def abandon(step: Step) -> bool:
             progress=0,
         ):
             return False
+        set_apart(job, step, carried(step))
         job.record(EventKind.WORKER_LOST, label=step.label, step=step.pk)
         job.ring_lanes()
     log.warning("step %s of job %s taken back from %s", step.pk, job.key, step.lease_owner)

@@ -5,8 +5,8 @@ The worker calls `run_child` and gets its messages, a tick each second and an
 shuts a child in.
 """
 
+import contextlib
 import json
-import math
 import os
 import re
 import signal
@@ -20,64 +20,32 @@ from typing import Any
 
 from uploads.conf import conf
 from uploads.errors import CATALOGUE, LeaseLost, StepError, TidemillError
-from uploads.operations.base import Profile
+from uploads.operations.base import CHECKPOINT_BYTES
+from uploads.work.bounds import Bounds
+from uploads.work.census import LOOK_SECONDS, Ceilings, Census, TooMuchError
 from uploads.work.machine import PYTHON, Level, environment, level, more_paths, oom_kills
-from uploads.work.program import DeadlineError, LineTooLongError, Program
+from uploads.work.program import Chore, DeadlineError, LineTooLongError, Program
 
 __all__ = ["Bounds", "Exit", "Level", "level", "run_child"]
 
 Json = dict[str, Any]
 
-FILES = 256
 CHILD = (*PYTHON, "-X", "faulthandler", "-m", "uploads.operations.child")
 # Each kind of message with the types of what it must carry besides its item.
 MESSAGES: dict[str, dict[str, type | tuple[type, ...]]] = {
     "start": {},
     "progress": {"value": (int, float), "note": str},
     "log": {"text": str, "level": str},
+    "checkpoint": {"state": dict},
     "output": {"path": str, "role": str, "meta": dict},
     "parts": {"parts": list},
     "done": {},
     "error": {"code": str, "values": dict, "fault": str, "detail": str},
 }
+CHECKPOINT_LINE_BYTES = CHECKPOINT_BYTES + 1024  # with the message around it
 CRASHES = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS"})
 NO_MEMORY = re.compile(r"failed to allocate|cannot allocate memory|out of memory|bad_alloc", re.I)
 RSS_UNIT = 1024 if sys.platform == "linux" else 1  # getrusage counts KiB there, bytes on macOS
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What one child may use: two folders, address space, wall time, file size, the network or not.
-
-    It may read `inputs` and write `out`; the request's paths lie in these. A limit of 0 for
-    `output_bytes` means the setting's. The processor time may be the wall time on every core.
-    """
-
-    inputs: Path
-    out: Path
-    memory_bytes: int
-    wall_seconds: float
-    output_bytes: int = 0
-    profile: Profile = "decode"
-
-    def limits(self) -> dict[str, int]:
-        """Return what the kernel is asked to enforce; no bound is above its setting."""
-        cores = os.cpu_count() or 1
-        return {
-            "memory_bytes": min(self.memory_bytes, conf.MEMORY_MAX_BYTES),
-            "file_bytes": min(self.output_bytes or conf.OUTPUT_MAX_BYTES, conf.OUTPUT_MAX_BYTES),
-            "cpu_seconds": math.ceil(self.wall_seconds * cores) + 1,
-            "files": FILES,
-        }
-
-    def words(self) -> dict[str, str]:
-        """Return each limit as people read it, by the code of its error."""
-        limits = self.limits()
-        return {
-            "out_of_memory": _words(limits["memory_bytes"]),
-            "output_too_large": _words(limits["file_bytes"]),
-            "step_timeout": f"{self.wall_seconds:g} seconds",
-        }
 
 
 @dataclass(frozen=True)
@@ -113,6 +81,7 @@ def run_child(
     `on_message` gets each message (see `uploads.operations.child`) in order, `tick` is called
     about each `tick_seconds`. What either raises is raised again once the child is gone:
     after SIGTERM and up to 3 s for any `Exception`, at once for `LeaseLost` and all others.
+    In these 3 s it may finish an item; an error of it, which the signal may have caused, is dropped.
     Raises `StepError` (`sandbox_unavailable`) before the start. `machine` runs it as on a
     weaker machine than this one.
     """
@@ -123,19 +92,26 @@ def run_child(
     program = Program()
     begun, ooms = time.monotonic(), oom_kills()
     fault: Exception | None = None
+    census: Census | None = None
     try:
         program.start(CHILD, bounds.out, environment(bounds.out), text)
-        program.attend(heard.line, tick, tick_seconds, bounds.wall_seconds)
+        census = _census(program, bounds)
+        chores = [Chore(tick, tick_seconds), Chore(census.look, LOOK_SECONDS)]
+        program.attend(heard.line, chores, bounds.wall_seconds)
         _check_end(program, heard, ooms)
-    except (_Fault, DeadlineError, LineTooLongError) as error:
+    except (_Fault, DeadlineError, LineTooLongError, TooMuchError) as error:
         fault = error
     except LeaseLost:
         raise
     except Exception:
-        program.ask_to_stop()
+        with contextlib.suppress(Exception):  # its own complaint must not hide the reason
+            heard.stopping = True
+            program.ask_to_stop(heard.line)
         raise
     finally:
         program.close()
+        if census is not None:
+            census.close()
     return _exit(program, heard, fault, time.monotonic() - begun)
 
 
@@ -143,8 +119,9 @@ def _exit(program: Program, heard: "_Heard", fault: Exception | None, seconds: f
     code, values = "", {}
     if isinstance(fault, _Fault):
         code, values = fault.code, {name: str(value) for name, value in fault.values.items()}
-    elif isinstance(fault, DeadlineError):
-        code, values = "step_timeout", {"limit": heard.limits["step_timeout"]}
+    elif isinstance(fault, DeadlineError | TooMuchError):
+        code = fault.code if isinstance(fault, TooMuchError) else "step_timeout"
+        values = {"limit": heard.limits[code]}
     elif fault:
         code, values = "operation_bug", {"reason": "It sent a line that is too long."}
     return Exit(
@@ -159,6 +136,17 @@ def _exit(program: Program, heard: "_Heard", fault: Exception | None, seconds: f
     )
 
 
+def _census(program: Program, bounds: Bounds) -> Census:
+    """Return what watches over all that the program starts."""
+    most = Ceilings(
+        memory_bytes=bounds.most_memory,
+        tasks=conf.PROCESSES_MAX,
+        scratch_bytes=conf.SCRATCH_MAX_BYTES,
+        scratch_files=conf.SCRATCH_MAX_FILES,
+    )
+    return Census(program.pid, bounds.out, most)
+
+
 class _Fault(TidemillError):  # noqa: N818 - the child's, not ours
     """The child ended, or has to be ended, for a reason of the catalogue."""
 
@@ -171,6 +159,8 @@ class _Heard:
         self.limits = bounds.words()
         self.left = {item["key"] for item in request["items"]}
         self.item: str | None = None
+        self.stopping = False
+        self._named: set[str] = set()
         self._on_message = on_message
 
     def line(self, line: bytes) -> None:
@@ -186,6 +176,10 @@ class _Heard:
         kind, item = message["t"], message["item"]
         if kind == "output" and not self._own_file(message["path"]):
             raise _Fault("operation_bug", reason="It named an output that is no file of its own.")
+        if kind == "error" and self.stopping:
+            return
+        if kind == "checkpoint" and len(line) > CHECKPOINT_LINE_BYTES:
+            raise _Fault("operation_bug", reason="It saved a checkpoint that is too big.")
         if kind == "error" and message["code"] in self.limits:
             message["values"]["limit"] = self.limits[message["code"]]
         if kind in {"start", "done", "error"}:
@@ -208,7 +202,13 @@ class _Heard:
         return bool(kind != "start" and item == self.item)
 
     def _own_file(self, name: str) -> bool:
-        """Tell whether an output is a plain file of this child; a link could name any other file."""
+        """Tell whether an output is a plain file of this child; a link could name any other file.
+
+        It is named once: else an endless list of it would fill the worker's memory.
+        """
+        if name in self._named:
+            return False
+        self._named.add(name)
         try:
             path = Path(name)
             straight = path.resolve(strict=True) == self.out.resolve() / path.relative_to(self.out)
@@ -252,10 +252,3 @@ def _confined(request: Json, bounds: Bounds, machine: Level) -> Json:
         "limits": bounds.limits(),
     }
     return {**request, "out": str(bounds.out), "confine": rules}
-
-
-def _words(size: int) -> str:
-    for unit, each in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
-        if size >= each:
-            return f"{size / each:.3g} {unit}"
-    return f"{size} bytes"

@@ -69,6 +69,10 @@ class Scratch:
         if needs:
             raise NoRoom(needs) from error
 
+    def clear(self, key: int) -> None:
+        """Remove what a child wrote for one item."""
+        shutil.rmtree(self.out / str(key), ignore_errors=True)
+
     def files(self) -> dict[str, str]:
         """Link the files that options name; return their paths by option."""
         paths = {}

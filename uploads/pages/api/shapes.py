@@ -78,6 +78,7 @@ SCHEMAS: dict[str, Json] = {
         state={"type": "string", "enum": [state.value for state in ItemState]},
         upload=maybe(TEXT),
         error=maybe(ref("Error")),
+        last_lines=TEXT,
         warnings={"type": "array", "items": TEXT},
         finished_at=maybe(TIME),
     ),
@@ -166,6 +167,7 @@ def items_json(items: Sequence[Item]) -> list[Json]:
                 if item.error_code
                 else None
             ),
+            "last_lines": item.error_detail,
             "warnings": item.warnings,
             "finished_at": _time(item.finished_at),
         }

@@ -1,0 +1,59 @@
+"""The tests' odd operations for benchmarks: files that misbehave as they say."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.site import ROOT, owner, site
+
+ODD = ROOT / "tests" / "odd"
+
+
+@contextmanager
+def odd_site(**limits: str) -> Iterator[dict[str, Any]]:
+    """Run a site of two workers that knows the odd operations, with these settings."""
+    paths = [str(ODD), os.environ.get("PYTHONPATH", "")]
+    os.environ.update(
+        limits,
+        TIDEMILL_OPERATIONS_PATH=str(ODD),
+        PYTHONPATH=os.pathsep.join(path for path in paths if path),
+    )
+    sys.path.append(str(ODD))
+    with site(workers=2) as running:
+        yield running
+
+
+def submit_text(*texts: str, operation: str = "test.poison", name: str = "") -> Any:
+    """Submit a job of small text files; `name` is its owner's, so that claims are fair."""
+    from django.contrib.auth.models import User
+
+    from uploads.models import Upload
+    from uploads.storage import store
+    from uploads.work.submit import JobRequest, StageRequest, submit
+
+    person = User.objects.get_or_create(username=name)[0] if name else owner()
+    keys = []
+    for text in texts:
+        upload = Upload.objects.create(owner=person, name="text.txt", length=len(text))
+        path = store.path(upload.storage_key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        upload.complete(kind="text", media_type="text/plain")
+        keys.append(upload.key)
+    return submit(person, JobRequest([StageRequest(operation)], keys))
+
+
+def processes_of_steps(folder: Path) -> list[int]:
+    """Return the processes whose home is in the site's scratch folder."""
+    mark = f"HOME={folder}/scratch/".encode()
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in path.read_bytes():
+                found.append(int(path.parent.name))
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,65 @@
+"""What one child may use: the limits as the kernel, the census and people know them.
+
+The kernel enforces some for each process; the census adds up the rest over all
+that the child started (see docs/operators.md, "What a step may use").
+"""
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from uploads.conf import conf
+from uploads.operations.base import Profile
+
+FILES = 256
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What one child may use: two folders, memory, wall time, file size, the network or not.
+
+    It may read `inputs` and write `out`; the request's paths lie in these. A limit of 0 for
+    `output_bytes` means the setting's. The processor time may be the wall time on every core.
+    """
+
+    inputs: Path
+    out: Path
+    memory_bytes: int
+    wall_seconds: float
+    output_bytes: int = 0
+    profile: Profile = "decode"
+
+    def limits(self) -> dict[str, int]:
+        """Return what the kernel is asked to enforce; no bound is above its setting."""
+        cores = os.cpu_count() or 1
+        return {
+            "memory_bytes": self.most_memory,
+            "file_bytes": min(self.output_bytes or conf.OUTPUT_MAX_BYTES, conf.OUTPUT_MAX_BYTES),
+            "cpu_seconds": math.ceil(self.wall_seconds * cores) + 1,
+            "files": FILES,
+        }
+
+    @property
+    def most_memory(self) -> int:
+        """Return the address space of each process, which is the memory of all of them, too."""
+        return min(self.memory_bytes, conf.MEMORY_MAX_BYTES)
+
+    def words(self) -> dict[str, str]:
+        """Return each limit as people read it, by the code of its error."""
+        return {
+            "out_of_memory": _words(self.most_memory),
+            "output_too_large": _words(self.limits()["file_bytes"]),
+            "step_timeout": f"{self.wall_seconds:g} seconds",
+            "scratch_full": _words(conf.SCRATCH_MAX_BYTES),
+            "too_many_outputs": f"{conf.SCRATCH_MAX_FILES:,}",
+            "too_many_processes": f"{conf.PROCESSES_MAX:,}",
+            "too_many_open": f"{FILES}",
+        }
+
+
+def _words(size: int) -> str:
+    for unit, each in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
+        if size >= each:
+            return f"{size / each:.3g} {unit}"
+    return f"{size} bytes"
