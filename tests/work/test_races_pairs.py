@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -213,8 +214,9 @@ def test_a_files_last_byte_against_the_submit(alice: User, tmp_path: Path, round
 
 @rounds
 def test_two_sweepers_over_every_kind_of_debris(
-    alice: User, job_of: JobOf, tmp_path: Path, rounds: int
+    alice: User, job_of: JobOf, tmp_path: Path, rounds: int, settings: Any
 ) -> None:
+    settings.TIDEMILL_UNCLAIMED_KEEP_SECONDS = -1
     for number in range(rounds):
         jobs = leave_debris(alice, job_of, tmp_path)
         errors(race(sweep_all, sweep_all, seed=number))
