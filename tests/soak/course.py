@@ -25,6 +25,7 @@ from uploads.models import Job
 
 LEASE_SECONDS = 8  # short, so that a stop outlasts it now and then
 STUCK_SECONDS = 120
+LATE_IDS = 1000
 PAUSES = (1.5, 3.0)
 
 
@@ -38,6 +39,8 @@ class Course:
     mailbox: Mailbox
     log: list[Effect] = field(default_factory=list)
     busy: BusyWorkers = field(default_factory=BusyWorkers)
+    _seen: set[int] = field(default_factory=set)
+    _highest: int = 0
 
     def __post_init__(self) -> None:
         # One source of chance for each, so that threads do not change what another draws.
@@ -67,7 +70,7 @@ class Course:
 
     def _round(self) -> Strike | None:
         until = time.monotonic() + self.random.uniform(*PAUSES)
-        struck = self.storm.strike()
+        struck = self._strike()
         self.crowd.probe()
         while time.monotonic() < until:
             self._tend()
@@ -77,13 +80,22 @@ class Course:
         self._check_stuck()
         return struck
 
+    def _strike(self) -> Strike | None:
+        """Deal a blow; draw again while the victim is not there, in the middle of a restart."""
+        return next((struck for _ in range(10) if (struck := self.storm.strike())), None)
+
     def _tend(self) -> None:
         self.storm.thaw()
         self.operator.look()
         self._read()
 
     def _read(self) -> None:
-        for effect in effects.read(self.log[-1].id if self.log else 0):
+        """Read what is new; PostgreSQL gives numbers before the commit, so some come late."""
+        for effect in effects.read(self._highest - LATE_IDS):
+            if effect.id in self._seen:
+                continue
+            self._seen.add(effect.id)
+            self._highest = max(self._highest, effect.id)
             self.log.append(effect)
             if effect.step is not None and effect.lane:
                 self.busy.saw(effect.what, effect.step, effect.lane, effect.owner)
@@ -150,7 +162,7 @@ class Course:
         wait_until(lambda: len(self.server.workers()) == 4, 60, "the workers at the end")
         assert self.server.stop(seconds=40) == 0
         assert self.server.processes() == []
-        self._read()
+        self.log = sorted(effects.read(), key=lambda effect: effect.at)
 
     def _judge(self) -> None:
         timing = Timing(self.log)

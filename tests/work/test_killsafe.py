@@ -66,6 +66,18 @@ def test_a_full_queue_waits_for_a_reader(queue_of: Make) -> None:
     assert [queue.get(), queue.get()] == [2, 3]
 
 
+def test_a_writer_of_another_process_stops_waiting_when_the_queue_is_unbound(queue_of: Make) -> None:
+    queue = queue_of(maxsize=1)
+    queue.put(1)
+    writer = fork(lambda: queue.put(2))
+    queue.unbound()
+    until = time.monotonic() + DEADLINE
+    while queue.qsize() < 2:
+        assert time.monotonic() < until, "the writer still waits for room"
+        time.sleep(0.01)
+    os.waitpid(writer, 0)
+
+
 def test_a_reader_that_dies_while_it_waits_keeps_nobody_out(queue_of: Make) -> None:
     queue = queue_of(maxsize=1)
     for number in range(20):

@@ -103,11 +103,12 @@ class SocketQueue:
         kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
         self._reader, self._writer = socket.socketpair(socket.AF_UNIX, kind)
         self._maxsize = maxsize
+        self._unbound = PipeEvent()
         self._taken = PipeEvent()
 
     def put(self, message: Any) -> None:
-        """Add a message; waits while the queue is full."""
-        while self._maxsize and self.qsize() >= self._maxsize:
+        """Add a message; waits while the queue is full and bound."""
+        while self._maxsize and self.qsize() >= self._maxsize and not self._unbound.is_set():
             # Only a hint: a reader may die between taking a message and saying so.
             self._taken.wait(FULL_LOOK_SECONDS)
             self._taken.lower()
@@ -131,8 +132,8 @@ class SocketQueue:
             return pickle.load(file)
 
     def unbound(self) -> None:
-        """Take messages beyond the size from now on."""
-        self._maxsize = 0
+        """Take messages beyond the size from now on, in every process that has this queue."""
+        self._unbound.set()
 
     def qsize(self) -> int:
         waiting = array.array("i", [0])
@@ -181,7 +182,7 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]
             worker.terminate()
         with contextlib.suppress(DatabaseError, OSError):
             bell.ring(bell.WORK, settings.Q_CLUSTER_NAME)
-        self.task_queue.unbound()  # workers may be gone: the pills must not wait for room
+        self.task_queue.unbound()  # workers may be gone: neither pusher nor pills wait for room
         super().stop()
 
 
