@@ -26,6 +26,7 @@ from uploads.models import Job
 LEASE_SECONDS = 8  # short, so that a stop outlasts it now and then
 STUCK_SECONDS = 120
 LATE_IDS = 1000
+VICTIM_SECONDS = 10
 PAUSES = (1.5, 3.0)
 
 
@@ -69,8 +70,8 @@ class Course:
     # --- rounds ------------------------------------------------------------------
 
     def _round(self) -> Strike | None:
-        until = time.monotonic() + self.random.uniform(*PAUSES)
         struck = self._strike()
+        until = time.monotonic() + self.random.uniform(*PAUSES)
         self.crowd.probe()
         while time.monotonic() < until:
             self._tend()
@@ -81,8 +82,13 @@ class Course:
         return struck
 
     def _strike(self) -> Strike | None:
-        """Deal a blow; draw again while the victim is not there, in the middle of a restart."""
-        return next((struck for _ in range(10) if (struck := self.storm.strike())), None)
+        """Deal one blow; its kind stays as drawn while the victim has yet to be started."""
+        blow = self.storm.draw()
+        until = time.monotonic() + VICTIM_SECONDS
+        while (struck := self.storm.strike(*blow)) is None and time.monotonic() < until:
+            self._tend()
+            time.sleep(0.05)
+        return struck
 
     def _tend(self) -> None:
         self.storm.thaw()
@@ -123,7 +129,7 @@ class Course:
     def _line(self, number: int, rounds: int, struck: Strike | None) -> str:
         starts = sum(effect.what == "running" for effect in self.log)
         open_jobs = Job.objects.filter(settled_at=None).count()
-        blow = struck or "nothing (its victim was being restarted)"
+        blow = struck or f"nothing, its victim was not there for {VICTIM_SECONDS} s"
         return (
             f"{number:>4}/{rounds}  {len(self.orders)} jobs, {open_jobs} open, {starts} starts, "
             f"{len(self.mailbox.letters)} letters, {self.uploader.cuts} cuts, "

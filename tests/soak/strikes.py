@@ -87,10 +87,13 @@ class Storm:
     strikes: list[Strike] = field(default_factory=list)
     _frozen: list[_Frozen] = field(default_factory=list)
 
-    def strike(self) -> Strike | None:
-        """Deal one blow; None when its victim is not there, in the middle of a restart."""
+    def draw(self) -> tuple[str, signal.Signals, str]:
+        """Return a role, a signal and a lane."""
         role, number = self.random.choices(list(KINDS), list(KINDS.values()))[0]
-        lane = self.random.choices(LANES, (3, 1))[0]
+        return role, number, self.random.choices(LANES, (3, 1))[0]
+
+    def strike(self, role: str, number: signal.Signals, lane: str) -> Strike | None:
+        """Deal one blow; None when its victim is not there, in the middle of a restart."""
         try:
             victims = self._victims(role, lane)
         except (LookupError, ValueError, StopIteration):

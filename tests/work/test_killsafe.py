@@ -66,7 +66,9 @@ def test_a_full_queue_waits_for_a_reader(queue_of: Make) -> None:
     assert [queue.get(), queue.get()] == [2, 3]
 
 
-def test_a_writer_of_another_process_stops_waiting_when_the_queue_is_unbound(queue_of: Make) -> None:
+def test_a_writer_of_another_process_stops_waiting_when_the_queue_is_unbound(
+    queue_of: Make,
+) -> None:
     queue = queue_of(maxsize=1)
     queue.put(1)
     writer = fork(lambda: queue.put(2))
