@@ -1,8 +1,8 @@
 """Kill several engines on one schedule and print what was lost: `python -m benchmarks.kill`.
 
-A task works 0.3 to 0.5 s and has one durable effect. Before each blow three tasks are
-handed over (after it, when an idle worker is to die); then an idle worker, a busy worker, a
-process that runs no tasks, or everything is killed with SIGKILL. Each engine is restarted
+A task works 0.3 to 0.5 s and has one durable effect. At each blow three tasks are handed
+over: two before and one after it, or all after it when an idle worker is to die. Killed with
+SIGKILL is an idle worker, a busy worker, a process that runs no tasks, or everything. Each engine is restarted
 as systemd would with `Restart=always`; when nothing has started for 9 s although tasks
 wait, that counts as a standstill and the harness restarts it as a person would.
 
@@ -24,7 +24,7 @@ from benchmarks.kill.background_tasks import BackgroundTasks
 from benchmarks.kill.celery_redis import CeleryRedis
 from benchmarks.kill.django_q2 import DjangoQ2
 from benchmarks.kill.engine import CACHE, Engine, peers_python
-from benchmarks.kill.report import table
+from benchmarks.kill.report import put_into, table
 from benchmarks.kill.schedule import Figures, Trial
 from benchmarks.kill.tidemill import Tidemill
 
@@ -47,7 +47,10 @@ def main() -> int:
         for name in asked.engines or ENGINES:
             _run(name, asked.kills, asked.seed)
     found = [RESULTS / f"{name}.json" for name in ENGINES]
-    print(table([Figures(**json.loads(path.read_text())) for path in found if path.exists()]))
+    text = table([Figures(**json.loads(path.read_text())) for path in found if path.exists()])
+    print(text)
+    if asked.write:
+        put_into(asked.write, text)
     return 0
 
 
@@ -58,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=75, help="kills of each engine")
     parser.add_argument("--seed", type=int, default=1, help="the schedule's; the same for all")
     parser.add_argument("--table", action="store_true", help="only print the last figures")
+    parser.add_argument("--write", type=Path, help="a page whose table is to be renewed")
     return parser.parse_args()
 
 

@@ -1,8 +1,11 @@
 """The table of a kill benchmark, as Markdown that can be pasted into a page."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from benchmarks.kill.schedule import KINDS, PATIENCE_SECONDS, Figures
+
+BEGIN, END = "<!-- benchmarks.kill -->", "<!-- end -->"
 
 Row = tuple[str, Callable[[Figures], str]]
 
@@ -33,6 +36,13 @@ def table(figures: Sequence[Figures]) -> str:
     ]
     lines += [f"| {title} | " + " | ".join(cell(f) for f in figures) + " |" for title, cell in ROWS]
     return "\n".join(lines)
+
+
+def put_into(page: Path, text: str) -> None:
+    """Put the table between a page's two marks; raises `ValueError` when they are not there."""
+    head, rest = page.read_text().split(BEGIN, 1)
+    _, tail = rest.split(END, 1)
+    page.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
 
 
 def _at(values: Sequence[float], share: float) -> float:

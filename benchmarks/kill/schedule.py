@@ -112,14 +112,14 @@ class Trial:
         if kind == "idle worker":
             self._wait_quiet()
         else:
-            self._wait_started(self._submit(TASKS_A_BLOW, self._seconds()), kind)
+            self._wait_started(self._submit(TASKS_A_BLOW - 1, self._seconds()), kind)
         victims = self._victims(kind)
         at = time.time()
         for victim in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
-        if kind == "idle worker":
-            self._submit(TASKS_A_BLOW, self._seconds())
+        # So that something waits to be started even where the rest has just been lost.
+        self._submit(TASKS_A_BLOW if kind == "idle worker" else 1, self._seconds())
         wait = self._next_start(at)
         if wait is None:
             self._stand_still(kind)
