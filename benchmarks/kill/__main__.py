@@ -3,10 +3,11 @@
 A task works 0.3 to 0.5 s and has one durable effect. At each blow three tasks are handed
 over: two before and one after it, or all after it when an idle worker is to die. Killed with
 SIGKILL is an idle worker, a busy worker, a process that runs no tasks, or everything. Each engine is restarted
-as systemd would with `Restart=always`; when nothing has started for 9 s although tasks
-wait, that counts as a standstill and the harness restarts it as a person would.
+as systemd would with `Restart=always`; when nothing has started for 9 s (on a slow
+machine: for twice the time of its start) although tasks wait, that counts as a standstill,
+and the harness restarts it as a person would.
 
-- lost: accepted, and without effect when all is over (25 s, a restart, 25 s more)
+- lost: accepted, and without effect when nothing has moved for 25 s, twice, with a restart between
 - doubled: tasks with more than one effect
 - standstill: times that a person was needed
 - rework: starts beyond each task's first

@@ -17,6 +17,7 @@ from benchmarks.kill.engine import Engine, Line
 KINDS = ("idle worker", "busy worker", "manager", "everything")
 TASKS_A_BLOW = 3
 PATIENCE_SECONDS = 9.0  # longer than django-q2's `retry` and Celery's `visibility_timeout`
+PATIENCE_STARTS = 2.0  # and longer than so many starts of the engine on this machine
 QUIET_SECONDS = 0.5
 SETTLE_SECONDS = 25.0
 READY_SECONDS = 40.0
@@ -59,6 +60,7 @@ class Trial:
         self.kinds = Random(f"{seed} kinds")
         self.chance = Random(f"{seed} victims")
         self.figures = Figures(engine.name, kills)
+        self.patience = PATIENCE_SECONDS
         self._next = 0
 
     def run(self) -> Figures:
@@ -81,9 +83,11 @@ class Trial:
 
     def _wait_ready(self) -> None:
         """Wait until a first task is done and all workers are there."""
+        began = time.monotonic()
         [number] = self._submit(1, 0.01)
         self._wait(lambda: number in _numbers(self.engine.effects()), READY_SECONDS)
         self._wait(lambda: len(self.engine.worker_pids()) >= self.engine.workers, READY_SECONDS)
+        self.patience = max(PATIENCE_SECONDS, PATIENCE_STARTS * (time.monotonic() - began))
 
     def _measure_at_rest(self) -> None:
         waits = []
@@ -108,7 +112,7 @@ class Trial:
     # --- blows -------------------------------------------------------------------
 
     def _blow(self, number: int, kind: str) -> None:
-        self._wait(lambda: len(self.engine.worker_pids()) >= self.engine.workers, PATIENCE_SECONDS)
+        self._wait(lambda: len(self.engine.worker_pids()) >= self.engine.workers, self.patience)
         if kind == "idle worker":
             self._wait_quiet()
         else:
@@ -123,7 +127,7 @@ class Trial:
         wait = self._next_start(at)
         if wait is None:
             self._stand_still(kind)
-        self.figures.waits.append(PATIENCE_SECONDS if wait is None else wait)
+        self.figures.waits.append(float("inf") if wait is None else wait)
         self.figures.waits_by_kind.setdefault(kind, []).append(self.figures.waits[-1])
         if number % 10 == 0:
             done = len(_numbers(self.engine.effects()))
@@ -161,15 +165,15 @@ class Trial:
             found[:] = [line.at for line in self.engine.starts() if line.at > at]
             return bool(found)
 
-        return min(found) - at if self._wait(seen, PATIENCE_SECONDS) else None
+        return min(found) - at if self._wait(seen, self.patience) else None
 
     def _wait_started(self, numbers: Sequence[int], kind: str) -> None:
         def started() -> bool:
             return bool(set(numbers) & _numbers(self.engine.starts()))
 
-        if not self._wait(started, PATIENCE_SECONDS):
+        if not self._wait(started, self.patience):
             self._stand_still(f"before {kind}")
-            self._wait(started, PATIENCE_SECONDS)
+            self._wait(started, self.patience)
 
     def _stand_still(self, kind: str) -> None:
         """Nothing starts although tasks wait: count it and do what a person would do."""
@@ -190,15 +194,18 @@ class Trial:
     # --- the end -----------------------------------------------------------------
 
     def _settle(self, first: int) -> None:
-        """Give what is open time to end; if it does not, restart once by hand and wait again."""
+        """Wait until all is done or nothing moves; then restart once by hand and wait again."""
         wanted = set(range(first, self._next))
-
-        def done() -> bool:
-            return wanted <= _numbers(self.engine.effects())
-
-        if not self._wait(done, SETTLE_SECONDS):
-            self.engine.restart_by_hand()
-            self._wait(done, SETTLE_SECONDS)
+        for hand in (False, True):
+            if hand:
+                self.engine.restart_by_hand()
+            moved = True
+            while moved:
+                before = wanted & _numbers(self.engine.effects())
+                moved = before != wanted and self._wait(
+                    lambda b=before: wanted & _numbers(self.engine.effects()) != b,  # type: ignore[misc]
+                    max(SETTLE_SECONDS, 2 * self.patience),
+                )
 
     def _count(self, first: int) -> None:
         effects = Counter(line.number for line in self.engine.effects() if line.number >= first)

@@ -16,7 +16,7 @@ class Mailbox:
         self.letters: list[str] = []
         self.port = free_port()
         self._file = file
-        self._server = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._server: Controller | None = None
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         text = bytes(envelope.content or b"").decode(errors="replace")
@@ -36,7 +36,9 @@ class Mailbox:
         return sum(job_key in letter for letter in self.letters)
 
     def start(self) -> None:
+        self._server = Controller(self, hostname="127.0.0.1", port=self.port)
         self._server.start()
 
     def stop(self) -> None:
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()

@@ -77,12 +77,15 @@ class Desk:
         """Place a random order of a random person."""
         names = list(self._kinds)
         kind = self.random.choices(names, [self._kinds[name][0] for name in names])[0]
-        operation, options, bodies, texts = self._kinds[kind][1]()
-        owner = self.random.choice(PEOPLE)
-        notify = self.random.random() < 0.35
-        order = self._submit(owner, kind, operation, options, bodies, texts, notify=notify)
+        order = self.order(kind, notify=self.random.random() < 0.35)
         order.may_cancel = self.random.random() < 0.15
         return order
+
+    def order(self, kind: str, *, notify: bool) -> Order:
+        """Place an order of a kind for a random person."""
+        operation, options, bodies, texts = self._kinds[kind][1]()
+        owner = self.random.choice(PEOPLE)
+        return self._submit(owner, kind, operation, options, bodies, texts, notify=notify)
 
     def place_probe(self) -> Order:
         """Place the smallest order there is, before all others in every lane."""
