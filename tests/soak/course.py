@@ -25,7 +25,8 @@ from uploads.models import Job
 
 LEASE_SECONDS = 8  # short, so that a stop outlasts it now and then
 STUCK_SECONDS = 120
-LATE_IDS = 1000
+LATE_IDS = 300
+READ_SECONDS = 0.2
 VICTIM_SECONDS = 10
 PAUSES = (1.5, 3.0)
 
@@ -42,6 +43,7 @@ class Course:
     busy: BusyWorkers = field(default_factory=BusyWorkers)
     _seen: set[int] = field(default_factory=set)
     _highest: int = 0
+    _read_at: float = 0
 
     def __post_init__(self) -> None:
         # One source of chance for each, so that threads do not change what another draws.
@@ -93,7 +95,9 @@ class Course:
     def _tend(self) -> None:
         self.storm.thaw()
         self.operator.look()
-        self._read()
+        if time.monotonic() - self._read_at > READ_SECONDS:
+            self._read_at = time.monotonic()
+            self._read()
 
     def _read(self) -> None:
         """Read what is new; PostgreSQL gives numbers before the commit, so some come late."""
@@ -188,6 +192,13 @@ class Course:
         assert faults == [], "\n".join(faults)
 
 
+def _keep(folder: Path) -> None:
+    """Write the whole log and the history of every unsettled job beside the server's log."""
+    lines = [str(effect) for effect in effects.read()]
+    lines += [history(job) for job in Job.objects.filter(settled_at=None)]
+    (folder / "effects.txt").write_text("\n".join(lines))
+
+
 @contextmanager
 def course(database_url: str, seed: int, say: Callable[[str], None]) -> Iterator[Course]:
     """Return a storm on a fresh, ready server; on failure its data folder and logs are kept."""
@@ -208,7 +219,11 @@ def course(database_url: str, seed: int, say: Callable[[str], None]) -> Iterator
         server.wait_ready()
         with server.rows(), override_settings(TIDEMILL_EMAIL_URL=mailbox.url):
             effects.install()
-            yield Course(server, seed, say, mailbox)
+            try:
+                yield Course(server, seed, say, mailbox)
+            except BaseException:
+                _keep(folder)
+                raise
     except BaseException:
         say(f"FAILED: seed {seed}; data folder and log are kept in {folder}")
         raise
