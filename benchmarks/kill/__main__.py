@@ -7,7 +7,7 @@ as systemd would with `Restart=always`; when nothing has started for 9 s (on a s
 machine: for twice the time of its start) although tasks wait, that counts as a standstill,
 and the harness restarts it as a person would.
 
-- lost: accepted, and without effect when nothing has moved for 25 s, twice, with a restart between
+- lost: accepted, and without effect when nothing has moved for 20 s, twice, with a restart between
 - doubled: tasks with more than one effect
 - standstill: times that a person was needed
 - rework: starts beyond each task's first
@@ -18,6 +18,8 @@ import argparse
 import json
 import os
 import platform
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -41,6 +43,7 @@ RESULTS = CACHE / "kill"
 def main() -> int:
     """Run the engines asked for, then print the table of every figure there is."""
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that engines are ended, too
     RESULTS.mkdir(parents=True, exist_ok=True)
     if not asked.table:
         print(f"{os.cpu_count()} cores, {platform.python_version()}, load {os.getloadavg()[0]:.1f}")

@@ -23,7 +23,7 @@ ROWS: tuple[Row, ...] = (
         (f"… {kind}, p50 / p95", lambda f, kind=kind: _both(f.waits_by_kind.get(kind, [])))  # type: ignore[misc]
         for kind in KINDS
     ),
-    ("submit → start at rest, p50 / worst of 20", lambda f: _pair(f.latency_p50, f.latency_p99)),
+    ("submit → start at rest, p50 / worst of 15", lambda f: _pair(f.latency_p50, f.latency_p99)),
     ("tasks that do nothing, a second", lambda f: f"{f.throughput:.0f}"),
     ("its web page, p99 at rest / busy", lambda f: _pair(f.ping_quiet_p99, f.ping_busy_p99)),
 )

@@ -19,10 +19,10 @@ TASKS_A_BLOW = 3
 PATIENCE_SECONDS = 9.0  # longer than django-q2's `retry` and Celery's `visibility_timeout`
 PATIENCE_STARTS = 2.0  # and longer than so many starts of the engine on this machine
 QUIET_SECONDS = 0.5
-SETTLE_SECONDS = 25.0
+SETTLE_SECONDS = 20.0
 READY_SECONDS = 40.0
-PROBES = 20
-BURST = 200
+PROBES = 15
+BURST = 100
 PINGS = 100
 
 
