@@ -39,6 +39,7 @@ class Course:
     seed: int
     say: Callable[[str], None]
     mailbox: Mailbox
+    open_jobs: int
     log: list[Effect] = field(default_factory=list)
     busy: BusyWorkers = field(default_factory=BusyWorkers)
     _seen: set[int] = field(default_factory=set)
@@ -48,7 +49,7 @@ class Course:
     def __post_init__(self) -> None:
         # One source of chance for each, so that threads do not change what another draws.
         self.desk = Desk(Random(f"{self.seed} desk"))
-        self.crowd = Crowd(self.desk, Random(f"{self.seed} crowd"))
+        self.crowd = Crowd(self.desk, Random(f"{self.seed} crowd"), self.open_jobs)
         self.uploader = Uploader(self.server.address, Random(f"{self.seed} uploader"))
         self.random = Random(f"{self.seed} storm")
         self.storm = Storm(self.server, self.random, self.busy)
@@ -200,7 +201,9 @@ def _keep(folder: Path) -> None:
 
 
 @contextmanager
-def course(database_url: str, seed: int, say: Callable[[str], None]) -> Iterator[Course]:
+def course(
+    database_url: str, seed: int, say: Callable[[str], None], open_jobs: int = 8
+) -> Iterator[Course]:
     """Return a storm on a fresh, ready server; on failure its data folder and logs are kept."""
     folder = Path(tempfile.mkdtemp(prefix="tidemill-storm-"))
     kind = "PostgreSQL" if database_url else "SQLite"
@@ -220,7 +223,7 @@ def course(database_url: str, seed: int, say: Callable[[str], None]) -> Iterator
         with server.rows(), override_settings(TIDEMILL_EMAIL_URL=mailbox.url):
             effects.install()
             try:
-                yield Course(server, seed, say, mailbox)
+                yield Course(server, seed, say, mailbox, open_jobs)
             except BaseException:
                 _keep(folder)
                 raise

@@ -20,7 +20,6 @@ from tests.soak.orders import Desk, Order, job_of, person
 from uploads.errors import RequestError
 from uploads.models import Job, Token
 
-OPEN_JOBS = 8
 # What a storm itself can do to an item: a person reads it and presses "Retry".
 BLAMED = frozenset({"worker_lost", "decoder_crashed", "operation_bug"})
 PIECE = 16 * 1024
@@ -52,9 +51,10 @@ class Thread(threading.Thread):
 class Crowd(Thread):
     """Keeps some jobs open, and cancels, pauses, resumes and retries some of them."""
 
-    def __init__(self, desk: Desk, random: Random) -> None:
+    def __init__(self, desk: Desk, random: Random, open_jobs: int) -> None:
         super().__init__()
         self.desk = desk
+        self.open_jobs = open_jobs
         self.random = random
         self.orders = desk.orders
         self.closing = threading.Event()
@@ -81,7 +81,7 @@ class Crowd(Thread):
             self.desk.place_probe()
         open_keys = set(Job.objects.filter(settled_at=None).values_list("key", flat=True))
         if not self.closing.is_set():
-            for _ in range(OPEN_JOBS - len(open_keys)):
+            for _ in range(self.open_jobs - len(open_keys)):
                 self.desk.place()
             self._change_minds(open_keys)
         now = time.monotonic()

@@ -32,7 +32,7 @@ def say(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], None]]:
 
 def test_a_short_storm_loses_nothing(say: Callable[[str], None]) -> None:
     seed = int(os.environ.get("TIDEMILL_STORM_SEED", SHORT_SEED))
-    with course("", seed, say) as storm:
+    with course("", seed, say, open_jobs=3) as storm:
         storm.run(SHORT_ROUNDS)
 
 
