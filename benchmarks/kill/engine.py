@@ -180,6 +180,13 @@ class Peer(Engine):
                     found.append(process.pid)
         return found
 
+    def kill_all(self) -> None:
+        """Kill the main process by its number: one that has just been started shows no environment."""
+        if self.main is not None:
+            self.main.kill()
+            self.main.wait(10)
+        super().kill_all()
+
     def children(self, parent: int) -> list[int]:
         return sorted(p.pid for p in kinship.everyone() if p.parent == parent and p.state != "Z")
 
