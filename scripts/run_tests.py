@@ -20,6 +20,7 @@ ORDER = (
     "admin",
     "live",
     "crash",
+    "soak",
     "browser",
 )
 

@@ -6,13 +6,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
+KEPT = ("TIDEMILL_SOAK", "TIDEMILL_FFMPEG", "TIDEMILL_STORM_ROUNDS", "TIDEMILL_STORM_SEED")
 FOREIGN = ("DATABASE_URL", "DJANGO_SECRET_KEY", "DJANGO_DEBUG", "Q_CLUSTER_NAME")
 
 
 def isolate() -> Path:
     """Point the settings at a fresh data folder that goes away with this process."""
     for name in [name for name in os.environ if name.startswith("TIDEMILL_")]:
-        if name not in {"TIDEMILL_SOAK", "TIDEMILL_FFMPEG"}:
+        if name not in KEPT:
             del os.environ[name]
     for name in FOREIGN:
         os.environ.pop(name, None)
