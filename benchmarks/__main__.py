@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ALL = ("images", "video", "latency", "pages", "live", "web_memory")
+ALL = ("images", "video", "latency", "claim", "pages", "live", "web_memory")
 
 
 def main(chosen: list[str]) -> int:

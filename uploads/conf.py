@@ -160,6 +160,14 @@ class Conf:
         120, "A step's time limit is at least this; otherwise 20 times its estimate."
     )
 
+    WORK_MEMORY_BYTES = size(
+        0,
+        "Memory that the steps running at once on this host may need together; "
+        "0: what the machine or its control group has, minus the reserve.",
+    )
+    MEMORY_RESERVE_BYTES = size(
+        1 * GIB, "Memory of a worker host that is left to everything but steps; half of it at most."
+    )
     MEMORY_MAX_BYTES = size(
         8 * GIB, "Most memory (address space) that one step's program may ask for."
     )

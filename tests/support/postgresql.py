@@ -29,8 +29,9 @@ def find_programs() -> Path | None:
 class PostgreSQL:
     """One server process; as root it runs as another user, for it refuses to be root."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, *, fsync: bool = False) -> None:
         self.programs = programs
+        self.fsync = fsync
         self.folder = Path(tempfile.mkdtemp(prefix="tmpg-", dir="/tmp"))
         self.user: list[str] = []
         if os.geteuid() == 0:
@@ -48,7 +49,7 @@ class PostgreSQL:
             )
         options = {
             "listen_addresses": "",
-            "fsync": "off",
+            "fsync": "on" if self.fsync else "off",
             "max_connections": "80",
             "unix_socket_directories": str(self.folder),
         }

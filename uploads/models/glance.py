@@ -85,6 +85,7 @@ def _shown(job: Job, stage: Stage | None, steps: Steps, waiting: Waiting | None)
         "state": job.state,
         "paused": job.is_paused,
         "priority": job.priority,
+        "max_inflight": job.max_inflight,
         "progress": progress,
         "items": {
             "total": job.items_total,

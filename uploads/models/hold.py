@@ -24,17 +24,18 @@ def lane_place(lane: str) -> str:
     return f"lane:{lane}"
 
 
+def lane_places(lane: str) -> tuple[str, str]:
+    """Return the places whose hold keeps a whole lane."""
+    return (ALL, lane_place(lane))
+
+
 def owner_place(owner_id: int) -> str:
     """Return the place of the hold on one person's jobs."""
     return f"owner:{owner_id}"
 
 
 class HoldQuerySet(models.QuerySet["Hold"]):
-    def on_lane(self, lane: str) -> Self:
-        """Return what holds a whole lane."""
-        return self.filter(place__in=[ALL, lane_place(lane)])
-
-    def concerning(self, owner_id: int) -> Self:
+    def concerning(self, owner_id: int | None) -> Self:
         """Return what holds steps of one person's jobs, among others or alone."""
         return self.filter(Q(owner=None) | Q(owner=owner_id))
 

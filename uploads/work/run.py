@@ -11,6 +11,7 @@ from uploads.models import Step
 from uploads.work.lease import AWAY
 from uploads.work.perform import perform
 from uploads.work.presence import me
+from uploads.work.room import here
 from uploads.work.stopping import stopping
 
 log = logging.getLogger("tidemill.work")
@@ -44,8 +45,11 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
 
 def run_next(lane: str) -> bool:
     """Claim and perform the best ready step of a lane; False when there is none."""
-    step = Step.objects.claim(lane, me())
+    room = here()
+    step = Step.objects.claim(lane, me(), room)
     if step is None:
         return False
     perform(step)
+    if step.needs_memory_bytes > room.memory_bytes // 4:
+        bell.ring(bell.WORK, lane)  # its end may have made room for several others
     return True
