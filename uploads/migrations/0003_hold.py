@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('held_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('held_by', models.CharField(max_length=150)),
                 ('by_staff', models.BooleanField(default=True, help_text='Only staff may lift it.')),
+                ('spares_begun', models.BooleanField(default=False, help_text='Jobs that have begun go on.')),
                 ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

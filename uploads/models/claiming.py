@@ -2,7 +2,7 @@
 
 The order is priority, the owner with the fewest running steps, the job served longest ago,
 the step's own place. Nothing cancelled, paused, held or at its limit is taken, and nothing
-that its host has no room for. See docs/decisions/0009-admission.md.
+that its host has no room for. See docs/decisions/0010-admission.md.
 """
 
 from contextlib import contextmanager
@@ -41,7 +41,8 @@ WITH line AS MATERIALIZED (
     AND (job.cancel_requested_at IS NULL OR job.finished_at IS NOT NULL)
     AND NOT EXISTS (
       SELECT 1 FROM uploads_hold hold
-      WHERE hold.place IN ('all', %(lane_place)s) OR hold.owner_id = job.owner_id)
+      WHERE hold.place IN ('all', %(lane_place)s) OR (hold.owner_id = job.owner_id
+        AND (NOT hold.spares_begun OR job.started_at IS NULL)))
     AND (%(job_limit)s + job.max_inflight = 0 OR (
       SELECT count(*) FROM uploads_step busy
       WHERE busy.state = 'running' AND busy.job_id = job.id

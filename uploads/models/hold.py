@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
+from uploads.conf import conf
 from uploads.states import Lane
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ def owner_place(owner_id: int) -> str:
     return f"owner:{owner_id}"
 
 
+def quota_place(owner_id: int) -> str:
+    """Return the place of the hold on the jobs that one person over quota has not begun."""
+    return f"quota:{owner_id}"
+
+
 class HoldQuerySet(models.QuerySet["Hold"]):
     def concerning(self, owner_id: int | None) -> Self:
         """Return what holds steps of one person's jobs, among others or alone."""
@@ -41,7 +48,7 @@ class HoldQuerySet(models.QuerySet["Hold"]):
 
 
 class Hold(models.Model):
-    """One pause; `place` says of what: `all`, `lane:cpu`, `owner:7`."""
+    """One pause; `place` says of what: `all`, `lane:cpu`, `owner:7`, `quota:7`."""
 
     place = models.CharField(max_length=40, unique=True)
     owner: "models.ForeignKey[User | None, User | None]" = models.ForeignKey(
@@ -51,6 +58,8 @@ class Hold(models.Model):
     held_at = models.DateTimeField(default=timezone.now)
     held_by = models.CharField(max_length=150)
     by_staff = models.BooleanField(default=True, help_text="Only staff may lift it.")
+
+    spares_begun = models.BooleanField(default=False, help_text="Jobs that have begun go on.")
 
     objects = HoldQuerySet.as_manager()
 
@@ -68,6 +77,9 @@ class Hold(models.Model):
     @property
     def text(self) -> str:
         """Return what is held and by whom, as a sentence."""
+        if self.spares_begun:
+            size = filesizeformat(conf.QUOTA_BYTES)
+            return f"Over quota: all {size} are used. It begins when jobs or uploads are deleted."
         if self.owner:
             return f"All jobs of {self.owner.get_username()} are paused by {self.held_by}."
         if not self.lane:

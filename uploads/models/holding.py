@@ -15,6 +15,7 @@ from uploads.models.job import Job
 from uploads.models.step import Step
 from uploads.states import OPEN_STEP_STATES, Lane
 
+OF_PERSON = ("owner", "quota")
 COMMON_PLACES = (ALL, *(lane_place(lane.value) for lane in Lane))
 
 
@@ -26,10 +27,9 @@ def hold(place: str, actor: str, *, by_staff: bool = True) -> bool:
     """
     owner_id = _owner_of(place)
     fresh = {"held_by": actor, "held_at": timezone.now(), "by_staff": by_staff}
+    kind = {"owner_id": owner_id, "spares_begun": place.startswith("quota:")}
     with transaction.atomic():
-        _row, changed = Hold.objects.get_or_create(
-            place=place, defaults={"owner_id": owner_id, **fresh}
-        )
+        _row, changed = Hold.objects.get_or_create(place=place, defaults={**kind, **fresh})
         if not changed and by_staff:
             changed = bool(Hold.objects.filter(place=place, by_staff=False).update(**fresh))
         if changed:
@@ -62,7 +62,7 @@ def _owner_of(place: str) -> int | None:
         return None
     kind, _, number = place.partition(":")
     people = get_user_model().objects
-    if kind == "owner" and number.isdecimal() and people.filter(pk=int(number)).exists():
+    if kind in OF_PERSON and number.isdecimal() and people.filter(pk=int(number)).exists():
         return int(number)
     raise RequestError("bad_request", reason=f"there is no “{place[:60]}” to pause.")
 
@@ -71,7 +71,7 @@ def _touch(place: str) -> None:
     """Count a change that the pages of all jobs concerned show; one statement, one ring."""
     jobs: QuerySet[Job] = Job.objects.unfinished()
     kind, _, name = place.partition(":")
-    if kind == "owner":
+    if kind in OF_PERSON:
         jobs = jobs.filter(owner=int(name))
     elif kind == "lane":
         steps = Step.objects.filter(job=OuterRef("pk"), lane=name, state__in=OPEN_STEP_STATES)

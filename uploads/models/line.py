@@ -41,11 +41,14 @@ class Line:
     def holds(self) -> list[Hold]:
         return list(Hold.objects.select_related("owner"))
 
-    def hold_on(self, owner_id: int, lane: str = "") -> Hold | None:
-        """Return what holds this person's jobs on a lane; without a lane, on every lane."""
+    def hold_on(self, job: Job, lane: str = "") -> Hold | None:
+        """Return what holds this job on a lane; without a lane, on every lane."""
         places = lane_places(lane) if lane else (ALL,)
-        of_this = (h for h in self.holds if h.place in places or h.owner_id == owner_id)
-        return next(of_this, None)
+        for hold in self.holds:
+            mine = hold.owner_id == job.owner_id and not (hold.spares_begun and job.started_at)
+            if hold.place in places or mine:
+                return hold
+        return None
 
     @cached_property
     def running(self) -> list[Step]:
@@ -114,7 +117,7 @@ class Line:
         served = [
             job
             for job in jobs
-            if not self.hold_on(job.owner_id, lane)
+            if not self.hold_on(job, lane)
             and not self.job_full(job.pk, job.max_inflight)
             and not self.owner_full(job.owner_id)
         ]

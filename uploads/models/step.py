@@ -44,8 +44,10 @@ class StepQuerySet(models.QuerySet["Step"]):
 
     def unheld(self, lane: str) -> Self:
         """Return those of a lane's steps that no `Hold` keeps from being claimed."""
-        holds = Hold.objects.filter(Q(place__in=lane_places(lane)) | Q(owner=OuterRef("owner")))
-        return self.filter(~Exists(holds))
+        mine = Q(owner=OuterRef("owner"))
+        firm = Hold.objects.filter(Q(place__in=lane_places(lane)) | (mine & Q(spares_begun=False)))
+        mild = Hold.objects.filter(mine, spares_begun=True)
+        return self.filter(~Exists(firm), ~(Q(job__started_at=None) & Exists(mild)))
 
     def next_due(self, lane: str) -> datetime | None:
         """Return when the next postponed step of a lane may be taken, or None."""

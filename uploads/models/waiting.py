@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Min, Q
 from django.template.defaultfilters import filesizeformat
 
 from uploads.errors import sentence
+from uploads.models.hold import Hold
 from uploads.models.job import Job
 from uploads.models.line import LINE_SHOWN, Line
 from uploads.models.stage import Input
@@ -120,8 +121,13 @@ def _wished(job: Job, line: Line) -> Waiting | None:
         return Waiting("cancelling", "Cancelling: the running steps are being stopped.")
     if job.paused_at:
         return Waiting("paused", f"Paused by {job.paused_by or 'an operator'}.")
-    hold = line.hold_on(job.owner_id)
-    return Waiting("held", hold.text) if hold else None
+    return _held(line.hold_on(job))
+
+
+def _held(hold: Hold | None) -> Waiting | None:
+    if hold is None:
+        return None
+    return Waiting("over_quota" if hold.spares_begun else "held", hold.text)
 
 
 def _ready_steps(jobs: Sequence[Job], line: Line) -> list[_Ready]:
@@ -156,9 +162,8 @@ def _ready_steps(jobs: Sequence[Job], line: Line) -> list[_Ready]:
 def _before_workers(ready: _Ready, line: Line) -> Waiting:
     """Return why steps that are ready are not taken: the hardest reason first."""
     job, lane = ready.job, ready.lane
-    hold = line.hold_on(job.owner_id, lane)
-    if hold:
-        return Waiting("held", hold.text)
+    if held := _held(line.hold_on(job, lane)):
+        return held
     if not line.lives(lane):
         return Waiting("no_worker", NO_WORKER.get(lane, f"No worker of lane {lane} is alive."))
     if not ready.due and ready.next_at:

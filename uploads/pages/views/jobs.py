@@ -86,7 +86,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "text": text,
         "query": _query(wanted, text, more=True),
-        "hold": Hold.objects.filter(owner=request.user.pk).first(),
+        "hold": Hold.objects.filter(place=owner_place(_number(request))).first(),
     }
     return render(request, "jobs/list.html", shown)
 
