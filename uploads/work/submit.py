@@ -68,12 +68,7 @@ def _known(owner: Any, idempotency_key: str | None) -> Job | None:
 def _submit(owner: Any, request: JobRequest) -> Job:
     if len(request.stages) != 1:
         raise RequestError("bad_request", reason="exactly one operation is needed.")
-    if not -100 <= request.priority <= 100:
-        raise RequestError("bad_request", reason="priority goes from -100 to 100.")
-    if not 0 <= request.max_inflight <= LARGEST_INFLIGHT:
-        raise RequestError("bad_request", reason="max_inflight goes from 0 to 10000.")
-    if request.priority > 0 and not owner.is_staff:
-        raise RequestError("bad_request", reason="only staff may set a priority above 0.")
+    _check_order(owner, request)
     if request.notify and not conf.EMAIL_URL:
         raise RequestError("mail_off")
     _check_room(owner, request)
@@ -106,6 +101,16 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     job.record(EventKind.SUBMITTED, actor=owner.get_username(), items=job.items_total)
     job.ring_lanes()
     return job
+
+
+def _check_order(owner: Any, request: JobRequest) -> None:
+    """Refuse a priority or a bound that is none, or that only staff may ask for."""
+    if not -100 <= request.priority <= 100:
+        raise RequestError("bad_request", reason="priority goes from -100 to 100.")
+    if not 0 <= request.max_inflight <= LARGEST_INFLIGHT:
+        raise RequestError("bad_request", reason="max_inflight goes from 0 to 10000.")
+    if request.priority > 0 and not owner.is_staff:
+        raise RequestError("bad_request", reason="only staff may set a priority above 0.")
 
 
 def _check_room(owner: Any, request: JobRequest) -> None:
