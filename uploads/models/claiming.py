@@ -16,7 +16,6 @@ from django.utils import timezone
 from uploads.conf import conf
 from uploads.models.hold import lane_place
 from uploads.models.keys import lease_token
-from uploads.states import StepState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,35 +24,48 @@ if TYPE_CHECKING:
 
 BOUNDLESS: Final = 2**62
 
-# For every job that may be served its first due step that fits; of these the best job's.
-CHOOSE: Final = """
-WITH line AS MATERIALIZED (
-  SELECT job.id, job.priority, job.last_claimed_at, (
-      SELECT count(*) FROM uploads_step busy
-      WHERE busy.state = 'running' AND busy.owner_id = job.owner_id) AS owner_busy, (
-      SELECT due.id FROM uploads_step due
-      WHERE due.state = 'ready' AND due.lane = %(lane)s AND due.job_id = job.id
-        AND due.not_before <= %(now)s AND due.needs_memory_bytes <= %(memory)s
-        AND (due.needs_disk_bytes = 0 OR due.needs_disk_bytes <= %(disk)s)
-      ORDER BY due.seq, due.id LIMIT 1) AS step_id
-  FROM uploads_job job
-  WHERE job.settled_at IS NULL AND job.paused_at IS NULL
-    AND (job.cancel_requested_at IS NULL OR job.finished_at IS NOT NULL)
-    AND NOT EXISTS (
-      SELECT 1 FROM uploads_hold hold
-      WHERE hold.place IN ('all', %(lane_place)s) OR (hold.owner_id = job.owner_id
-        AND (NOT hold.spares_begun OR job.started_at IS NULL)))
-    AND (%(job_limit)s + job.max_inflight = 0 OR (
-      SELECT count(*) FROM uploads_step busy
-      WHERE busy.state = 'running' AND busy.job_id = job.id
-    ) < CASE WHEN job.max_inflight > 0 THEN job.max_inflight ELSE %(job_limit)s END)
-    AND (%(owner_limit)s = 0 OR (
-      SELECT count(*) FROM uploads_step busy
-      WHERE busy.state = 'running' AND busy.owner_id = job.owner_id) < %(owner_limit)s))
-SELECT step.id, step.needs_memory_bytes FROM uploads_step step
+DUE: Final = """
+SELECT due.id FROM uploads_step due
+WHERE due.state = 'ready' AND due.lane = %(lane)s AND due.job_id = line.id
+  AND due.not_before <= %(now)s AND due.needs_memory_bytes <= %(memory)s
+  AND (due.needs_disk_bytes = 0 OR due.needs_disk_bytes <= %(disk)s)
+ORDER BY due.seq, due.id LIMIT 1
+"""
+# The jobs that may be served, in their order; of these the first that has a step that fits.
+# The limit keeps both databases from dropping the order, so that they look no further.
+CHOOSE: Final = f"""
+SELECT step.id, step.needs_memory_bytes, step.weight FROM uploads_step step
 WHERE step.state = 'ready' AND step.id = (
-  SELECT line.step_id FROM line WHERE line.step_id IS NOT NULL
-  ORDER BY line.priority DESC, line.owner_busy, line.last_claimed_at, line.id LIMIT 1)
+  SELECT ({DUE}) FROM (
+    SELECT job.id FROM uploads_job job
+    LEFT JOIN (
+      SELECT busy.owner_id, count(*) AS steps FROM uploads_step busy
+      WHERE busy.state = 'running' GROUP BY busy.owner_id
+    ) owners ON owners.owner_id = job.owner_id
+    WHERE job.settled_at IS NULL AND job.paused_at IS NULL
+      AND (job.cancel_requested_at IS NULL OR job.finished_at IS NOT NULL)
+      AND NOT EXISTS (
+        SELECT 1 FROM uploads_hold hold
+        WHERE hold.place IN ('all', %(lane_place)s) OR (hold.owner_id = job.owner_id
+          AND (NOT hold.spares_begun OR job.started_at IS NULL)))
+      AND (%(job_limit)s + job.max_inflight = 0 OR (
+        SELECT count(*) FROM uploads_step busy
+        WHERE busy.state = 'running' AND busy.job_id = job.id
+      ) < CASE WHEN job.max_inflight > 0 THEN job.max_inflight ELSE %(job_limit)s END)
+      AND (%(owner_limit)s = 0 OR coalesce(owners.steps, 0) < %(owner_limit)s)
+    ORDER BY job.priority DESC, coalesce(owners.steps, 0), job.last_claimed_at, job.id
+    LIMIT 1000000
+  ) line
+  WHERE EXISTS ({DUE})
+  LIMIT 1)
+"""
+LEASE: Final = """
+UPDATE uploads_step
+SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s,
+    lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
+    deadline_at = %(deadline)s
+WHERE id = %(step)s AND state = 'ready'
+RETURNING job_id
 """
 # What runs: the memory of this host's steps, that of the smaller ones, everybody's disk.
 BUSY: Final = """
@@ -108,14 +120,16 @@ def _claim_once(steps: "StepQuerySet", lane: str, worker: str, room: Room) -> "S
     now = timezone.now()
     postgresql = connection.vendor == "postgresql"
     with _light_transaction():
-        pk = _choose(lane, room, now)
-        step = None if pk is None else _lease(steps, pk, worker, now)
-        if step is not None and not postgresql:
-            _serve(step, now)
-    # Not before the step's row is free again: every other transaction locks the job first.
-    if step is not None and postgresql:
-        _serve(step, now)
-    return step
+        chosen = _choose(lane, room, now)
+        job_id = _lease(chosen, worker, now) if chosen else None
+        if job_id is not None and not postgresql:
+            _serve(job_id, now)
+    if chosen is None or job_id is None:
+        return None
+    if postgresql:
+        # Not before the step's row is free again: every other transaction locks the job first.
+        _serve(job_id, now)
+    return steps.select_related("job", "stage", "item").filter(pk=chosen.step_id).first()
 
 
 @contextmanager
@@ -139,8 +153,17 @@ def _light_transaction() -> "Iterator[None]":
             _row("PRAGMA synchronous=FULL", {})
 
 
-def _choose(lane: str, room: Room, now: datetime) -> int | None:
-    """Return the number of the step to take, locked on PostgreSQL.
+@dataclass(frozen=True)
+class _Chosen:
+    """The step to take."""
+
+    step_id: int
+    need: int
+    weight: float
+
+
+def _choose(lane: str, room: Room, now: datetime) -> _Chosen | None:
+    """Return the step to take, its row locked on PostgreSQL.
 
     The first in line is taken when there is memory for it. While there is not, a smaller
     one may pass if all that are smaller leave room for it: then it starts at the latest when
@@ -158,20 +181,21 @@ def _choose(lane: str, room: Room, now: datetime) -> int | None:
         "owner_limit": conf.OWNER_MAX_INFLIGHT,
     }
     if room.memory_bytes == room.disk_bytes == BOUNDLESS:
-        found = _row(CHOOSE + _locking(), values)
-        return int(found[0]) if found else None
+        return _first(values)
     used, _smaller, written = _row(BUSY, {**values, "need": 0}) or (0, 0, 0)
     values["disk"] = room.disk_bytes - int(written)
-    first = _row(CHOOSE + _locking(), values)
-    if first is None:
-        return None
-    pk, need = first
-    if not need or used + need <= room.memory_bytes:
-        return int(pk)
-    _used, smaller, _written = _row(BUSY, {**values, "need": need}) or (0, 0, 0)
-    left = room.memory_bytes - max(int(used), int(smaller) + need)
-    passing = _row(CHOOSE + _locking(), {**values, "memory": max(0, min(left, need - 1))})
-    return int(passing[0]) if passing else None
+    first = _first(values)
+    if first is None or not first.need or used + first.need <= room.memory_bytes:
+        return first
+    _used, smaller, _written = _row(BUSY, {**values, "need": first.need}) or (0, 0, 0)
+    left = room.memory_bytes - max(int(used), int(smaller) + first.need)
+    return _first({**values, "memory": max(0, min(left, first.need - 1))})
+
+
+def _first(values: dict[str, Any]) -> _Chosen | None:
+    """Return the first step in line that fits these bounds."""
+    row = _row(CHOOSE + _locking(), values)
+    return _Chosen(*row) if row else None
 
 
 def _locking() -> str:
@@ -186,31 +210,29 @@ def _row(sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
     return row
 
 
-def _lease(steps: "StepQuerySet", pk: int, worker: str, now: datetime) -> "Step | None":
-    """Write a fresh lease into a row that is still ready, and return the step."""
-    step = steps.select_related("job", "stage", "item").get(pk=pk)
-    leased: dict[str, Any] = {
-        "state": StepState.RUNNING,
-        "attempt": step.attempt + 1,
-        "progress": 0,
-        "started_at": now,
-        "lease_token": lease_token(),
-        "lease_owner": worker,
-        "lease_until": now + timedelta(seconds=conf.LEASE_SECONDS),
-        "deadline_at": now + step.time_limit,
+def _lease(chosen: _Chosen, worker: str, now: datetime) -> int | None:
+    """Write a fresh lease into a row that is still ready; return its job's number."""
+    values = {
+        "step": chosen.step_id,
+        "now": now,
+        "token": lease_token(),
+        "owner": worker,
+        "until": now + timedelta(seconds=conf.LEASE_SECONDS),
+        "deadline": now + time_limit(chosen.weight),
     }
-    if not steps.filter(pk=pk, state=StepState.READY).update(**leased):
-        return None
-    for name, value in leased.items():
-        setattr(step, name, value)
-    return step
+    row = _row(LEASE, values)
+    return int(row[0]) if row else None
 
 
-def _serve(step: "Step", now: datetime) -> None:
+def time_limit(weight: float) -> timedelta:
+    """Return how long one run may take: 20 times its estimate within documented bounds."""
+    seconds = max(conf.STEP_MIN_LIMIT_SECONDS, 20 * weight)
+    return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
+
+
+def _serve(job_id: int, now: datetime) -> None:
     """Note the claim on the job: the time for fairness, and queued → running at the first one."""
     unsynced = "RETURNING set_config('synchronous_commit', 'off', true)"
+    sql = SERVED + (unsynced if connection.vendor == "postgresql" else "")
     with connection.cursor() as cursor:
-        cursor.execute(
-            SERVED + (unsynced if connection.vendor == "postgresql" else ""),
-            {"now": now, "job": step.job_id},
-        )
+        cursor.execute(sql, {"now": now, "job": job_id})

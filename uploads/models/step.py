@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from uploads.conf import conf
-from uploads.models.claiming import Room, claim
+from uploads.models.claiming import Room, claim, time_limit
 from uploads.models.hold import Hold, lane_places
 from uploads.states import StepKind, StepState
 
@@ -132,9 +132,8 @@ class Step(models.Model):
 
     @property
     def time_limit(self) -> timedelta:
-        """Return how long one run may take: 20 times its estimate within documented bounds."""
-        seconds = max(conf.STEP_MIN_LIMIT_SECONDS, 20 * self.weight)
-        return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
+        """Return how long one run may take."""
+        return time_limit(self.weight)
 
     @property
     def label(self) -> str:
