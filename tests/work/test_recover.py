@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.work.conftest import work_off
@@ -101,6 +103,14 @@ def test_arrived_files_that_nobody_plans_are_planned(job_of: JobOf) -> None:
     work_off()
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED
+
+
+def test_a_missing_plan_is_asked_for_once_however_many_files(job_of: JobOf) -> None:
+    job = job_of("one", "two", "three", "four")
+    job.steps.all().delete()
+    with CaptureQueriesContext(connection) as asked:
+        assert plan.add_missing_plans() == 1
+    assert len([query for query in asked if "uploads_stage" in query["sql"]]) == 1
 
 
 def test_a_join_whose_parts_are_done_is_made_ready(job_of: JobOf) -> None:

@@ -16,6 +16,7 @@ from uploads.errors import RequestError
 from uploads.models import Hold, Job, Result, holding
 from uploads.models.glance import glance
 from uploads.models.hold import owner_place
+from uploads.models.words import time_range
 from uploads.operations.registry import operations
 from uploads.pages.answers import SeeOther
 from uploads.pages.tiles import INLINE_IMAGES
@@ -63,9 +64,10 @@ class JobRow:
         return float((self.job.finished_at - self.job.started_at).total_seconds())
 
     @property
-    def left(self) -> float | None:
+    def left(self) -> str:
+        """Return the time left in words, or nothing while it would be a guess."""
         eta = self.seen["eta_seconds"]
-        return (eta["low"] + eta["high"]) / 2 if eta else None
+        return time_range(eta["low"], eta["high"]) if eta else ""
 
 
 @require_safe
