@@ -16,6 +16,7 @@ from tests.support.invariants import stuck_rows
 from uploads.models import Job, Step, Upload, Worker, holding
 from uploads.models.glance import glance
 from uploads.models.hold import owner_place
+from uploads.models.snapshot import snapshot
 from uploads.models.waiting import Waiting, why_steps_wait, why_waiting
 from uploads.states import OPEN_STEP_STATES, Lane, StepKind, StepState
 from uploads.storage import store
@@ -192,6 +193,15 @@ def test_a_lane_is_judged_by_itself(job_of: JobOf) -> None:
     assert "heavy work" in seen(job)["text"]
     job.add_plan_step(job.stages.get())
     assert seen(job)["reason"] == "next"
+
+
+def test_the_page_says_why_a_kind_of_step_waits_while_others_run(
+    lanes: None, job_of: JobOf, text_upload: Callable[..., Upload]
+) -> None:
+    job, _lane = made(job_of, text_upload, "running")
+    rows = {row["kind"]: row for row in snapshot(job)["shown"]["timeline"]}
+    assert rows["join"]["detail"] == "It begins when all parts are done."
+    assert "It begins" not in rows["work"]["detail"]
 
 
 def test_missing_memory_is_named(job_of: JobOf, alice: User) -> None:
