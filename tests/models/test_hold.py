@@ -10,6 +10,7 @@ from tests.factories import make_job, make_upload, make_user
 from uploads.errors import RequestError
 from uploads.models import Hold, Job, Step, holding
 from uploads.models.hold import owner_place
+from uploads.models.pulse import lanes
 from uploads.models.snapshot import snapshot
 from uploads.states import Lane
 
@@ -64,6 +65,14 @@ def test_other_lanes_and_other_people_go_on(alice: User, bob: User, job_of: JobO
     holding.hold("lane:cpu", "root")
     holding.hold(owner_place(alice.pk), "root")
     assert [claimed(), claimed()] == ["bob", None]
+
+
+def test_what_is_held_waits_for_a_person_and_is_no_backlog(alice: User, job_of: JobOf) -> None:
+    job_of(alice)
+    assert {lane.lane: lane.ready for lane in lanes()}["light"] == 1
+    holding.hold("lane:light", "root")
+    light = {lane.lane: lane for lane in lanes()}["light"]
+    assert (light.ready, light.oldest_due) == (0, None)
 
 
 def test_twice_is_as_once(alice: User, job_of: JobOf) -> None:
