@@ -33,7 +33,8 @@ WHERE due.state = 'ready' AND due.lane = %(lane)s AND due.job_id = line.id
 ORDER BY due.seq, due.id LIMIT 1
 """
 # The jobs that may be served, in their order; of these the first that has a step that fits.
-# The limit keeps both databases from dropping the order, so that they look no further.
+# The limit keeps both databases from dropping the order, and a value instead of EXISTS from
+# making it a join, so that they look no further.
 CHOOSE: Final = f"""
 SELECT step.id, step.needs_memory_bytes, step.weight FROM uploads_step step
 WHERE step.state = 'ready' AND step.id = (
@@ -57,7 +58,7 @@ WHERE step.state = 'ready' AND step.id = (
     ORDER BY job.priority DESC, coalesce(owners.steps, 0), job.last_claimed_at, job.id
     LIMIT 1000000
   ) line
-  WHERE EXISTS ({DUE})
+  WHERE ({DUE}) IS NOT NULL
   LIMIT 1)
 """
 LEASE: Final = """
