@@ -15,6 +15,7 @@ ALL = (
     "images",
     "video",
     "latency",
+    "claim",
     "steps",
     "pages",
     "live",

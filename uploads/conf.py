@@ -168,6 +168,14 @@ class Conf:
     DATABASE_SECONDS = seconds(
         20, "A database that does not answer, or stays locked, for this long counts as away."
     )
+    WORK_MEMORY_BYTES = size(
+        0,
+        "Memory that the steps running at once on this host may need together; "
+        "0: what the machine or its control group has, minus the reserve.",
+    )
+    MEMORY_RESERVE_BYTES = size(
+        1 * GIB, "Memory of a worker host that is left to everything but steps; half of it at most."
+    )
     MEMORY_MAX_BYTES = size(
         8 * GIB,
         "Most memory of one step: address space of each of its processes, real memory of all.",

@@ -49,6 +49,8 @@ PAGES = (
     case("", "POST", (401, 400, 400, 400, 400), body={"operation": "image.convert"}),
     case("samples/", "POST", FORM),
     case("jobs/", "GET", PAGE),
+    case("jobs/pause-all/", "POST", FORM),
+    case("jobs/resume-all/", "POST", FORM),
     case("uploads/", "GET", PAGE),
     case("uploads/delete-unused/", "POST", FORM),
     case("uploads/<slug:key>/delete/", "POST", OWN_FORM, "/uploads/{free_upload}/delete/"),
@@ -118,6 +120,12 @@ API = (
         "api/v1/jobs/<str:key>/archive.zip", "GET", OWN_SCRIPT, "/api/v1/jobs/{ended}/archive.zip"
     ),
     case("api/v1/results/<str:key>/content", "GET", OWN_SCRIPT, "/api/v1/results/{result}/content"),
+    case("api/v1/jobs/<str:key>/steps/", "GET", OWN_SCRIPT, "/api/v1/jobs/{job}/steps/"),
+    case("api/v1/holds/", "GET", SCRIPT),
+    case("api/v1/holds/", "POST", (401, 403, 403, 403, 201), body={"place": "all"}),
+    case(
+        "api/v1/holds/<str:place>/", "DELETE", (401, 403, 403, 403, 204), "/api/v1/holds/lane:cpu/"
+    ),
     case("api/v1/uploads/", "GET", SCRIPT),
     case("api/v1/uploads/<str:key>/", "GET", OWN_SCRIPT, "/api/v1/uploads/{free_upload}/"),
     case(

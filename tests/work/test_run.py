@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.factories import make_job, make_upload, make_user
 from tests.work.conftest import work_off
 from uploads.errors import RequestError
-from uploads.models import Item, Job, Result, Step, Upload
+from uploads.models import Item, Job, Result, Step, Upload, Worker
 from uploads.models.snapshot import snapshot
 from uploads.states import ItemState, JobState, Lane, StepKind, StepState
 from uploads.storage import store
@@ -93,6 +93,7 @@ def test_a_fault_that_may_pass_is_tried_again_later_and_given_up_in_the_end(job_
 
 
 def test_a_postponed_step_is_not_claimed_before_its_time(job_of: JobOf) -> None:
+    Worker.objects.create(host="here", pid=1, start_time="1", lane=Lane.CPU)
     job = job_of("flaky")
     work_off()
     due = Step.objects.next_due(Lane.CPU)

@@ -58,6 +58,7 @@ def _shown(
         "state": job.state,
         "paused": job.is_paused,
         "priority": job.priority,
+        "max_inflight": job.max_inflight,
         "progress": progress_of(job, work.load.moving),
         "items": {
             "total": job.items_total,

@@ -1,12 +1,10 @@
 """Jobs: one request of one user, with its stages and inputs. Wishes are timestamps, not states."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import connection, models, transaction
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q
 from django.utils import timezone
 
 from uploads import bell
@@ -174,13 +172,3 @@ class Job(models.Model):
     tell_again = wishes.tell_again
     retry = retrying.retry
     remove = removal.remove
-
-    def served(self, now: datetime) -> None:
-        """Note a claim: the time for fairness, and queued → running at the first one."""
-        Job.objects.filter(pk=self.pk).update(
-            last_claimed_at=now,
-            started_at=Coalesce("started_at", Value(now)),
-            state=Case(
-                When(state=JobState.QUEUED, then=Value(JobState.RUNNING.value)), default=F("state")
-            ),
-        )

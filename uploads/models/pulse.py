@@ -44,14 +44,12 @@ class LanePulse:
 
 
 def lanes() -> list[LanePulse]:
-    """Return every lane; three queries, each served by a partial index."""
+    """Return every lane; a query for each and two more, each served by a partial index."""
     due = Min("not_before", filter=Q(not_before__lte=timezone.now()))
+    waiting = Step.objects.filter(state=StepState.READY, job__paused_at=None)
     ready = {
-        row["lane"]: row
-        for row in Step.objects.filter(state=StepState.READY, job__paused_at=None)
-        .order_by()
-        .values("lane")
-        .annotate(count=Count("id"), oldest=due)
+        lane.value: waiting.filter(lane=lane).unheld(lane).aggregate(count=Count("id"), oldest=due)
+        for lane in Lane
     }
     running = {
         row["lane"]: row["count"]

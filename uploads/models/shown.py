@@ -84,7 +84,10 @@ def _row(kind: StepKind, counts: Json | None, state: Json) -> Json:
         # A step that ends all its files as unreadable has done its work; the person's is not done.
         row["state"] = "failed" if state["items"]["failed"] else "cancelled"
     row["seconds"] = counts["seconds"]
-    row["detail"] = _detail(kind, counts, state)
+    said = [_detail(kind, counts, state)]
+    if row["state"] in {"waiting", "started"} and (why := state["steps"]["waiting"].get(kind)):
+        said.append(why["text"])
+    row["detail"] = " · ".join(words for words in said if words)
     if counts["total"] > 1 and ended < counts["total"]:
         row["share"] = round(counts["done"] / counts["total"], 3)
     return row

@@ -8,6 +8,7 @@ from django.db.models import Count, Max, Min, Q, Sum
 from uploads.models.glance import glance
 from uploads.models.job import Job
 from uploads.models.shown import shown
+from uploads.models.waiting import why_steps_wait
 from uploads.models.words import time_range
 from uploads.states import JobState, StepState, UploadState
 
@@ -18,16 +19,17 @@ SHOWN_RUNNING_STEPS = 16
 def snapshot(job: Job) -> Json:
     """Return the job as its page and sockets show it: its glance and what only one job at a time needs.
 
-    At most ten queries, however many items. `seconds` of a kind of step that is still
+    At most sixteen queries, however many items. `seconds` of a kind of step that is still
     at work are null: who looks counts them on from `started_at`.
     """
     state = glance([job])[0]
     left = state["eta_seconds"]
+    kinds = _kinds(job)
     state |= {
         "paused_by": job.paused_by if job.is_paused else "",
         "cancelling": job.is_cancelling,
         "eta_text": time_range(left["low"], left["high"]) if left else "",
-        "steps": {"kinds": _kinds(job), "running": _running(job)},
+        "steps": {"kinds": kinds, "running": _running(job), "waiting": _waiting(job, kinds)},
         "arriving": _arriving(job),
         "notify": bool(job.notify),
         "results_bytes": job.results.finished().bytes_taken(),
@@ -80,6 +82,18 @@ def _running(job: Job) -> list[Json]:
         }
         for step in running[:SHOWN_RUNNING_STEPS]
     ]
+
+
+def _waiting(job: Job, kinds: dict[str, Json]) -> dict[str, Json]:
+    """Return why the kinds wait of which nothing runs, while others run: of each its first step."""
+    if not any(counts["running"] for counts in kinds.values()):
+        return {}
+    still = [kind for kind, counts in kinds.items() if not counts["running"]]
+    waiting = job.steps.filter(kind__in=still, state__in=[StepState.PENDING, StepState.READY])
+    firsts = waiting.order_by().values("kind").annotate(first=Min("id")).values("first")
+    steps = list(job.steps.filter(pk__in=firsts))
+    reasons = why_steps_wait(job, steps) if steps else {}
+    return {step.kind: reasons[step.pk].as_json() for step in steps}
 
 
 def _arriving(job: Job) -> Json | None:

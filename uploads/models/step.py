@@ -1,17 +1,17 @@
 """Steps: the smallest claimed and retried unit, run by the one holder of its lease."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db import connection, models, transaction
-from django.db.models import Q
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from uploads.conf import conf
-from uploads.models.keys import lease_token
+from uploads.models.claiming import Room, claim, time_limit
+from uploads.models.hold import Hold, lane_places
 from uploads.states import StepKind, StepState
 
 if TYPE_CHECKING:
@@ -20,39 +20,6 @@ if TYPE_CHECKING:
     from uploads.models.item import Item
     from uploads.models.job import Job
     from uploads.models.stage import Stage
-
-CLAIM = """
-UPDATE uploads_step
-SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s,
-    lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
-    deadline_at = NULL
-WHERE state = 'ready' AND id = (
-    SELECT step.id FROM uploads_step step
-    WHERE step.state = 'ready' AND step.lane = %(lane)s AND step.not_before <= %(now)s
-      AND step.job_id = (
-        SELECT job.id FROM uploads_job job
-        WHERE job.settled_at IS NULL AND job.paused_at IS NULL
-          AND (job.cancel_requested_at IS NULL OR job.finished_at IS NOT NULL)
-          AND EXISTS (
-            SELECT 1 FROM uploads_step due
-            WHERE due.state = 'ready' AND due.lane = %(lane)s AND due.job_id = job.id
-              AND due.not_before <= %(now)s)
-          AND (%(job_limit)s + job.max_inflight = 0 OR (
-            SELECT count(*) FROM uploads_step busy
-            WHERE busy.state = 'running' AND busy.job_id = job.id
-          ) < CASE WHEN job.max_inflight > 0 THEN job.max_inflight ELSE %(job_limit)s END)
-          AND (%(owner_limit)s = 0 OR (
-            SELECT count(*) FROM uploads_step busy
-            WHERE busy.state = 'running' AND busy.owner_id = job.owner_id) < %(owner_limit)s)
-        ORDER BY job.priority DESC,
-          (SELECT count(*) FROM uploads_step busy
-           WHERE busy.state = 'running' AND busy.owner_id = job.owner_id),
-          job.last_claimed_at, job.id
-        LIMIT 1)
-    ORDER BY step.seq, step.id
-    LIMIT 1 {skip_locked})
-RETURNING id
-"""
 
 
 @dataclass(frozen=True)
@@ -76,7 +43,14 @@ class StepQuerySet(models.QuerySet["Step"]):
             not_before__lte=timezone.now(),
             job__settled_at=None,
             job__paused_at=None,
-        )
+        ).unheld(lane)
+
+    def unheld(self, lane: str) -> Self:
+        """Return those of a lane's steps that no `Hold` keeps from being claimed."""
+        mine = Q(owner=OuterRef("owner"))
+        firm = Hold.objects.filter(Q(place__in=lane_places(lane)) | (mine & Q(spares_begun=False)))
+        mild = Hold.objects.filter(mine, spares_begun=True)
+        return self.filter(~Exists(firm), ~(Q(job__started_at=None) & Exists(mild)))
 
     def next_due(self, lane: str) -> datetime | None:
         """Return when the next postponed step of a lane may be taken, or None."""
@@ -84,56 +58,12 @@ class StepQuerySet(models.QuerySet["Step"]):
         due: datetime | None = waiting.aggregate(due=models.Min("not_before"))["due"]
         return due
 
-    def claim(self, lane: str, worker: str) -> "Step | None":
+    def claim(self, lane: str, worker: str, room: Room | None = None) -> "Step | None":
         """Take the best ready step of a lane, with a fresh lease; None when there is none.
 
-        One guarded UPDATE picks by priority, then the owner with the fewest running
-        steps, then the job served longest ago, then the step's order. On PostgreSQL
-        SKIP LOCKED may hide the only ready step of the chosen job: an empty answer is
-        asked again while something is claimable.
+        `room` is what the worker's host gives (None: no bounds). See `claiming`.
         """
-        for _ in range(4 if connection.vendor == "postgresql" else 1):
-            step = self._claim_once(lane, worker)
-            if step is not None or not self.claimable(lane).exists():
-                return step
-        return None
-
-    def _claim_once(self, lane: str, worker: str) -> "Step | None":
-        now = timezone.now()
-        postgresql = connection.vendor == "postgresql"
-        values: dict[str, str | int | datetime] = {
-            "now": now,
-            "token": lease_token(),
-            "owner": worker,
-            "until": now + timedelta(seconds=conf.LEASE_SECONDS),
-            "lane": lane,
-            "job_limit": conf.JOB_MAX_INFLIGHT,
-            "owner_limit": conf.OWNER_MAX_INFLIGHT,
-        }
-        # On SQLite all of it is one transaction, one sync. On PostgreSQL the job's row is
-        # touched after the step's is free again: every other transaction locks the job first.
-        with transaction.atomic() if not postgresql else nullcontext():
-            with transaction.atomic():
-                step = self._take(values, skip_locked=postgresql)
-            if step is not None:
-                step.job.served(now)
-        return step
-
-    def _take(self, values: dict[str, str | int | datetime], *, skip_locked: bool) -> "Step | None":
-        """Run the claim's statement and set the deadline of the step it took."""
-        # Until its first row is fetched the statement keeps SQLite's write lock.
-        with connection.cursor() as cursor:
-            cursor.execute(
-                CLAIM.format(skip_locked="FOR UPDATE SKIP LOCKED" if skip_locked else ""), values
-            )
-            row = cursor.fetchone()
-        if row is None:
-            return None
-        step = self.select_related("job", "stage", "item").get(pk=row[0])
-        assert step.started_at is not None
-        step.deadline_at = step.started_at + step.time_limit
-        self.filter(pk=step.pk).update(deadline_at=step.deadline_at)
-        return step
+        return claim(self, lane, worker, room or Room(worker))
 
 
 class Step(models.Model):
@@ -187,7 +117,7 @@ class Step(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["lane", "job", "seq"], name="step_ready", condition=Q(state="ready")
+                fields=["lane", "job", "seq", "id"], name="step_ready", condition=Q(state="ready")
             ),
             models.Index(fields=["job"], name="step_running_job", condition=Q(state="running")),
             models.Index(fields=["owner"], name="step_running_owner", condition=Q(state="running")),
@@ -205,9 +135,8 @@ class Step(models.Model):
 
     @property
     def time_limit(self) -> timedelta:
-        """Return how long one run may take: 20 times its estimate within documented bounds."""
-        seconds = max(conf.STEP_MIN_LIMIT_SECONDS, 20 * self.weight)
-        return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
+        """Return how long one run may take."""
+        return time_limit(self.weight)
 
     @property
     def label(self) -> str:

@@ -34,6 +34,9 @@ class Worker(models.Model):
     )
     started_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
+    budget_bytes = models.BigIntegerField(
+        default=0, help_text="Memory that its host gives to all its steps together."
+    )
     rss_bytes = models.BigIntegerField(default=0)
     versions = models.JSONField(default=dict, blank=True)
 

@@ -49,10 +49,16 @@ class Output:
 
 @dataclass(frozen=True)
 class Part:
-    """One piece of an item's work: JSON parameters and estimated seconds of one worker."""
+    """One piece of an item's work: JSON parameters and estimated seconds of one worker.
+
+    `memory_bytes` and `disk_bytes` say what it needs where the plan knows it better than
+    the operation does.
+    """
 
     params: Json
     weight: float = 1.0
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -144,8 +150,10 @@ Join = Callable[[Path, Context[O], Sequence[PartResult]], Iterator[Path | Output
 class Operation(Generic[O]):
     """One registered operation; everything about it follows from this and its options class.
 
-    `seconds` estimates the work of one item on one worker from its size in bytes;
-    `memory_bytes` is the address space its child may use.
+    `seconds`, `needs_memory` and `needs_disk` estimate from an item's size in bytes its
+    work on one worker, the memory that it really takes and what it writes: a host runs at
+    once only what it has room for. `memory_bytes` is something else, the address space at
+    which its child is stopped.
     """
 
     name: str
@@ -160,6 +168,8 @@ class Operation(Generic[O]):
     lane: Literal["cpu", "light"] = "cpu"
     presets: tuple[Preset, ...] = ()
     seconds: Callable[[int], float] = lambda size: 0.1 + size / 20e6
+    needs_memory: Callable[[int], int] = lambda size: 256 * 1024**2
+    needs_disk: Callable[[int], int] = lambda size: 1024**2 + size
     memory_bytes: int = 4 * 1024**3
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None

@@ -111,6 +111,8 @@ PRESETS = (
     options=Convert,
     presets=PRESETS,
     seconds=lambda size: 0.03 + size / 30e6,
+    # Twelve megapixels (2.7 MB) take 130 MB; a decoded picture is some ten times its file.
+    needs_memory=lambda size: 96 * 1024**2 + min(24 * size, 3 * 1024**3),
 )
 def convert(source: Path, step: Context[Convert]) -> Iterator[Output]:
     """Change format and size of pictures; colours and rotation right, place removed, never enlarged."""

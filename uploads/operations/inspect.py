@@ -36,6 +36,7 @@ PRESETS = (
     options=Inspect,
     presets=PRESETS,
     seconds=lambda size: 0.2 + size / 200e6,
+    needs_disk=lambda size: 1024**2,
 )
 def inspect(source: Path, step: Context[Inspect]) -> Iterator[Output]:
     """Report what a file is: format, size in pixels, tracks, times, and whether it is whole."""

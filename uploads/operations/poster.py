@@ -42,6 +42,8 @@ PRESETS = (
     options=Poster,
     presets=PRESETS,
     seconds=lambda size: min(30.0, 1 + size / 20e6),
+    needs_memory=lambda size: 512 * 1024**2,
+    needs_disk=lambda size: 16 * 1024**2,
 )
 def poster(source: Path, step: Context[Poster]) -> Iterator[Output]:
     """Take the most telling still, and small stills with their times for a player's seek bar."""

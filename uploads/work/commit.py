@@ -121,6 +121,7 @@ def _again(job: Job, step: Step, items: list[Item], problem: Problem | None) -> 
         not_before=timezone.now() + timedelta(seconds=seconds),
         needs_memory_bytes=step.needs_memory_bytes,
         checkpoint=step.checkpoint,
+        needs_disk_bytes=step.needs_disk_bytes,
     )
     Job.objects.filter(pk=job.pk).update(weight_total=F("weight_total") + new.weight)
     Item.objects.filter(pk__in=[item.pk for item in items]).update(step=new)

@@ -182,11 +182,9 @@ def _resume(step: Step) -> bool:
 
 
 def _promised_bytes() -> int:
-    """Return what steps need that were let go on before; some of it they may have used already."""
-    let_go = Step.objects.filter(
-        state__in=[StepState.READY, StepState.RUNNING], waiting_code="", needs_disk_bytes__gt=0
-    )
-    return int(let_go.aggregate(total=Sum("needs_disk_bytes"))["total"] or 0)
+    """Return what running steps need; some of it they may have used already."""
+    running = Step.objects.running().filter(needs_disk_bytes__gt=0)
+    return int(running.aggregate(total=Sum("needs_disk_bytes"))["total"] or 0)
 
 
 class RoomSweep:

@@ -112,7 +112,6 @@ def _step(plan: Step, operation: Operation[Any], kind: StepKind, seq: int, **val
         seq=seq,
         lane=operation.lane,
         owner_id=plan.owner_id,
-        needs_memory_bytes=operation.memory_bytes,
         **values,
     )
 
@@ -129,6 +128,8 @@ def _add_batches(plan: Step, items: list[Item], operation: Operation[Any]) -> li
                 StepKind.WORK,
                 first + number,
                 weight=sum(item.weight for item in group),
+                needs_memory_bytes=max(operation.needs_memory(item.size_bytes) for item in group),
+                needs_disk_bytes=sum(operation.needs_disk(item.size_bytes) for item in group),
             )
             for number, group in enumerate(groups)
         ],
@@ -178,6 +179,7 @@ def _add_parts(
             item=item,
             state=StepState.PENDING,
             weight=max(0.2, 0.02 * weight),
+            **_needs(operation, item.size_bytes, {}),
         )
         join.save()
         Item.objects.filter(pk=item.pk).update(step=join)
@@ -192,11 +194,21 @@ def _add_parts(
                     item=item,
                     weight=float(part["weight"]),
                     params=part["params"],
+                    **_needs(operation, item.size_bytes // len(parts), part),
                 )
             )
             part_seq += 1
     Step.objects.bulk_create([made for made in steps if made.pk is None], batch_size=200)
     return steps
+
+
+def _needs(operation: Operation[Any], size: int, part: dict[str, Any]) -> dict[str, int]:
+    """Return what a step needs: as its plan says, else as its operation estimates."""
+    memory, disk = part.get("memory_bytes"), part.get("disk_bytes")
+    return {
+        "needs_memory_bytes": operation.needs_memory(size) if memory is None else int(memory),
+        "needs_disk_bytes": operation.needs_disk(size) if disk is None else int(disk),
+    }
 
 
 def add_missing_plans() -> int:

@@ -23,6 +23,7 @@ from uploads.models import Step, Worker
 from uploads.states import StepState
 from uploads.work import kinship
 from uploads.work.clock import WallClock
+from uploads.work.memory import memory_bytes
 
 PREFIX = "worker"
 RENEW_SECONDS = 10.0
@@ -146,7 +147,7 @@ class Register:
 
 def write(alive: Sequence[LocalWorker]) -> None:
     """Renew the rows of these workers; one statement."""
-    host, now = socket.gethostname(), timezone.now()
+    host, now, budget = socket.gethostname(), timezone.now(), memory_bytes()
     owners = [worker.owner for worker in alive]
     running = Step.objects.filter(state=StepState.RUNNING, lease_owner__in=owners)
     steps = dict(running.values_list("lease_owner", "id"))
@@ -158,6 +159,7 @@ def write(alive: Sequence[LocalWorker]) -> None:
             lane=worker.lane,
             step_id=steps.get(worker.owner),
             last_seen_at=now,
+            budget_bytes=budget,
             rss_bytes=worker.rss_bytes,
             versions=_versions(),
         )
@@ -167,7 +169,7 @@ def write(alive: Sequence[LocalWorker]) -> None:
         rows,
         update_conflicts=True,
         unique_fields=["host", "pid", "start_time"],
-        update_fields=["lane", "step", "last_seen_at", "rss_bytes", "versions"],
+        update_fields=["lane", "step", "last_seen_at", "budget_bytes", "rss_bytes", "versions"],
     )
 
 

@@ -10,10 +10,11 @@ from django.utils import timezone
 from uploads import bell
 from uploads.models import Step
 from uploads.states import StepState
-from uploads.storage import room
+from uploads.storage import room as disk
 from uploads.work.lease import AWAY
 from uploads.work.perform import perform
 from uploads.work.presence import me
+from uploads.work.room import here
 from uploads.work.stopping import stopping
 
 log = logging.getLogger("tidemill.work")
@@ -60,10 +61,13 @@ def take_up() -> None:
 
 def run_next(lane: str) -> bool:
     """Claim and perform the best ready step of a lane; False when there is none, or no room."""
-    if room.is_short():
+    if disk.is_short():
         return False
-    step = Step.objects.claim(lane, me())
+    room = here()
+    step = Step.objects.claim(lane, me(), room)
     if step is None:
         return False
     perform(step)
+    if step.needs_memory_bytes > room.memory_bytes // 4:
+        bell.ring(bell.WORK, lane)  # its end may have made room for several others
     return True

@@ -24,6 +24,9 @@ class StageRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+LARGEST_INFLIGHT = 10_000
+
+
 @dataclass(frozen=True)
 class JobRequest:
     """A whole request; `uploads` are the keys of files arrived or still arriving."""
@@ -32,6 +35,7 @@ class JobRequest:
     uploads: Sequence[str]
     name: str = ""
     priority: int = 0
+    max_inflight: int = 0
     notify: str = ""
     idempotency_key: str | None = None
 
@@ -64,10 +68,7 @@ def _known(owner: Any, idempotency_key: str | None) -> Job | None:
 def _submit(owner: Any, request: JobRequest) -> Job:
     if len(request.stages) != 1:
         raise RequestError("bad_request", reason="exactly one operation is needed.")
-    if not -100 <= request.priority <= 100:
-        raise RequestError("bad_request", reason="priority goes from -100 to 100.")
-    if request.priority > 0 and not owner.is_staff:
-        raise RequestError("bad_request", reason="only staff may set a priority above 0.")
+    _check_order(owner, request)
     if request.notify and not conf.EMAIL_URL:
         raise RequestError("mail_off")
     _check_room(owner, request)
@@ -80,6 +81,7 @@ def _submit(owner: Any, request: JobRequest) -> Job:
         name=request.name.strip()[:255] or _name(operation, sources),
         state=JobState.QUEUED if all(u.is_complete for u in sources) else JobState.RECEIVING,
         priority=request.priority,
+        max_inflight=request.max_inflight,
         notify=request.notify,
         idempotency_key=request.idempotency_key or None,
     )
@@ -99,6 +101,16 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     job.record(EventKind.SUBMITTED, actor=owner.get_username(), items=job.items_total)
     job.ring_lanes()
     return job
+
+
+def _check_order(owner: Any, request: JobRequest) -> None:
+    """Refuse a priority or a bound that is none, or that only staff may ask for."""
+    if not -100 <= request.priority <= 100:
+        raise RequestError("bad_request", reason="priority goes from -100 to 100.")
+    if not 0 <= request.max_inflight <= LARGEST_INFLIGHT:
+        raise RequestError("bad_request", reason="max_inflight goes from 0 to 10000.")
+    if request.priority > 0 and not owner.is_staff:
+        raise RequestError("bad_request", reason="only staff may set a priority above 0.")
 
 
 def _check_room(owner: Any, request: JobRequest) -> None:

@@ -1,6 +1,6 @@
 """The sweeps in their order: small repairs, each idempotent, run by the `sweep` process."""
 
-from uploads.work import holding, plan, presence, recover, retention
+from uploads.work import holding, plan, presence, quota, recover, retention
 from uploads.work.sweeper import Sweep
 
 SWEEPS: tuple[Sweep, ...] = (
@@ -13,6 +13,7 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep("missing_plans", plan.add_missing_plans, every_seconds=5),
     Sweep("leftover_joins", recover.ready_leftover_joins, every_seconds=5),
     Sweep("counters", recover.mend_counters, every_seconds=5),
+    Sweep("over_quota", quota.hold_over_quota, every_seconds=5),
     Sweep("unsettled_jobs", recover.settle_ended_jobs, every_seconds=10),
     Sweep("orphan_scratch", retention.remove_orphan_scratch, every_seconds=10),
     Sweep("forgotten_scratch", retention.remove_forgotten, every_seconds=300, by_age=True),

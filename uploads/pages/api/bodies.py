@@ -36,6 +36,12 @@ JOB_BODY: Schema = {
         },
         "name": {"type": "string"},
         "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
+        "max_inflight": {
+            "type": "integer",
+            "minimum": 0,
+            "default": 0,
+            "description": "Steps of this job that may run at once; 0: as many as the settings allow.",
+        },
         "notify": {
             "type": ["boolean", "string"],
             "description": "true: an e-mail to the account's address when it is done; or an address.",
@@ -64,6 +70,7 @@ def job_request(request: HttpRequest) -> JobRequest:
         uploads=uploads,
         name=_field(body, "name", str, ""),
         priority=_field(body, "priority", int, 0),
+        max_inflight=_field(body, "max_inflight", int, 0),
         notify=_address(request, body.get("notify", False)),
         idempotency_key=_idempotency_key(request),
     )

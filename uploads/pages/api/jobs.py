@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from uploads.errors import RequestError
-from uploads.models import Item, Job, Result
+from uploads.models import Item, Job, Result, Step
 from uploads.pages.api.bodies import JOB_BODY, job_request
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer, no_body
@@ -20,9 +20,10 @@ from uploads.pages.api.shapes import (
     listed,
     ref,
     results_json,
+    steps_json,
 )
 from uploads.pages.state import state
-from uploads.states import ItemState, JobState
+from uploads.states import ItemState, JobState, StepState
 from uploads.work.submit import submit
 
 
@@ -109,6 +110,14 @@ def list_items(request: HttpRequest, key: str) -> HttpResponse:
     return piece(request, rows, items_json, newest_first=False)
 
 
+def list_steps(request: HttpRequest, key: str) -> HttpResponse:
+    job = find_job(request, key)
+    rows: QuerySet[Step] = Step.objects.filter(job=job)
+    if state := chosen(request, "state", [state.value for state in StepState]):
+        rows = rows.filter(state=state)
+    return piece(request, rows, lambda steps: steps_json(job, steps), newest_first=False)
+
+
 def list_results(request: HttpRequest, key: str) -> HttpResponse:
     rows: QuerySet[Result] = (
         Result.objects.filter(job=find_job(request, key))
@@ -176,6 +185,18 @@ DOORS = (
         "jobs/<str:key>/items/",
         "items",
         {"GET": Verb(list_items, "A job's items", listed("Item"), query=_filter("state", "Item"))},
+    ),
+    Door(
+        "jobs/<str:key>/steps/",
+        "steps",
+        {
+            "GET": Verb(
+                list_steps,
+                "A job's steps, and why those wait that do",
+                listed("Step"),
+                query=_filter("state", "Step"),
+            )
+        },
     ),
     Door(
         "jobs/<str:key>/results/",

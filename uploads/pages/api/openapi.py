@@ -13,6 +13,7 @@ PARAMETER = re.compile(r"<str:(\w+)>")
 REFUSALS = {
     "400": "The request can't be served as it is.",
     "401": "Not signed in.",
+    "403": "You may not do this.",
     "404": "Not there, or not yours.",
     "405": "Another method is needed.",
 }

@@ -6,11 +6,12 @@ from typing import Any
 
 from django.urls import reverse
 
-from uploads.models import Item, Job, Result, Upload
+from uploads.models import Item, Job, Result, Step, Upload
 from uploads.models.glance import glance
+from uploads.models.waiting import why_steps_wait
 from uploads.operations import Operation
 from uploads.operations.options import schema
-from uploads.states import ItemState, JobState, UploadState
+from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 
 Json = dict[str, Any]
 
@@ -48,8 +49,13 @@ SCHEMAS: dict[str, Json] = {
     "Error": record(code=TEXT, message=TEXT, detail=TEXT),
     "Waiting": {
         "type": "object",
-        "properties": {"reason": TEXT, "text": TEXT, "position": COUNT},
-        "required": ["reason", "text"],
+        "properties": {
+            "reason": TEXT,
+            "text": TEXT,
+            "position": COUNT,
+            "starts_in_seconds": maybe(record(low=COUNT, high=COUNT)),
+        },
+        "required": ["reason", "text", "starts_in_seconds"],
         "additionalProperties": False,
     },
     "Job": record(
@@ -60,12 +66,29 @@ SCHEMAS: dict[str, Json] = {
         state={"type": "string", "enum": [state.value for state in JobState]},
         paused={"type": "boolean"},
         priority={"type": "integer", "minimum": -100, "maximum": 100},
+        max_inflight=COUNT,
         progress={"type": "number", "minimum": 0, "maximum": 1},
         items=record(total=COUNT, done=COUNT, failed=COUNT, cancelled=COUNT),
         eta_seconds=maybe(record(low=COUNT, high=COUNT)),
         waiting=maybe(ref("Waiting")),
         error=maybe(record(code=TEXT, message=TEXT)),
         seq=COUNT,
+        created_at=TIME,
+        started_at=maybe(TIME),
+        finished_at=maybe(TIME),
+    ),
+    "Hold": record(place=TEXT, text=TEXT, held_by=TEXT, held_at=TIME),
+    "Step": record(
+        id=COUNT,
+        kind={"type": "string", "enum": [kind.value for kind in StepKind]},
+        label=TEXT,
+        lane=TEXT,
+        state={"type": "string", "enum": [state.value for state in StepState]},
+        progress={"type": "number", "minimum": 0, "maximum": 1},
+        attempt=COUNT,
+        needs_memory_bytes=COUNT,
+        needs_disk_bytes=COUNT,
+        waiting=maybe(ref("Waiting")),
         created_at=TIME,
         started_at=maybe(TIME),
         finished_at=maybe(TIME),
@@ -150,6 +173,29 @@ def job_json(job: Job) -> Json:
 
 def jobs_json(jobs: Sequence[Job]) -> list[Json]:
     return glance(jobs)
+
+
+def steps_json(job: Job, steps: Sequence[Step]) -> list[Json]:
+    """Return steps of one job, each with the reason why it waits, if it does."""
+    reasons = why_steps_wait(job, steps)
+    return [
+        {
+            "id": step.pk,
+            "kind": step.kind,
+            "label": step.label,
+            "lane": step.lane,
+            "state": step.state,
+            "progress": round(step.progress, 3),
+            "attempt": step.attempt,
+            "needs_memory_bytes": step.needs_memory_bytes,
+            "needs_disk_bytes": step.needs_disk_bytes,
+            "waiting": reasons[step.pk].as_json() if step.pk in reasons else None,
+            "created_at": _time(step.created_at),
+            "started_at": _time(step.started_at),
+            "finished_at": _time(step.finished_at),
+        }
+        for step in steps
+    ]
 
 
 def items_json(items: Sequence[Item]) -> list[Json]:

@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from uploads.pages.api import catalogue, files, jobs
+from uploads.pages.api import catalogue, files, holds, jobs
 from uploads.pages.api.door import Door, Verb, answer, unknown_address, view_of
 from uploads.pages.api.openapi import PREFIX, document
 from uploads.pages.api.shapes import TEXT
@@ -42,6 +42,7 @@ DOORS = (
     *catalogue.DOORS,
     *jobs.DOORS,
     *files.DOORS,
+    *holds.DOORS,
 )
 
 urlpatterns = [

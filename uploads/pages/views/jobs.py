@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from uploads.models import Job, Result
+from uploads.errors import RequestError
+from uploads.models import Hold, Job, Result, holding
 from uploads.models.glance import glance
+from uploads.models.hold import owner_place
 from uploads.models.words import time_range
 from uploads.operations.registry import operations
+from uploads.pages.answers import SeeOther
 from uploads.pages.tiles import INLINE_IMAGES
 from uploads.states import JobState
 
@@ -84,8 +88,32 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "wanted": wanted,
         "text": text,
         "query": _query(wanted, text, more=True),
+        "hold": Hold.objects.filter(place=owner_place(_number(request))).first(),
     }
     return render(request, "jobs/list.html", shown)
+
+
+@require_POST
+def pause_all(request: HttpRequest) -> HttpResponse:
+    """Start no further step of any of the person's jobs, those to come included."""
+    name = request.user.get_username()
+    holding.hold(owner_place(_number(request)), name, by_staff=False)
+    return SeeOther("/jobs/")
+
+
+@require_POST
+def resume_all(request: HttpRequest) -> HttpResponse:
+    """Go on with all jobs; what staff have paused only staff resume."""
+    try:
+        holding.lift(owner_place(_number(request)), by_staff=False)
+    except RequestError:
+        messages.error(request, "An operator has paused your jobs; only an operator resumes them.")
+    return SeeOther("/jobs/")
+
+
+def _number(request: HttpRequest) -> int:
+    assert request.user.pk is not None  # the middleware asks strangers to sign in
+    return int(request.user.pk)
 
 
 def _matching(mine: QuerySet[Job], text: str) -> QuerySet[Job]:

@@ -1,0 +1,106 @@
+"""Pausing by the API and from the list of jobs: who may what, and what the others see."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+
+from tests.factories import make_job, make_upload
+from tests.pages.api import Api, faults, make_person
+from tests.pages.people import signed_in
+from uploads.models import Hold, Job, Step, Upload, holding
+from uploads.models.hold import owner_place
+from uploads.pages.api.shapes import SCHEMAS
+from uploads.states import Lane
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def job(alice: User, photo: Upload) -> Job:
+    return make_job(alice, [photo], "image.convert")
+
+
+@pytest.fixture
+def operator(db: None) -> Api:
+    person = make_person("olga", is_staff=True)
+    person.user_permissions.add(Permission.objects.get(codename="change_job"))
+    return Api(person)
+
+
+def test_operators_pause_anything_and_the_job_says_who(operator: Api, api: Api, job: Job) -> None:
+    for place in ("all", "lane:light", "owner:alice"):
+        hold = operator.post("holds/", {"place": place}, status=201)
+        assert faults(hold, SCHEMAS["Hold"], SCHEMAS) == []
+        assert (hold["place"], hold["held_by"]) == (place, "olga")
+        assert api.get("holds/")["results"][0]["text"] == hold["text"]
+        assert Step.objects.claim(Lane.LIGHT, "here:1:2:3") is None
+        if place != "lane:light":
+            assert api.get(f"jobs/{job.key}/")["waiting"]["text"] == hold["text"]
+        assert operator.call("DELETE", f"holds/{place}/").status_code == 204
+    assert api.get("holds/")["results"] == []
+    assert Step.objects.claim(Lane.LIGHT, "here:1:2:3")
+
+
+def test_a_person_pauses_their_own_jobs_and_nothing_else(api: Api, job: Job) -> None:
+    assert api.post("holds/", {"place": "owner:alice"}, status=201)["held_by"] == "alice"
+    assert api.get(f"jobs/{job.key}/")["waiting"]["reason"] == "held"
+    assert api.call("DELETE", "holds/owner:alice/").status_code == 204
+    make_person("bob")
+    for place, status in (("all", 403), ("lane:cpu", 403), ("owner:bob", 404), ("owner:no", 404)):
+        api.post("holds/", {"place": place}, status=status)
+        assert api.call("DELETE", f"holds/{place}/").status_code == status
+
+
+def test_what_an_operator_paused_its_owner_does_not_lift(operator: Api, api: Api) -> None:
+    operator.post("holds/", {"place": "owner:alice"}, status=201)
+    assert api.post("holds/", {"place": "owner:alice"}, status=201)["held_by"] == "olga"
+    assert api.call("DELETE", "holds/owner:alice/").status_code == 403
+    assert Hold.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"place": 7}, {"place": "lane:gpu"}, {"place": "all", "x": 1}]
+)
+def test_a_place_that_is_none_is_refused(operator: Api, body: dict[str, Any]) -> None:
+    operator.post("holds/", body, status=400)
+
+
+def test_steps_say_why_they_wait(api: Api, job: Job) -> None:
+    step = api.get(f"jobs/{job.key}/steps/?state=ready")["results"][0]
+    assert faults(step, SCHEMAS["Step"], SCHEMAS) == []
+    assert step["waiting"]["reason"] == "no_worker"
+    assert api.get(f"jobs/{job.key}/steps/?state=failed")["results"] == []
+
+
+def test_a_job_may_bring_its_own_limit(api: Api, photo: Upload) -> None:
+    wanted = {"operation": "image.convert", "uploads": [photo.key], "max_inflight": 3}
+    assert api.post("jobs/", wanted, status=201)["max_inflight"] == 3
+    for wrong in (-1, 10**6, "2"):
+        api.post("jobs/", {**wanted, "max_inflight": wrong}, status=400)
+
+
+def test_all_own_jobs_are_paused_and_resumed_from_the_list(tmp_path: Path) -> None:
+    browser, user = signed_in()
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"x")
+    make_job(user, [make_upload(user, path)], "image.convert")
+    assert "/jobs/pause-all/" in browser.get("/jobs/").content.decode()
+    assert browser.post("/jobs/pause-all/").status_code == 303
+    page = browser.get("/jobs/").content.decode()
+    assert "You have paused all your jobs" in page
+    assert "/jobs/resume-all/" in page
+    assert browser.post("/jobs/resume-all/").status_code == 303
+    assert not Hold.objects.exists()
+
+
+def test_the_list_says_when_an_operator_has_paused_all_and_offers_no_button() -> None:
+    browser, user = signed_in()
+    holding.hold(owner_place(user.pk), "olga")
+    page = browser.get("/jobs/").content.decode()
+    assert "olga has paused all your jobs" in page
+    assert "/jobs/resume-all/" not in page
+    browser.post("/jobs/resume-all/")
+    assert "only an operator resumes them" in browser.get("/jobs/").content.decode()
+    assert Hold.objects.exists()

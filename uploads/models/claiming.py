@@ -1,0 +1,245 @@
+"""The claim: which ready step a worker takes next, and that no other takes it.
+
+The order is priority, the owner with the fewest running steps, the job served longest ago,
+the step's own place. Nothing cancelled, paused, held or at its limit is taken, and nothing
+that its host has no room for. See docs/decisions/0012-admission.md.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection, transaction
+from django.utils import timezone
+
+from uploads.conf import conf
+from uploads.models.hold import lane_place
+from uploads.models.keys import lease_token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from uploads.models.step import Step, StepQuerySet
+
+BOUNDLESS: Final = 2**62
+
+DUE: Final = """
+SELECT due.id FROM uploads_step due
+WHERE due.state = 'ready' AND due.lane = %(lane)s AND due.job_id = line.id
+  AND due.not_before <= %(now)s AND due.needs_memory_bytes <= %(memory)s
+  AND (due.needs_disk_bytes = 0 OR due.needs_disk_bytes <= %(disk)s)
+ORDER BY due.seq, due.id LIMIT 1
+"""
+# The jobs that may be served, in their order; of these the first that has a step that fits.
+# The limit keeps both databases from dropping the order, and a value instead of EXISTS from
+# making it a join, so that they look no further.
+CHOOSE: Final = f"""
+SELECT step.id, step.needs_memory_bytes, step.weight FROM uploads_step step
+WHERE step.state = 'ready' AND step.id = (
+  SELECT ({DUE}) FROM (
+    SELECT job.id FROM uploads_job job
+    LEFT JOIN (
+      SELECT busy.owner_id, count(*) AS steps FROM uploads_step busy
+      WHERE busy.state = 'running' GROUP BY busy.owner_id
+    ) owners ON owners.owner_id = job.owner_id
+    WHERE job.settled_at IS NULL AND job.paused_at IS NULL
+      AND (job.cancel_requested_at IS NULL OR job.finished_at IS NOT NULL)
+      AND NOT EXISTS (
+        SELECT 1 FROM uploads_hold hold
+        WHERE hold.place IN ('all', %(lane_place)s) OR (hold.owner_id = job.owner_id
+          AND (NOT hold.spares_begun OR job.started_at IS NULL)))
+      AND (%(job_limit)s + job.max_inflight = 0 OR (
+        SELECT count(*) FROM uploads_step busy
+        WHERE busy.state = 'running' AND busy.job_id = job.id
+      ) < CASE WHEN job.max_inflight > 0 THEN job.max_inflight ELSE %(job_limit)s END)
+      AND (%(owner_limit)s = 0 OR coalesce(owners.steps, 0) < %(owner_limit)s)
+    ORDER BY job.priority DESC, coalesce(owners.steps, 0), job.last_claimed_at, job.id
+    LIMIT 1000000
+  ) line
+  WHERE ({DUE}) IS NOT NULL
+  LIMIT 1)
+"""
+LEASE: Final = """
+UPDATE uploads_step
+SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s,
+    lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
+    deadline_at = %(deadline)s
+WHERE id = %(step)s AND state = 'ready'
+RETURNING job_id
+"""
+# What runs: the memory of this host's steps, that of the smaller ones, everybody's disk.
+BUSY: Final = """
+SELECT coalesce(sum(CASE WHEN near.here THEN near.memory ELSE 0 END), 0),
+  coalesce(sum(CASE WHEN near.here AND near.memory < %(need)s THEN near.memory ELSE 0 END), 0),
+  coalesce(sum(near.disk), 0)
+FROM (
+  SELECT substr(busy.lease_owner, 1, %(host_length)s) = %(host)s AS here,
+    busy.needs_memory_bytes AS memory, busy.needs_disk_bytes AS disk
+  FROM uploads_step busy WHERE busy.state = 'running') near
+"""
+# One at a time: two workers must not both take the last of their host's memory. A worker that
+# is stopped in the middle gives way after 5 s.
+ONE_AT_A_TIME: Final = """
+SELECT pg_advisory_xact_lock(8406), set_config('synchronous_commit', 'off', true),
+    set_config('idle_in_transaction_session_timeout', '5s', true)
+"""
+SERVED: Final = """
+UPDATE uploads_job
+SET last_claimed_at = %(now)s, started_at = coalesce(started_at, %(now)s),
+    state = CASE WHEN state = 'queued' THEN 'running' ELSE state END
+WHERE id = %(job)s
+"""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a host gives to steps: memory for all that run on it, and disk.
+
+    `host` starts the names of its workers; `disk_bytes` are free now above the reserve.
+    """
+
+    host: str
+    memory_bytes: int = BOUNDLESS
+    disk_bytes: int = BOUNDLESS
+
+
+def claim(steps: "StepQuerySet", lane: str, worker: str, room: Room) -> "Step | None":
+    """Take the best step that fits, with a fresh lease; None when there is none.
+
+    On PostgreSQL SKIP LOCKED may hide the only ready step: an empty answer is asked
+    again while something is claimable.
+    """
+    for _ in range(4 if connection.vendor == "postgresql" else 1):
+        step = _claim_once(steps, lane, worker, room)
+        if step is not None or not steps.claimable(lane).exists():
+            return step
+    return None
+
+
+def _claim_once(steps: "StepQuerySet", lane: str, worker: str, room: Room) -> "Step | None":
+    now = timezone.now()
+    postgresql = connection.vendor == "postgresql"
+    with _light_transaction():
+        chosen = _choose(lane, room, now)
+        job_id = _lease(chosen, worker, now) if chosen else None
+        if job_id is not None and not postgresql:
+            _serve(job_id, now)
+    if chosen is None or job_id is None:
+        return None
+    if postgresql:
+        # Not before the step's row is free again: every other transaction locks the job first.
+        _serve(job_id, now)
+    try:
+        step = steps.get(pk=chosen.step_id)
+        step.job  # noqa: B018 - two plain reads cost half of one that joins; the rest comes when asked
+    except ObjectDoesNotExist:
+        return None  # deleted meanwhile
+    return step
+
+
+@contextmanager
+def _light_transaction() -> "Iterator[None]":
+    """Begin a transaction whose commit does not wait for the disk.
+
+    A power cut may undo a claim, which makes the step ready again; whatever is
+    synced later carries the claim along.
+    """
+    alone = not connection.in_atomic_block
+    sqlite = connection.vendor == "sqlite"
+    if alone and sqlite:
+        _row("PRAGMA synchronous=NORMAL", {})
+    try:
+        with transaction.atomic():
+            if alone and not sqlite:
+                _row(ONE_AT_A_TIME, {})
+            yield
+    finally:
+        if alone and sqlite:
+            _row("PRAGMA synchronous=FULL", {})
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The step to take."""
+
+    step_id: int
+    need: int
+    weight: float
+
+
+def _choose(lane: str, room: Room, now: datetime) -> _Chosen | None:
+    """Return the step to take, its row locked on PostgreSQL.
+
+    The first in line is taken when there is memory for it. While there is not, a smaller
+    one may pass if all that are smaller leave room for it: then it starts at the latest when
+    the others that run have ended.
+    """
+    values: dict[str, Any] = {
+        "now": now,
+        "lane": lane,
+        "lane_place": lane_place(lane),
+        "host": room.host,
+        "host_length": len(room.host),
+        "memory": room.memory_bytes,
+        "disk": room.disk_bytes,
+        "job_limit": conf.JOB_MAX_INFLIGHT,
+        "owner_limit": conf.OWNER_MAX_INFLIGHT,
+    }
+    if room.memory_bytes == room.disk_bytes == BOUNDLESS:
+        return _first(values)
+    used, _smaller, written = _row(BUSY, {**values, "need": 0}) or (0, 0, 0)
+    values["disk"] = room.disk_bytes - int(written)
+    first = _first(values)
+    if first is None or not first.need or used + first.need <= room.memory_bytes:
+        return first
+    _used, smaller, _written = _row(BUSY, {**values, "need": first.need}) or (0, 0, 0)
+    left = room.memory_bytes - max(int(used), int(smaller) + first.need)
+    return _first({**values, "memory": max(0, min(left, first.need - 1))})
+
+
+def _first(values: dict[str, Any]) -> _Chosen | None:
+    """Return the first step in line that fits these bounds."""
+    row = _row(CHOOSE + _locking(), values)
+    return _Chosen(*row) if row else None
+
+
+def _locking() -> str:
+    return "FOR UPDATE OF step SKIP LOCKED" if connection.vendor == "postgresql" else ""
+
+
+def _row(sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+    # Until its first row is fetched a statement keeps SQLite's lock.
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def _lease(chosen: _Chosen, worker: str, now: datetime) -> int | None:
+    """Write a fresh lease into a row that is still ready; return its job's number."""
+    values = {
+        "step": chosen.step_id,
+        "now": now,
+        "token": lease_token(),
+        "owner": worker,
+        "until": now + timedelta(seconds=conf.LEASE_SECONDS),
+        "deadline": now + time_limit(chosen.weight),
+    }
+    row = _row(LEASE, values)
+    return int(row[0]) if row else None
+
+
+def time_limit(weight: float) -> timedelta:
+    """Return how long one run may take: 20 times its estimate within documented bounds."""
+    seconds = max(conf.STEP_MIN_LIMIT_SECONDS, 20 * weight)
+    return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
+
+
+def _serve(job_id: int, now: datetime) -> None:
+    """Note the claim on the job: the time for fairness, and queued → running at the first one."""
+    unsynced = "RETURNING set_config('synchronous_commit', 'off', true)"
+    sql = SERVED + (unsynced if connection.vendor == "postgresql" else "")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"now": now, "job": job_id})
