@@ -191,6 +191,11 @@ class Step(models.Model):
             models.Index(fields=["lease_until"], name="step_leased", condition=Q(state="running")),
             models.Index(fields=["not_before"], name="step_due", condition=Q(state="ready")),
             models.Index(fields=["item", "kind", "state"], name="step_item"),
+            models.Index(
+                fields=["finished_at"],
+                name="step_mail_failed",
+                condition=Q(kind="notify", state="failed"),
+            ),
         ]
 
     def __str__(self) -> str:
