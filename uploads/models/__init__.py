@@ -1,6 +1,7 @@
 """The rows that decide what is true; behaviour lives here and on the QuerySets."""
 
 from uploads.models.event import Event, EventKind
+from uploads.models.hold import Hold
 from uploads.models.item import Item
 from uploads.models.job import Job
 from uploads.models.person import Preferences, SignInTry
@@ -14,6 +15,7 @@ from uploads.models.worker import Worker
 __all__ = [
     "Event",
     "EventKind",
+    "Hold",
     "Input",
     "Item",
     "Job",

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from uploads.conf import conf
+from uploads.models.hold import Hold, lane_place
 from uploads.models.keys import lease_token
 from uploads.states import StepKind, StepState
 
@@ -32,6 +33,9 @@ WHERE state = 'ready' AND id = (
       AND step.job_id = (
         SELECT job.id FROM uploads_job job
         WHERE job.settled_at IS NULL AND job.paused_at IS NULL
+          AND NOT EXISTS (
+            SELECT 1 FROM uploads_hold hold
+            WHERE hold.place IN ('all', %(lane_place)s) OR hold.owner_id = job.owner_id)
           AND (job.cancel_requested_at IS NULL OR job.finished_at IS NOT NULL)
           AND EXISTS (
             SELECT 1 FROM uploads_step due
@@ -73,7 +77,13 @@ class StepQuerySet(models.QuerySet["Step"]):
             not_before__lte=timezone.now(),
             job__settled_at=None,
             job__paused_at=None,
-        )
+        ).unheld(lane)
+
+    def unheld(self, lane: str) -> Self:
+        """Return those of a lane's steps that no `Hold` keeps from being claimed."""
+        if Hold.objects.on_lane(lane).exists():
+            return self.none()
+        return self.exclude(owner__in=Hold.objects.exclude(owner=None).values("owner"))
 
     def next_due(self, lane: str) -> datetime | None:
         """Return when the next postponed step of a lane may be taken, or None."""
@@ -104,6 +114,7 @@ class StepQuerySet(models.QuerySet["Step"]):
             "owner": worker,
             "until": now + timedelta(seconds=conf.LEASE_SECONDS),
             "lane": lane,
+            "lane_place": lane_place(lane),
             "job_limit": conf.JOB_MAX_INFLIGHT,
             "owner_limit": conf.OWNER_MAX_INFLIGHT,
         }

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.utils import timezone
 
+from uploads.models.hold import Hold
 from uploads.models.job import Job
 from uploads.models.stage import Input
 from uploads.models.step import Step
@@ -59,6 +60,12 @@ def why_waiting(jobs: Sequence[Job]) -> dict[int, Waiting]:
         elif job.paused_at:
             reasons[job.pk] = Waiting("paused", f"Paused by {job.paused_by or 'an operator'}.")
     rest = [job for job in jobs if job.pk not in reasons]
+    holds = list(Hold.objects.select_related("owner")) if rest else []
+    for job in rest:
+        for hold in holds:
+            if not hold.lane and hold.owner_id in {None, job.owner_id}:
+                reasons[job.pk] = Waiting("held", hold.text)
+    rest = [job for job in rest if job.pk not in reasons]
     return reasons | _by_steps(rest) if rest else reasons
 
 
