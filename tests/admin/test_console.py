@@ -17,7 +17,7 @@ from tests.factories import make_job, make_upload
 from tests.pages.api import make_person
 from uploads.admin.site import console
 from uploads.models import Job, Upload, Worker
-from uploads.models.staff import OPERATORS, VIEWERS
+from uploads.models.staff import OPERATORS, WATCHERS
 from uploads.states import ItemState, StepState, UploadState
 from uploads.storage import store
 
@@ -54,7 +54,7 @@ def visit(*groups: str, **more: Any) -> Client:
 
 @pytest.fixture
 def viewer() -> Client:
-    return visit(VIEWERS)
+    return visit(WATCHERS)
 
 
 @pytest.fixture
@@ -307,7 +307,7 @@ def test_unused_uploads_can_be_removed(alice: User, tmp_path: Path) -> None:
 
 
 def test_an_administrator_makes_a_viewer(boss: Client, alice: User) -> None:
-    group = Group.objects.get(name=VIEWERS)
+    group = Group.objects.get(name=WATCHERS)
     body = {"username": "alice", "email": "", "is_active": "on", "is_staff": "on"}
     answer = boss.post(f"/admin/auth/user/{alice.pk}/change/", {**body, "groups": [group.pk]})
     assert answer.status_code == 302, answer.content.decode()

@@ -69,7 +69,9 @@ def _by_state(rows: Jobs, value: str) -> Jobs:
 
 def _by_pause(rows: Jobs, value: str) -> Jobs:
     unfinished = rows.filter(finished_at=None)
-    return unfinished.exclude(paused_at=None) if value == "yes" else unfinished.filter(paused_at=None)
+    return (
+        unfinished.exclude(paused_at=None) if value == "yes" else unfinished.filter(paused_at=None)
+    )
 
 
 def _owners() -> Choices:

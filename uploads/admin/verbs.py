@@ -98,9 +98,7 @@ VERBS: tuple[JobVerb, ...] = (
         lambda j, who, _: j.retry(who) > 0,
         _not_retryable,
     ),
-    JobVerb(
-        "priority", "Set priority", "sort", "moved", "change", _set_priority, _not_movable
-    ),
+    JobVerb("priority", "Set priority", "sort", "moved", "change", _set_priority, _not_movable),
     JobVerb(
         "cancel",
         "Cancel",
@@ -128,7 +126,9 @@ BY_NAME = {verb.name: verb for verb in VERBS}
 
 def possible(job: Job, verb: JobVerb) -> bool:
     """Tell whether a job's page offers the command now."""
-    return verb.name == "priority" and not job.is_finished or not verb.refusal(job, job.priority)
+    if verb.name == "priority":
+        return not job.is_finished
+    return not verb.refusal(job, job.priority)
 
 
 def read_priority(value: str) -> int:
@@ -155,7 +155,14 @@ def obey(user: Any, verb: JobVerb, job: Job, priority: int = 0) -> str:
                 job.refresh_from_db()
                 why = verb.refusal(job, priority) or "changed meanwhile"
             if not why:
-                note(user, told(verb, priority), "done.", key=key, name=name, is_deletion=verb.name == "remove")
+                note(
+                    user,
+                    told(verb, priority),
+                    "done.",
+                    key=key,
+                    name=name,
+                    is_deletion=verb.name == "remove",
+                )
     except ObjectDoesNotExist:
         return GONE
     except RequestError as error:

@@ -7,8 +7,8 @@ from django.contrib.auth.management import create_permissions
 
 WATCHERS: Final = "Watchers"
 OPERATORS: Final = "Operators"
-SEEN: Final = ("job", "upload", "worker", "logentry")
-COMMANDED: Final = ("change_job", "delete_job", "delete_upload", "change_worker")
+SEEN: Final = ("job", "upload", "worker", "hold", "logentry")
+COMMANDED: Final = ("change_job", "delete_job", "delete_upload", "change_hold")
 
 
 def make_staff_groups(**_: Any) -> None:

@@ -14,7 +14,7 @@ def name_watchers(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('uploads', '0002_person'),
+        ('uploads', '0003_hold'),
         ('admin', '0003_logentry_add_action_flag_choices'),
         ('auth', '0012_alter_user_first_name_max_length'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
