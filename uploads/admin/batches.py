@@ -6,7 +6,7 @@ page has stopped it, and every job says for itself what became of it. It knows n
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from django.core import signing
@@ -62,7 +62,7 @@ class Batch:
 
     def text(self) -> str:
         """Return the batch for the next form."""
-        return signing.dumps(asdict(self), salt=SALT)
+        return signing.dumps({**vars(self), "refused": dict(self.refused)}, salt=SALT)
 
     @property
     def verb(self) -> JobVerb:
@@ -86,12 +86,12 @@ class Batch:
         rows = self.matching.rows().filter(pk__lte=self.until).order_by("pk")
         while jobs := list(rows.filter(pk__gt=self.after)[:CHUNK]):
             for job in jobs:
+                self.after = job.pk
                 why = obey(user, self.verb, job, self.priority)
                 if why:
                     self.refused[why] += 1
                 else:
                     self.done += 1
-                self.after = job.pk
                 if time.monotonic() >= deadline:
                     return self._ended(user, rows.filter(pk__gt=self.after).exists())
         return self._ended(user, more=False)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -33,7 +33,8 @@ SPANS: dict[str, tuple[str, timedelta]] = {
 class Filter:
     """One filter: its parameter, its words, and what it leaves of the rows.
 
-    `choices` are offered as links; with a `hint` any other value may be typed.
+    `choices` are offered as links; with a `hint` any other value may be typed. A day is
+    offered in the list of the filter that it is `within`.
     `narrow` raises ValueError for a value that means nothing.
     """
 
@@ -42,7 +43,7 @@ class Filter:
     narrow: Callable[[Jobs, str], Jobs]
     choices: Callable[[], Choices] = list
     hint: str = ""
-    input_type: Literal["text", "date"] = "text"
+    within: str = ""
 
 
 def _states() -> Choices:
@@ -167,8 +168,8 @@ FILTERS: tuple[Filter, ...] = (
     Filter("paused", "Paused", _by_pause, lambda: [("yes", "Paused"), ("no", "Not paused")]),
     Filter("priority", "Priority", _by_priority, _priorities, hint="−100 to 100"),
     Filter("age", "Sent", _by_age, _ages),
-    Filter("from", "From", _from, hint="Day", input_type="date"),
-    Filter("to", "Until", _to, hint="Day", input_type="date"),
+    Filter("from", "From", _from, within="age"),
+    Filter("to", "Until", _to, within="age"),
 )
 BY_NAME = {one.name: one for one in FILTERS}
 

@@ -23,7 +23,7 @@ def page_context(job: Job, allowed: set[str]) -> dict[str, Any]:
     return {
         "job": job,
         "row": job_rows([job])[0],
-        "options": [(name, _plain(value)) for s in stages for name, value in s.options.items()],
+        "options": [option for stage in stages for option in _options(stage)],
         "verbs": [verb for verb in VERBS if verb.permission in allowed and possible(job, verb)],
         "timeline": timeline(job),
         "failed_items": failed[:SHOWN_ITEMS],
@@ -35,10 +35,15 @@ def page_context(job: Job, allowed: set[str]) -> dict[str, Any]:
     }
 
 
+def _options(stage: Stage) -> list[tuple[str, str]]:
+    """Return the chosen options for reading; what was left open is not told."""
+    chosen = {name: value for name, value in stage.options.items() if value not in (None, "", [])}
+    return [(name.replace("_", " ").capitalize(), _plain(value)) for name, value in chosen.items()]
+
+
 def _plain(value: Any) -> str:
-    """Return an option's value for reading; nothing chosen is a dash."""
-    if value in (None, "", []):
-        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

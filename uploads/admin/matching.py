@@ -18,6 +18,14 @@ ORDERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
+class Day:
+    """A filter by day inside another one's list, with its chosen value."""
+
+    filter: Filter
+    value: str
+
+
+@dataclass(frozen=True)
 class Offer:
     """A filter as the page offers it: the chosen value in words, and a link for every choice."""
 
@@ -27,6 +35,7 @@ class Offer:
     links: list[tuple[str, str, bool]]
     without: str
     others: list[tuple[str, str]]
+    days: list[Day]
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class Matching:
 
     def offers(self) -> list[Offer]:
         """Return every filter with its links."""
-        return [self._offer(one) for one in FILTERS]
+        return [self._offer(one) for one in FILTERS if not one.within]
 
     def _offer(self, one: Filter) -> Offer:
         value = self.values.get(one.name, "")
@@ -96,15 +105,23 @@ class Matching:
             (words, self.changed(one.name, choice).query(), choice == value)
             for choice, words in choices
         ]
+        days = [
+            Day(day, self.values.get(day.name, "")) for day in FILTERS if day.within == one.name
+        ]
+        told = [dict(choices).get(value, value)]
+        told += [f"{day.filter.label.lower()} {day.value}" for day in days if day.value]
         rest = self.changed(one.name, "")
+        for day in days:
+            rest = rest.changed(day.filter.name, "")
         others = [*rest.values.items(), ("q", self.text), ("sort", self.order)]
         return Offer(
             filter=one,
             value=value,
-            words=dict(choices).get(value, value),
+            words=" ".join(filter(None, told)),
             links=links,
             without=rest.query(),
             others=[(name, kept) for name, kept in others if kept],
+            days=days,
         )
 
     def orders(self) -> list[tuple[str, str, bool]]:

@@ -15,7 +15,9 @@ from uploads.admin.throughput import throughput
 from uploads.models import Job, Worker
 from uploads.models.glance import glance
 from uploads.models.pulse import lanes
+from uploads.models.words import time_range
 from uploads.models.worker import SILENT_SECONDS
+from uploads.operations.registry import operations
 
 SHOWN_JOBS = 8
 SHOWN_WORKERS = 12
@@ -36,6 +38,18 @@ class JobRow:
         if self.job.is_cancelling:
             return "cancelling"
         return "paused" if self.job.is_paused else self.job.state
+
+    @property
+    def operation(self) -> str:
+        """Return the operation's name for people."""
+        found = operations().get(self.now["operation"])
+        return found.label if found else str(self.now["operation"])
+
+    @property
+    def left(self) -> str:
+        """Return the time left in words, empty while it would be a guess."""
+        left = self.now["eta_seconds"]
+        return time_range(left["low"], left["high"]) if left else ""
 
 
 @dataclass(frozen=True)

@@ -97,8 +97,8 @@ def _size(count: int) -> str:
 def _mail() -> list[Problem]:
     since = timezone.now() - timedelta(hours=MAIL_HOURS)
     failed = Step.objects.filter(kind=StepKind.NOTIFY, state=StepState.FAILED)
-    rows = failed.filter(finished_at__gte=since).order_by("-finished_at").select_related("job")
-    steps = list(rows[:COUNTED])
+    newest = failed.order_by("-pk").select_related("job")[:COUNTED]
+    steps = [step for step in newest if step.finished_at and step.finished_at >= since]
     if not steps:
         return []
     count = f"{len(steps):,} {'e-mail was' if len(steps) == 1 else 'e-mails were'}"

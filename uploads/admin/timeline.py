@@ -51,7 +51,7 @@ class Bar:
 
     @property
     def ran(self) -> int:
-        return max(SMALLEST, self.end - self.run) if self.step.started_at else 0
+        return 0 if self.ran_seconds is None else max(SMALLEST, self.end - self.run)
 
     @property
     def ran_x(self) -> int:

@@ -203,9 +203,7 @@ class Step(models.Model):
             models.Index(fields=["not_before"], name="step_due", condition=Q(state="ready")),
             models.Index(fields=["item", "kind", "state"], name="step_item"),
             models.Index(
-                fields=["finished_at"],
-                name="step_mail_failed",
-                condition=Q(kind="notify", state="failed"),
+                fields=["id"], name="step_mail", condition=Q(kind="notify", state="failed")
             ),
         ]
 
