@@ -16,6 +16,14 @@ SHOWN_MARKS = 500
 WIDTH = 1000
 SMALLEST = 4
 TICKS = 4
+STATE_WORDS: dict[str, str] = {
+    StepState.PENDING: "waits for others",
+    StepState.READY: "waiting",
+    StepState.RUNNING: "running",
+    StepState.SUCCEEDED: "done",
+    StepState.FAILED: "failed",
+    StepState.CANCELLED: "cancelled",
+}
 MARKED: dict[str, str] = {
     EventKind.STEP_RETRY: "retry",
     EventKind.WORKER_LOST: "lost",
@@ -35,7 +43,11 @@ class Mark:
 
 @dataclass(frozen=True)
 class Bar:
-    """One step in the job's time, in thousandths of it: waited from `start` to `run`, ran to `end`."""
+    """One step in the job's time, in thousandths of it: waited from `start` to `run`, ran to `end`.
+
+    `tried` is where the run began that the last mark ended, if the step waits again; of
+    earlier ones only the end is known.
+    """
 
     step: Step
     start: int
@@ -44,6 +56,18 @@ class Bar:
     waited_seconds: float
     ran_seconds: float | None
     marks: list[Mark]
+    tried: int | None = None
+
+    @property
+    def words(self) -> str:
+        return STATE_WORDS.get(self.step.state, self.step.state)
+
+    @property
+    def tried_width(self) -> int:
+        """Return how long the run was that came to nothing."""
+        if self.tried is None or not self.marks:
+            return 0
+        return max(SMALLEST, self.marks[-1].x - self.tried)
 
     @property
     def waited(self) -> int:
@@ -139,4 +163,5 @@ def _bar(step: Step, scale: _Scale, marks: list[Mark]) -> Bar:
         waited_seconds=max(0.0, (run - step.created_at).total_seconds()),
         ran_seconds=max(0.0, (end - started).total_seconds()) if started else None,
         marks=marks,
+        tried=scale.place(step.started_at) if is_open and step.started_at else None,
     )

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='step',
-            index=models.Index(condition=models.Q(('kind', 'notify'), ('state', 'failed')), fields=['id'], name='step_mail'),
+            index=models.Index(condition=models.Q(('kind', 'notify'), ('state', 'failed')), fields=['id'], name='unsent'),
         ),
         migrations.RunPython(name_watchers, migrations.RunPython.noop, elidable=True),
         # A job's page asks for the commands that staff gave it; Django's log has no index for that.

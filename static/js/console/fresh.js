@@ -42,11 +42,16 @@ function swapRows(body, next) {
     const mine = document.getElementById(row.id);
     return mine ? swapCells(mine, row) : document.importNode(row, true);
   });
-  const kept = [...body.rows].filter((row) => !wanted.includes(row) && row.querySelector(":checked"));
-  const rows = [...wanted, ...kept];
-  if (rows.length === body.rows.length && rows.every((row, place) => row === body.rows[place])) return;
-  if (busy(body)) return;
-  body.replaceChildren(...rows);
+  for (const row of [...body.rows]) {
+    if (!wanted.includes(row) && !row.querySelector(":checked") && !busy(row)) row.remove();
+  }
+  // A row is moved only when it must be: a moved one loses the keyboard's focus.
+  let place = body.firstElementChild;
+  for (const row of wanted) {
+    while (place && !wanted.includes(place)) place = place.nextElementSibling;
+    if (row === place) place = place.nextElementSibling;
+    else body.insertBefore(row, place);
+  }
 }
 
 async function refresh() {
