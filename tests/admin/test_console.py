@@ -209,3 +209,30 @@ def test_who_may_change_users_does_not_change_administrators(alice: User) -> Non
     alice.refresh_from_db()
     assert not alice.is_superuser
     assert not alice.is_staff
+
+
+@pytest.mark.django_db(transaction=True)
+def test_uploads_beyond_one_command_are_told(
+    alice: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from uploads.admin import files
+
+    monkeypatch.setattr(files, "AT_ONCE", 1)
+    path = tmp_path / "free.jpg"
+    path.write_bytes(b"x")
+    chosen = [make_upload(alice, path).pk for _ in range(2)]
+    body = {"action": "give_up", "_selected_action": chosen}
+    answer = visit(OPERATORS).post("/admin/uploads/upload/", body, follow=True)
+    assert "1 removed. 1 more were chosen and are untouched" in answer.content.decode()
+    assert Upload.objects.filter(state=UploadState.COMPLETE).count() == 1
+
+
+def test_staff_find_the_way_from_a_jobs_own_page_and_back(job: Job, alice: User) -> None:
+    client = Client()
+    client.force_login(alice)
+    console_page = f"{JOBS}{job.key}/change/"
+    assert console_page not in client.get(f"/jobs/{job.key}/").content.decode()
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    assert console_page in client.get(f"/jobs/{job.key}/").content.decode()
+    assert f'"/jobs/{job.key}/"' in client.get(console_page).content.decode()

@@ -66,8 +66,9 @@ class UploadAdmin(AnyModelAdmin):
 
     @admin.action(permissions=["delete"], description="Remove those that no unfinished job uses")
     def give_up(self, request: HttpRequest, chosen: QuerySet[Upload]) -> None:
-        """Free the bytes of the chosen uploads, at most 500 at once."""
+        """Free the bytes of the chosen uploads; of more than 500 the rest is told, not dropped."""
         removed = kept = 0
+        rest = max(0, chosen.count() - AT_ONCE)
         for upload in chosen.order_by("pk")[:AT_ONCE]:
             if not upload.waiting_jobs() and upload.remove(UploadState.TERMINATED):
                 note(
@@ -77,4 +78,6 @@ class UploadAdmin(AnyModelAdmin):
             else:
                 kept += 1
         words = f"{removed} removed" + (f"; {kept} are in use or were gone." if kept else ".")
+        if rest:
+            words += f" {rest:,} more were chosen and are untouched: send the command again."
         self.message_user(request, words, messages.SUCCESS if removed else messages.WARNING)
