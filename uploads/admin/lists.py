@@ -24,8 +24,18 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 def page_of(request: HttpRequest, rows: Any) -> "Page[Any]":
-    """Return the page of rows that `?p=` names; a number beyond the end is the last page's."""
-    page: Page[Any] = CappedPaginator(rows, PER_PAGE).get_page(request.GET.get("p"))
+    """Return the page of rows that `?p=` names; a number beyond the end is the last page's.
+
+    A first page that is not full is its own count: a search that finds little looks once.
+    """
+    paginator = CappedPaginator(rows, PER_PAGE)
+    number = request.GET.get("p", "1")
+    if number == "1":
+        shown = list(rows[: PER_PAGE + 1])
+        if len(shown) <= PER_PAGE:
+            paginator.count = len(shown)
+            return Page(shown, 1, paginator)
+    page: Page[Any] = paginator.get_page(number)
     return page
 
 
