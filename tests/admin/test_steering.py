@@ -71,6 +71,16 @@ def test_unknown_places_are_refused(operator: Client, form: dict[str, str]) -> N
     assert not LogEntry.objects.exists()
 
 
+def test_who_is_over_quota_is_told_and_no_command_lifts_that(operator: Client, alice: User) -> None:
+    place = f"quota:{alice.pk}"
+    Hold.objects.create(place=place, owner=alice)
+    page = operator.get("/admin/").content.decode()
+    assert "Over quota:" in page
+    assert f'value="{place}"' not in page
+    assert operator.post(HOLD, {"place": place, "do": "lift"}).status_code == 400
+    assert Hold.objects.exists()
+
+
 # --- problems ------------------------------------------------------------------
 
 

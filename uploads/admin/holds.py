@@ -13,6 +13,7 @@ from uploads.models.holding import hold, lift
 from uploads.models.pulse import LanePulse, lanes
 
 SLOTS = 24
+BY_ITSELF = "quota:"  # comes and goes by the quota, not by a person
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,15 @@ class LaneCard:
 
 
 def holds() -> list[Hold]:
-    """Return every hold, that of all work first; one query."""
-    rows = Hold.objects.select_related("owner")
+    """Return every pause that somebody has set, that of all work first; one query."""
+    rows = Hold.objects.exclude(place__startswith=BY_ITSELF).select_related("owner")
     return sorted(rows, key=lambda row: (row.place != ALL, row.place))
+
+
+def over_quota() -> list[str]:
+    """Return whose new jobs wait because their space is used up; one query."""
+    rows = Hold.objects.filter(place__startswith=BY_ITSELF).select_related("owner")
+    return [row.owner.get_username() for row in rows if row.owner]
 
 
 def lane_cards(
@@ -72,6 +79,8 @@ def place_of(values: Any) -> tuple[str, str]:
             raise RequestError("bad_request", reason=f"there is no user “{name[:60]}”.")
         return owner_place(person.pk), f"all jobs of {name}"
     place = values.get("place", "")
+    if place.startswith(BY_ITSELF):
+        raise RequestError("bad_request", reason="the quota alone sets and lifts this pause.")
     if place.startswith("owner:"):
         row = Hold.objects.select_related("owner").filter(place=place).first()
         owner = row.owner if row else None

@@ -8,7 +8,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from uploads.admin.failures import failed_items, failures
-from uploads.admin.holds import holds, lane_cards
+from uploads.admin.holds import holds, lane_cards, over_quota
 from uploads.admin.host import this_host
 from uploads.admin.problems import problems
 from uploads.admin.throughput import throughput
@@ -103,6 +103,7 @@ def overview() -> dict[str, Any]:
         "problems": problems(found, host),
         "host": host,
         "holds": held,
+        "over_quota": over_quota(),
         "lanes": lane_cards(found, held),
         "chart": throughput(),
         "ready": sum(lane.ready for lane in found),

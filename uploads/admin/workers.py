@@ -8,7 +8,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from uploads.admin.holds import command, holds, lane_cards
+from uploads.admin.holds import command, holds, lane_cards, over_quota
 from uploads.admin.host import this_host
 from uploads.admin.lists import AnyModelAdmin
 from uploads.admin.overview import worker_cards
@@ -54,6 +54,7 @@ class WorkerAdmin(AnyModelAdmin):
             "workers": worker_cards(),
             "lanes": lane_cards(held=held),
             "holds": held,
+            "over_quota": over_quota(),
             "host": this_host(),
         }
         return TemplateResponse(request, "admin/workers.html", context)
