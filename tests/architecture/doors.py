@@ -175,7 +175,7 @@ CONSOLE = (
     case(f"{GROUP}/change/", "GET", STAFF, "/admin/auth/group/{group}/change/"),
     case(f"{GROUP}/", "GET", (302, 404, 404, 302, 302), "/admin/auth/group/{group}/"),
     case(
-        "admin/^(?P<app_label>uploads|auth|admin)/$",
+        "admin/^(?P<app_label>admin|uploads|auth)/$",
         "GET",
         (302, 404, 404, 302, 302),
         "/admin/uploads/",
