@@ -150,6 +150,13 @@ CONSOLE = (
     case("admin/r/<path:content_type_id>/<path:object_id>/", "GET", NOTHING, "/admin/r/1/1/"),
     case("admin/uploads/upload/", "GET", STAFF),
     case("admin/uploads/job/", "GET", STAFF),
+    case("admin/uploads/job/failures/", "GET", STAFF),
+    case(
+        "admin/uploads/job/command/",
+        "POST",
+        STAFF_FORM,
+        body={"verb": "pause", "job": "{job}"},
+    ),
     case("admin/uploads/job/<slug:key>/change/", "GET", STAFF, "/admin/uploads/job/{job}/change/"),
     case(
         "admin/uploads/job/<slug:key>/<slug:verb>/",
@@ -158,6 +165,10 @@ CONSOLE = (
         "/admin/uploads/job/{job}/cancel/",
     ),
     case("admin/uploads/worker/", "GET", STAFF),
+    case(
+        "admin/uploads/worker/hold/", "POST", STAFF_FORM, body={"place": "lane:cpu", "do": "hold"}
+    ),
+    case("admin/admin/logentry/", "GET", STAFF),
     case("admin/auth/user/", "GET", STAFF),
     case("admin/auth/user/add/", "GET", STAFF),
     case("admin/auth/user/<id>/password/", "GET", STAFF, "/admin/auth/user/{person}/password/"),
@@ -172,7 +183,7 @@ CONSOLE = (
     case(f"{GROUP}/change/", "GET", STAFF, "/admin/auth/group/{group}/change/"),
     case(f"{GROUP}/", "GET", (302, 404, 404, 302, 302), "/admin/auth/group/{group}/"),
     case(
-        "admin/^(?P<app_label>uploads|auth)/$",
+        "admin/^(?P<app_label>admin|uploads|auth)/$",
         "GET",
         (302, 404, 404, 302, 302),
         "/admin/uploads/",

@@ -62,7 +62,7 @@ def house(tmp_path: Path) -> House:
         "half_upload": uploads["half"].key,
         "token": str(Token.issue(owner, "script")[0].pk),
         "person": str(people["other"].pk),
-        "group": str(Group.objects.get(name="Viewers").pk),
+        "group": str(Group.objects.get(name="Watchers").pk),
     }
     return House(people, objects)
 

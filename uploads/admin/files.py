@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
+from uploads.admin.deeds import note
 from uploads.admin.lists import AnyModelAdmin, CappedPaginator
 from uploads.admin.site import console
 from uploads.models import Upload
@@ -67,23 +66,18 @@ class UploadAdmin(AnyModelAdmin):
 
     @admin.action(permissions=["delete"], description="Remove those that no unfinished job uses")
     def give_up(self, request: HttpRequest, chosen: QuerySet[Upload]) -> None:
-        """Free the bytes of the chosen uploads, at most 500 at once."""
+        """Free the bytes of the chosen uploads; of more than 500 the rest is told, not dropped."""
         removed = kept = 0
+        rest = max(0, chosen.count() - AT_ONCE)
         for upload in chosen.order_by("pk")[:AT_ONCE]:
             if not upload.waiting_jobs() and upload.remove(UploadState.TERMINATED):
-                self._note(request, upload)
+                note(
+                    request.user, "Remove", "done.", about=Upload, key=upload.key, name=upload.name
+                )
                 removed += 1
             else:
                 kept += 1
         words = f"{removed} removed" + (f"; {kept} are in use or were gone." if kept else ".")
+        if rest:
+            words += f" {rest:,} more were chosen and are untouched: send the command again."
         self.message_user(request, words, messages.SUCCESS if removed else messages.WARNING)
-
-    def _note(self, request: HttpRequest, upload: Upload) -> None:
-        LogEntry.objects.create(
-            user_id=request.user.pk or 0,
-            content_type=ContentType.objects.get_for_model(Upload),
-            object_id=upload.key,
-            object_repr=upload.name[:200],
-            action_flag=CHANGE,
-            change_message="Removed.",
-        )

@@ -1,21 +1,28 @@
-"""What the console's first page shows: sums, active jobs, workers, failures by error."""
+"""What the console's first page shows: problems, lanes, throughput, active jobs, workers, failures."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Max
+from django.db.models import F
 from django.utils import timezone
 
-from uploads.models import Item, Job, Worker
+from uploads.admin.failures import failed_items, failures
+from uploads.admin.holds import holds, lane_cards, over_quota
+from uploads.admin.host import this_host
+from uploads.admin.problems import problems
+from uploads.admin.throughput import throughput
+from uploads.models import Job, Worker
 from uploads.models.glance import glance
-from uploads.models.pulse import failed_lately, lanes
+from uploads.models.pulse import lanes
+from uploads.models.words import time_range
 from uploads.models.worker import SILENT_SECONDS
-from uploads.states import ItemState
+from uploads.operations.registry import operations
 
-SHOWN_JOBS = 12
-LOOKED_AT_JOBS = 300
-SHOWN_ERRORS = 8
+SHOWN_JOBS = 8
+SHOWN_WORKERS = 12
+SHOWN_ERRORS = 5
+COUNTED = 10_000
 
 
 @dataclass(frozen=True)
@@ -32,27 +39,35 @@ class JobRow:
             return "cancelling"
         return "paused" if self.job.is_paused else self.job.state
 
+    @property
+    def operation(self) -> str:
+        """Return the operation's name for people."""
+        found = operations().get(self.now["operation"])
+        return found.label if found else str(self.now["operation"])
+
+    @property
+    def left(self) -> str:
+        """Return the time left in words, empty while it would be a guess."""
+        left = self.now["eta_seconds"]
+        return time_range(left["low"], left["high"]) if left else ""
+
 
 @dataclass(frozen=True)
 class WorkerCard:
-    """A worker and how long it has been silent."""
+    """A worker, how long it has been silent, and how long it has lived."""
 
     worker: Worker
     silent_seconds: float
+    lived_seconds: float
 
     @property
     def is_live(self) -> bool:
         return self.silent_seconds <= SILENT_SECONDS
 
-
-@dataclass(frozen=True)
-class Failure:
-    """One error of the last day: its code, how many items of how many jobs, and the latest's words."""
-
-    code: str
-    items: int
-    jobs: int
-    text: str
+    @property
+    def name(self) -> str:
+        """Return its name as the jobs' filter takes it."""
+        return f"{self.worker.host}:{self.worker.pid}"
 
 
 def job_rows(jobs: list[Job]) -> list[JobRow]:
@@ -64,45 +79,43 @@ def worker_cards() -> list[WorkerCard]:
     """Return every worker with its step and job, the live ones first; one query."""
     now = timezone.now()
     rows = Worker.objects.select_related("step__job", "step__stage")
-    cards = [WorkerCard(row, (now - row.last_seen_at).total_seconds()) for row in rows]
+    cards = [
+        WorkerCard(
+            row,
+            silent_seconds=max(0.0, (now - row.last_seen_at).total_seconds()),
+            lived_seconds=max(0.0, (row.last_seen_at - row.started_at).total_seconds()),
+        )
+        for row in rows
+    ]
     return sorted(cards, key=lambda card: not card.is_live)
 
 
-def failures(jobs: list[int]) -> list[Failure]:
-    """Return the errors of these failed jobs' items, the most frequent first; two queries."""
-    rows = (
-        Item.objects.filter(job__in=jobs[:LOOKED_AT_JOBS], state=ItemState.FAILED)
-        .order_by()
-        .values("error_code")
-        .annotate(count=Count("pk"), jobs=Count("job", distinct=True), latest=Max("pk"))
-        .order_by("-count")[:SHOWN_ERRORS]
-    )
-    found = list(rows)
-    latest = Item.objects.in_bulk([row["latest"] for row in found])
-    return [
-        Failure(row["error_code"], row["count"], row["jobs"], latest[row["latest"]].error_text)
-        for row in found
-        if row["latest"] in latest
-    ]
-
-
 def overview() -> dict[str, Any]:
-    """Return the context of the first page; about a dozen queries, whatever waits or runs."""
-    found = lanes()
-    failed = failed_lately(hours=24)
+    """Return the context of the first page; about twenty queries, whatever waits or runs."""
+    found, host, held = lanes(), this_host(), holds()
     active = Job.objects.unfinished().select_related("owner")
     first = active.order_by(
         F("started_at").asc(nulls_last=True), "-priority", "last_claimed_at", "pk"
     )
+    groups = failures("day")
+    cards = worker_cards()
     return {
+        "problems": problems(found, host),
+        "host": host,
+        "holds": held,
+        "over_quota": over_quota(),
+        "lanes": lane_cards(found, held),
+        "chart": throughput(),
         "ready": sum(lane.ready for lane in found),
         "running": sum(lane.running for lane in found),
         "waited_seconds": max(lane.waited_seconds for lane in found),
-        "failed": len(failed),
+        "failed": failed_items("day"),
         "workers_live": sum(lane.workers for lane in found),
         "workers_wanted": sum(settings.LANE_WORKERS.values()),
         "active": job_rows(list(first[:SHOWN_JOBS])),
-        "active_total": active.count(),
-        "workers": worker_cards(),
-        "failures": failures(failed),
+        "active_total": active[:COUNTED].count(),
+        "workers": cards[:SHOWN_WORKERS],
+        "workers_more": max(0, len(cards) - SHOWN_WORKERS),
+        "failures": groups[:SHOWN_ERRORS],
+        "failures_more": max(0, len(groups) - SHOWN_ERRORS),
     }

@@ -85,6 +85,6 @@ def meaningful_rights() -> QuerySet[Permission]:
     """Return the permissions that a page of the console asks for."""
     names = [*(f"view_{name}" for name in SEEN), *COMMANDED, *PEOPLE]
     rows = Permission.objects.filter(
-        codename__in=names, content_type__app_label__in=["uploads", "auth"]
+        codename__in=names, content_type__app_label__in=["uploads", "auth", "admin"]
     )
     return rows.select_related("content_type")

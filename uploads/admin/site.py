@@ -55,7 +55,12 @@ class Console(AdminSite):
     ) -> TemplateResponse:
         if not request.user.has_perm("uploads.view_job"):
             raise PermissionDenied
-        context = {**self.each_context(request), "title": "Workers", "place": "index"}
+        context = {
+            **self.each_context(request),
+            "title": "Workers",
+            "place": "index",
+            "here": "admin:index",
+        }
         request.current_app = self.name
         return TemplateResponse(request, "admin/console.html", {**context, **overview()})
 

@@ -1,23 +1,27 @@
-"""Workers in the console: a card for each, with its heartbeat, step, memory and versions."""
+"""Workers in the console: a card for each, the lanes they serve, and the pauses of lanes and people."""
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST
 
+from uploads.admin.holds import command, holds, lane_cards, over_quota
+from uploads.admin.host import this_host
 from uploads.admin.lists import AnyModelAdmin
 from uploads.admin.overview import worker_cards
 from uploads.admin.site import console
 from uploads.errors import RequestError
 from uploads.models import Worker
-from uploads.models.pulse import lanes
+
+BACK = ("admin:index", "admin:uploads_worker_changelist")
 
 
 @admin.register(Worker, site=console)
 class WorkerAdmin(AnyModelAdmin):
-    """To look at only: workers start, stop and are missed by themselves."""
+    """To look at only: workers start, stop and are missed by themselves; lanes can be paused."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -29,20 +33,37 @@ class WorkerAdmin(AnyModelAdmin):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.cards_view)
-        return [path("", view, name="uploads_worker_changelist")]
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.cards_view), name="uploads_worker_changelist"),
+            path("hold/", view(require_POST(self.hold_view)), name="uploads_hold"),
+        ]
 
     def cards_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show every worker, the silent ones marked; three queries more than the frame."""
+        """Show every worker, the silent ones greyed; five queries more than the frame."""
         if not self.has_view_permission(request):
             raise RequestError("forbidden")
+        held = holds()
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Workers and lanes",
+            "here": BACK[1],
             "workers": worker_cards(),
-            "lanes": lanes(),
+            "lanes": lane_cards(held=held),
+            "holds": held,
+            "over_quota": over_quota(),
+            "host": this_host(),
         }
         return TemplateResponse(request, "admin/workers.html", context)
+
+    def hold_view(self, request: HttpRequest) -> HttpResponse:
+        """Pause, or go on with, all work, a lane or one person's jobs."""
+        if not request.user.has_perm("uploads.change_hold"):
+            raise RequestError("forbidden")
+        changed, words = command(request.user, request.POST)
+        messages.add_message(request, messages.SUCCESS if changed else messages.WARNING, words)
+        back = request.POST.get("back", "")
+        return HttpResponseRedirect(reverse(back if back in BACK else BACK[0]))

@@ -67,6 +67,15 @@ class Item(models.Model):
                 name="item_unplanned",
                 condition=models.Q(state="open", step=None),
             ),
+            # What ended lately: the console's chart, and its failures by error.
+            models.Index(
+                fields=["finished_at"], name="item_done", condition=models.Q(state="succeeded")
+            ),
+            models.Index(
+                fields=["finished_at", "error_code"],
+                name="item_failed",
+                condition=models.Q(state="failed"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -92,6 +92,11 @@ class Job(models.Model):
             models.Index(fields=["owner"], name="job_unfinished", condition=Q(finished_at=None)),
             models.Index(fields=["expires_at"], name="job_expiring"),
             models.Index(fields=["state", "-id"], name="job_state"),
+            # The console's orders and its search by name, beside a hundred thousand jobs.
+            models.Index(fields=["name"], name="job_name"),
+            models.Index(fields=["-priority", "-id"], name="job_priority"),
+            models.Index(fields=["finished_at"], name="job_finished"),
+            models.Index(fields=["created_at"], name="job_created"),
         ]
 
     def __str__(self) -> str:

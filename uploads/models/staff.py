@@ -1,14 +1,14 @@
-"""Two ready groups for staff: Viewers may look at everything, Operators may command it as well."""
+"""Two ready groups for staff: Watchers may look at everything, Operators may command it as well."""
 
 from typing import Any, Final
 
 from django.apps import apps
 from django.contrib.auth.management import create_permissions
 
-VIEWERS: Final = "Viewers"
+WATCHERS: Final = "Watchers"
 OPERATORS: Final = "Operators"
-SEEN: Final = ("job", "upload", "worker")
-COMMANDED: Final = ("change_job", "delete_job", "delete_upload")
+SEEN: Final = ("job", "upload", "worker", "hold", "logentry")
+COMMANDED: Final = ("change_job", "delete_job", "delete_upload", "change_hold")
 
 
 def make_staff_groups(**_: Any) -> None:
@@ -18,10 +18,11 @@ def make_staff_groups(**_: Any) -> None:
     """
     from django.contrib.auth.models import Group, Permission
 
-    create_permissions(apps.get_app_config("uploads"), verbosity=0)
-    known = Permission.objects.filter(content_type__app_label="uploads")
+    for app in ("uploads", "admin"):
+        create_permissions(apps.get_app_config(app), verbosity=0)
+    known = Permission.objects.filter(content_type__app_label__in=["uploads", "admin"])
     look = list(known.filter(codename__in=[f"view_{name}" for name in SEEN]))
     command = list(known.filter(codename__in=COMMANDED))
-    for name, permissions in ((VIEWERS, look), (OPERATORS, look + command)):
+    for name, permissions in ((WATCHERS, look), (OPERATORS, look + command)):
         group, _made = Group.objects.get_or_create(name=name)
         group.permissions.add(*permissions)

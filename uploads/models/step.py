@@ -124,6 +124,7 @@ class Step(models.Model):
             models.Index(fields=["lease_until"], name="step_leased", condition=Q(state="running")),
             models.Index(fields=["not_before"], name="step_due", condition=Q(state="ready")),
             models.Index(fields=["item", "kind", "state"], name="step_item"),
+            models.Index(fields=["id"], name="unsent", condition=Q(kind="notify", state="failed")),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,223 @@
+"""Lanes, pauses, problems, the timeline and the record: what the console tells and lets staff do."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from tests.admin.people import JOBS, command, fail
+from uploads.admin import host
+from uploads.admin.throughput import round_up
+from uploads.admin.timeline import WIDTH, timeline
+from uploads.models import EventKind, Hold, Job, Step, Worker
+from uploads.states import Lane, StepKind, StepState
+
+pytestmark = pytest.mark.django_db
+
+HOLD = "/admin/uploads/worker/hold/"
+RECORD = "/admin/admin/logentry/"
+
+
+@pytest.fixture
+def _live_workers() -> None:
+    for pid, lane in enumerate(Lane):
+        Worker.objects.create(host="mill", pid=pid, start_time="1", lane=lane)
+
+
+# --- pauses --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"place": "lane:cpu"}, "Lane cpu: paused."),
+        ({"place": "all"}, "All work: paused."),
+        ({"owner": "alice"}, "All jobs of alice: paused."),
+    ],
+)
+def test_operators_pause_and_go_on(
+    operator: Client, job: Job, form: dict[str, str], words: str
+) -> None:
+    assert words in operator.post(HOLD, {**form, "do": "hold"}, follow=True).content.decode()
+    held = Hold.objects.get()
+    assert held.held_by == "staff-Operators"
+    page = operator.get("/admin/").content.decode()
+    assert "aused by staff-Operators" in page
+    again = operator.post(HOLD, {**form, "do": "hold"}, follow=True).content.decode()
+    assert "was already paused" in again
+    operator.post(HOLD, {"place": held.place, "do": "lift"})
+    assert not Hold.objects.exists()
+    messages = list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))
+    assert messages == ["Pause: done.", "Resume: done."]
+
+
+def test_watchers_see_pauses_and_may_not_lift_them(watcher: Client, operator: Client) -> None:
+    operator.post(HOLD, {"place": "all", "do": "hold"})
+    page = watcher.get("/admin/").content.decode()
+    assert "All work is paused by staff-Operators." in page
+    assert HOLD not in page
+    answer = watcher.post(HOLD, {"place": "all", "do": "lift"})
+    assert answer.status_code == 403
+    assert Hold.objects.exists()
+
+
+@pytest.mark.parametrize("form", [{"place": "lane:gpu"}, {"owner": "nobody"}, {"place": ""}])
+def test_unknown_places_are_refused(operator: Client, form: dict[str, str]) -> None:
+    assert operator.post(HOLD, {**form, "do": "hold"}).status_code == 400
+    assert not LogEntry.objects.exists()
+
+
+def test_who_is_over_quota_is_told_and_no_command_lifts_that(operator: Client, alice: User) -> None:
+    place = f"quota:{alice.pk}"
+    Hold.objects.create(place=place, owner=alice)
+    page = operator.get("/admin/").content.decode()
+    assert "Over quota:" in page
+    assert f'value="{place}"' not in page
+    assert operator.post(HOLD, {"place": place, "do": "lift"}).status_code == 400
+    assert Hold.objects.exists()
+
+
+# --- problems ------------------------------------------------------------------
+
+
+def test_dead_lanes_come_first(watcher: Client, job: Job) -> None:
+    page = watcher.get("/admin/").content.decode()
+    assert "No worker of the lane “light” is alive; 1 steps wait for one." in page
+
+
+@pytest.mark.usefixtures("_live_workers")
+def test_all_well_shows_no_problem(watcher: Client, job: Job) -> None:
+    assert watcher.get("/admin/").context["problems"] == []
+
+
+@pytest.mark.usefixtures("_live_workers")
+def test_stuck_steps_and_unsent_mail_are_told(watcher: Client, job: Job, alice: User) -> None:
+    long_ago = timezone.now() - timedelta(minutes=5)
+    job.steps.update(state=StepState.RUNNING, lease_until=long_ago)
+    Step.objects.create(
+        job=job,
+        stage=job.stages.get(),
+        seq=9,
+        kind=StepKind.NOTIFY,
+        lane=Lane.LIGHT,
+        owner=alice,
+        state=StepState.FAILED,
+        error="no such host",
+        finished_at=timezone.now(),
+    )
+    texts = " ".join(problem.text for problem in watcher.get("/admin/").context["problems"])
+    assert "1 running step is overdue" in texts
+    assert "1 e-mail was not sent in the last 24 hours, or nobody knows: no such host" in texts
+
+
+@pytest.mark.usefixtures("_live_workers")
+def test_a_full_disk_is_told(
+    watcher: Client, job: Job, settings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = host.store.free_bytes()
+    settings.TIDEMILL_DISK_RESERVE_BYTES = 2 * free
+    (problem,) = watcher.get("/admin/").context["problems"]
+    assert problem.level == "bad"
+    assert problem.text.startswith("The disk is full")
+
+
+# --- workers and steps ---------------------------------------------------------
+
+
+def test_a_worker_shows_its_step_and_its_jobs(watcher: Client, job: Job) -> None:
+    step = job.steps.get()
+    job.steps.update(state=StepState.RUNNING, progress=0.42, note="page 3 of 9")
+    Worker.objects.create(
+        host="mill", pid=7, start_time="1", lane="light", step=step, rss_bytes=50 * 1024**2
+    )
+    page = watcher.get("/admin/uploads/worker/").content.decode()
+    assert "page 3 of 9" in page
+    assert "42 %" in page
+    assert "?worker=mill%3A7" in page
+    assert f"{job.key}/change/" in page
+
+
+def test_the_timeline_marks_what_went_wrong_on_the_way(watcher: Client, job: Job) -> None:
+    now = timezone.now()
+    step = job.steps.get()
+    Job.objects.filter(pk=job.pk).update(created_at=now - timedelta(seconds=100))
+    job.steps.update(
+        state=StepState.SUCCEEDED,
+        created_at=now - timedelta(seconds=100),
+        started_at=now - timedelta(seconds=50),
+        finished_at=now - timedelta(seconds=25),
+        attempt=2,
+        crashes=1,
+    )
+    job.record(EventKind.WORKER_LOST, label=step.label, step=step.pk)
+    job.refresh_from_db()
+    (bar,) = timeline(job).bars
+    assert abs(bar.run - WIDTH / 2) < WIDTH / 20
+    assert abs(bar.end - WIDTH * 3 / 4) < WIDTH / 20
+    assert [mark.kind for mark in bar.marks] == ["lost"]
+    page = watcher.get(f"{JOBS}{job.key}/change/").content.decode()
+    assert "The worker of planning died; it is done again." in page
+    assert "1\u00a0death" in page
+
+
+def test_a_step_that_waits_again_is_not_drawn_as_running(job: Job) -> None:
+    job.steps.update(started_at=timezone.now() - timedelta(hours=1))
+    (bar,) = timeline(job).bars
+    assert (bar.ran, bar.ran_seconds) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("count", "top"), [(0, 2), (2, 2), (3, 5), (11, 20), (100, 100), (101, 200)]
+)
+def test_the_charts_scale_is_round(count: int, top: int) -> None:
+    assert round_up(count) == top
+
+
+# --- the record ----------------------------------------------------------------
+
+
+def test_the_record_tells_and_filters(
+    operator: Client, watcher: Client, job: Job, alice: User
+) -> None:
+    command(operator, "pause", job)
+    operator.post(HOLD, {"place": "lane:cpu", "do": "hold"})
+
+    def rows(query: str) -> int:
+        return len(watcher.get(f"{RECORD}?{query}").context["page"].object_list)
+
+    assert rows("") == 2
+    assert rows("kind=job") == 1
+    assert rows("who=staff-Operators") == 2
+    assert rows("who=alice") == 0
+    assert rows("what=Pause") == 2
+    assert rows("what=Cancel") == 0
+    assert rows("age=hour") == 2
+    assert rows("age=older") == 0
+    assert rows(f"q={job.key}") == 1
+    page = watcher.get(RECORD).content.decode()
+    assert f"{job.key}/change/" in page
+    assert "staff-Operators" in page
+
+
+def test_a_jobs_page_shows_what_staff_did_to_it(operator: Client, job: Job) -> None:
+    operator.post(f"{JOBS}{job.key}/pause/")
+    page = operator.get(f"{JOBS}{job.key}/change/").content.decode()
+    assert "Pause: done." in page
+
+
+def test_a_deleted_jobs_row_stays_on_record(operator: Client, job: Job) -> None:
+    fail(job)
+    command(operator, "remove", job, sure="yes")
+    assert job.name in operator.get(RECORD).content.decode()
+
+
+def test_nobody_changes_the_record(boss: Client, job: Job) -> None:
+    boss.post(f"{JOBS}{job.key}/pause/")
+    entry = LogEntry.objects.get()
+    for path in (f"{RECORD}{entry.pk}/delete/", f"{RECORD}{entry.pk}/change/", f"{RECORD}add/"):
+        assert boss.post(path).status_code in {404, 405}
+    assert LogEntry.objects.get() == entry
