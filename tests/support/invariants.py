@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from uploads.models import Item, Job, Result, Step
+from uploads.models import Event, Item, Job, Result, Step
 from uploads.states import (
     ENDED_JOB_STATES,
     OPEN_STEP_STATES,
@@ -130,8 +130,11 @@ def _events(job: Job) -> list[str]:
 
 
 def _check_results() -> None:
-    """A result belongs to a step that succeeded, under that step's own token."""
+    """A result belongs to a step that succeeded, under its own token, or kept it when stopped."""
+    kept = set(Event.objects.filter(kind="step_kept").values_list("body__step", flat=True))
     for result in Result.objects.select_related("step"):
+        if result.step_id in kept:
+            continue
         assert result.step.state == StepState.SUCCEEDED, (result, result.step.state)
         assert result.storage_key.split("/")[-2] == f"{result.step_id}-{result.step.lease_token}"
     whole = Item.objects.filter(state=ItemState.SUCCEEDED, results__role="result")

@@ -1,6 +1,7 @@
 """A user, text files, and a worker that runs in this process; its children are real."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.auth.models import User
 from tests.factories import make_job, make_upload, make_user
 from uploads.models import Job, Upload
 from uploads.states import Lane
+from uploads.storage import store
 from uploads.work.run import run_next
 
 
@@ -18,6 +20,13 @@ from uploads.work.run import run_next
 def odd_operations_for_children(settings: Any) -> None:
     """Let the sandboxed children import the tests' own operations."""
     settings.TIDEMILL_OPERATIONS_PATH = str(Path(odd_operations.__file__).parent)
+
+
+@pytest.fixture(autouse=True)
+def empty_store() -> Iterator[None]:
+    """Remove a test's files with its rows: the next one may ask for every file's row."""
+    yield
+    shutil.rmtree(store.path("store"), ignore_errors=True)
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from uploads.models import Job, Step, Upload
 from uploads.states import JobState, Lane, StepKind, StepState, UploadState
 from uploads.storage import store
 from uploads.work import retention
-from uploads.work.commit import commit_cancel, commit_release
 from uploads.work.perform import perform
 from uploads.work.plan import add_missing_plans
 from uploads.work.presence import me
 from uploads.work.recover import abandon, mend_counters
 from uploads.work.run import run_next
+from uploads.work.unfinished import commit_cancel, commit_release
 
 pytestmark = pytest.mark.django_db
 

@@ -30,9 +30,10 @@ from uploads.operations.registry import find
 from uploads.states import JOB_CHANGES, STEP_CHANGES, JobState, StepState, UploadState
 from uploads.work import plan, recover, retention
 from uploads.work.clock import Watch
-from uploads.work.commit import commit_cancel, commit_failure, commit_release, commit_work
+from uploads.work.commit import commit_failure, commit_work
 from uploads.work.outcome import Outcome, Problem
 from uploads.work.presence import me
+from uploads.work.unfinished import commit_cancel, commit_release
 
 BAD = Problem("not_an_image", {}, "input")
 PASSING = StepError("tool_failed", tool="copier", reason="no luck")

@@ -6,7 +6,7 @@ from django.db.models import Max
 
 from uploads.conf import conf
 from uploads.models import Item, Job, Step
-from uploads.states import StepState
+from uploads.states import StepKind, StepState
 
 
 def set_apart(job: Job, step: Step, items: Sequence[Item]) -> None:
@@ -16,7 +16,8 @@ def set_apart(job: Job, step: Step, items: Sequence[Item]) -> None:
     takes the worker deaths with it, for nobody knows whose they were.
     """
     crashes = step.crashes + 1
-    if step.item_id or len(items) < 2 or crashes != conf.STEP_CRASHES - 1:
+    batch = step.kind == StepKind.WORK and not step.item_id and len(items) > 1
+    if not batch or crashes != conf.STEP_CRASHES - 1:
         return
     first, *others = items
     Step.objects.filter(pk=step.pk).update(weight=first.weight)

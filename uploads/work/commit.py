@@ -31,7 +31,7 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
     with some of its items failed.
     """
     with transaction.atomic():
-        job = _begin(step)
+        job = begin(step)
         problem = outcomes[0].problem if step.item_id and outcomes else None
         if problem is not None:
             error = sentence(problem.code, problem.values)
@@ -58,7 +58,7 @@ def commit_finished(
     step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]
 ) -> None:
     """End the finished items of a batch that goes on; raises `LeaseLost`. Inside a transaction."""
-    job = _begin(step)
+    job = begin(step)
     weights = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
     weight = sum(weights.values_list("weight", flat=True))
     if not Step.held(step.lease).update(weight=F("weight") - weight):
@@ -69,7 +69,7 @@ def commit_finished(
     _record(job, step, outcomes, made, EventKind.STEP_KEPT)
 
 
-def _begin(step: Step) -> Job:
+def begin(step: Step) -> Job:
     """Lock the job's row first, so that every transaction takes its locks in one order."""
     try:
         return Job.objects.locked(step.job_id)
@@ -206,8 +206,8 @@ def commit_failure(step: Step, error: TidemillError) -> None:
         str(error.values.get("detail", "")),
     )
     with transaction.atomic():
-        job = _begin(step)
-        if _forsaken(step):
+        job = begin(step)
+        if ends_with_its_item(step):
             return
         if may_retry(step, problem):
             seconds = backoff_seconds(step.attempt)
@@ -228,7 +228,7 @@ def commit_failure(step: Step, error: TidemillError) -> None:
         fail_step(job, step, problem)
 
 
-def _forsaken(step: Step) -> bool:
+def ends_with_its_item(step: Step) -> bool:
     """End a part whose item has ended already: a ready one would never be claimed again."""
     if not step.item_id or carried(step):
         return False
@@ -268,37 +268,3 @@ def carried(step: Step) -> list[Item]:
         # Else a plan that always dies first would be planned anew for ever.
         mine |= Q(step=None) & (Q(upload__state=UploadState.COMPLETE) | Q(upload=None))
     return list(Item.objects.open().filter(mine, stage=step.stage_id))
-
-
-def commit_cancel(step: Step) -> None:
-    """End a step whose job is being cancelled, and what it carried."""
-    with transaction.atomic():
-        job = _begin(step)
-        items = carried(step)
-        if items and not job.cancel_requested_at:  # retried while it unwound
-            keep_checkpoint(step)
-            if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
-                raise LeaseLost
-            job.touch()
-            job.ring_lanes()
-            return
-        if not Step.end(step.lease, StepState.CANCELLED):
-            raise LeaseLost
-        for item in items:
-            job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
-        job.touch()
-        job.end_if_done()
-
-
-def commit_release(step: Step) -> None:
-    """Put a step back because its worker stops; the attempt is not counted."""
-    with transaction.atomic():
-        job = _begin(step)
-        if _forsaken(step):
-            return
-        keep_checkpoint(step)
-        if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
-            raise LeaseLost
-        job.record(EventKind.STEP_RELEASED, label=step.label, step=step.pk)
-        job.end_if_done()
-        job.ring_lanes()

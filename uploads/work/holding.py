@@ -22,7 +22,7 @@ from uploads.errors import LeaseLost, StepError, sentence
 from uploads.models import EventKind, Job, Step
 from uploads.states import Lane, StepState
 from uploads.storage import NO_ROOM, room, store
-from uploads.work.commit import carried
+from uploads.work.commit import begin, ends_with_its_item
 from uploads.work.outcome import Outcome, Problem
 
 log = logging.getLogger("tidemill.work")
@@ -100,8 +100,8 @@ def commit_hold(step: Step, needs_bytes: int) -> None:
     if needs > store.total_bytes() - conf.DISK_RESERVE_BYTES:
         raise StepError(DISK_FULL)
     with transaction.atomic():
-        job = _begin(step)
-        if job is None:
+        job = begin(step)
+        if ends_with_its_item(step):
             return
         changed = Step.held(step.lease).update(
             state=StepState.READY,
@@ -120,32 +120,6 @@ def commit_hold(step: Step, needs_bytes: int) -> None:
         job.record(EventKind.STEP_HELD, label=step.label, step=step.pk, text=words)
         job.end_if_done()
     log.warning("step %s of job %s waits for %d free bytes", step.pk, step.job.key, needs)
-
-
-def _begin(step: Step) -> Job | None:
-    """Lock the job's row; None when the step's item has ended, and the step with it then."""
-    try:
-        job = Job.objects.locked(step.job_id)
-    except Job.DoesNotExist:
-        raise LeaseLost from None
-    if not step.item_id or carried(step):
-        return job
-    if not Step.end(step.lease, StepState.CANCELLED):
-        raise LeaseLost
-    return None
-
-
-def commit_return(step: Step) -> None:
-    """Put back a step in which the database went away, to be done again; nothing is counted."""
-    with transaction.atomic():
-        job = _begin(step)
-        if job is None:
-            return
-        if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
-            raise LeaseLost
-        job.touch()
-        job.end_if_done()
-        job.ring_lanes()
 
 
 def held_steps() -> QuerySet[Step]:

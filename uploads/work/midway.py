@@ -17,9 +17,10 @@ from uploads.conf import conf
 from uploads.errors import Cancelled
 from uploads.models import Step
 from uploads.work.adopt import Adopted, adopt, discard
-from uploads.work.commit import commit_cancel, commit_finished, commit_release, may_retry
+from uploads.work.commit import commit_finished, may_retry
 from uploads.work.lease import Hold, Released
 from uploads.work.outcome import Outcome
+from uploads.work.unfinished import commit_cancel, commit_release
 
 KEEP_SECONDS = 3.0  # of the eight that a cancel may take
 

@@ -15,13 +15,11 @@ from uploads.work import notify
 from uploads.work.adopt import adopt, discard
 from uploads.work.bounds import Bounds
 from uploads.work.commit import (
-    commit_cancel,
     commit_failure,
-    commit_release,
     commit_work,
     may_retry,
 )
-from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold, commit_return
+from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold
 from uploads.work.lease import AWAY, Hold, Released
 from uploads.work.lost import redo_lost_parts
 from uploads.work.midway import Patience, save, saved_for, stop_midway
@@ -29,6 +27,7 @@ from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.plan import commit_plan, take, unfit
 from uploads.work.sandbox import Exit, run_child
 from uploads.work.scratch import Scratch
+from uploads.work.unfinished import commit_cancel, commit_release, commit_return
 
 log = logging.getLogger("tidemill.work")
 
