@@ -7,15 +7,17 @@ SQLite and local files below `var/`.
 
 import os
 import secrets
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import gettempdir, mkstemp
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from uploads.conf import SETTINGS
+from uploads.storage import sync_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -50,16 +52,22 @@ def _secret_key() -> str:
     if given := os.environ.get("DJANGO_SECRET_KEY"):
         return given
     path = DATA_DIR / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return str(path.read_text().strip())
-    key = secrets.token_urlsafe(64)
+    if not path.exists():
+        _make_key(path)
+    return path.read_text().strip()
+
+
+def _make_key(path: Path) -> None:
+    """Make the key's file, whole or not at all; of several processes the first one's key stays."""
+    descriptor, fresh = mkstemp(prefix="secret_key-", dir=DATA_DIR / "scratch")
     with os.fdopen(descriptor, "w") as file:
-        file.write(key)
+        file.write(secrets.token_urlsafe(64))
         file.flush()
         os.fsync(file.fileno())
-    return key
+    with suppress(FileExistsError):
+        os.link(fresh, path)
+    Path(fresh).unlink()
+    sync_folder(DATA_DIR)
 
 
 def _database() -> dict[str, Any]:
