@@ -48,27 +48,27 @@ def counts_of(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Counts
 
 
 @pytest.fixture
-def chance(capsys: pytest.CaptureFixture[str]) -> random.Random:
-    seed = os.environ.get("KILL_SEED") or str(random.SystemRandom().randrange(10**6))
-    with capsys.disabled():
-        print(f"\nkill sweep: KILL_SEED={seed}")
-    return random.Random(int(seed))
+def say(capsys: pytest.CaptureFixture[str], pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Return a way to say something even when the test passes."""
+
+    def said(text: str) -> None:
+        with capsys.disabled():
+            pytestconfig.get_terminal_writer().line(f"\nkill sweep: {text}")
+
+    return said
 
 
 @pytest.mark.parametrize("kind", DATABASES)
-def test_a_slice_of_all_points(
-    kind: str, counts_of: Any, chance: random.Random, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_slice_of_all_points(kind: str, counts_of: Any, say: Callable[[str], None]) -> None:
+    seed = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(10**6))
+    say(f"KILL_SEED={seed} repeats this run on {kind}")
     begun = time.monotonic()
     counts = counts_of(kind)
-    chosen = choose(counts, chance, KINDS[kind])
+    chosen = choose(counts, seed, KINDS[kind])
     counted = time.monotonic()
     killed, faults = kill_some(counts, chosen, SLICE_SECONDS[kind])
-    with capsys.disabled():
-        print(
-            f"kill sweep: {killed} of {len(chosen)} points on {kind}, counted in "
-            f"{counted - begun:.0f} s, killed in {time.monotonic() - counted:.0f} s"
-        )
+    times = f"counted in {counted - begun:.0f} s, killed in {time.monotonic() - counted:.0f} s"
+    say(f"{killed} killed of {len(chosen)} points on {kind}, {times}")
     assert not faults, "\n".join(faults)
 
 
@@ -84,7 +84,13 @@ def test_every_point(kind: str, scenario: Scenario, counts_of: Any) -> None:
 
 
 def test_the_internals_name_every_durable_action_and_no_other(counts_of: Any) -> None:
-    named = set(re.findall(r"^\| `((?:uploads|project|django)\S+ \S+)`", INTERNALS.read_text(), re.M))
-    met = counts_of("sqlite").labels()
-    assert met - named == set(), "met, but not in docs/internals.md"
-    assert named - met == set(), "in docs/internals.md, but never met"
+    rows = re.findall(r"^\| `(\S+:\S+ \S+)` \|.*\| (\w+: [^|]+) \|$", INTERNALS.read_text(), re.M)
+    named = dict(rows)
+    assert len(named) == len(rows), "an action is named twice"
+    met = counts_of("sqlite").lives()
+    for label, lives in counts_of("postgresql").lives().items():
+        met.setdefault(label, set()).update(lives)
+    assert set(met) - set(named) == set(), "met, but not in docs/internals.md"
+    assert set(named) - set(met) == set(), "in docs/internals.md, but never met"
+    astray = {label: life for label, life in named.items() if life not in met[label]}
+    assert astray == {}, "the life that docs/internals.md names does not meet the action"

@@ -92,8 +92,7 @@ class Switch:
             full = _behind(path)
         else:
             name = os.fsdecode(path)
-            full = os.path.join(_behind(folder), name) if folder is not None else name
-            full = os.path.abspath(full)
+            full = str(Path(_behind(folder) if folder is not None else "", name).absolute())
         return full.startswith(self._folders)
 
     def arm(self) -> None:
@@ -107,7 +106,7 @@ class Switch:
 
 def _behind(descriptor: int) -> str:
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}")
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
     except OSError:
         return ""
 
@@ -131,7 +130,7 @@ def _function(frame: FrameType) -> str:
 
 
 def _can_not_be_made(path: Any) -> bool:
-    return os.path.lexists(path) or not os.path.isdir(os.path.dirname(path))
+    return os.path.lexists(path) or not Path(path).parent.is_dir()
 
 
 # --- the functions ----------------------------------------------------------------

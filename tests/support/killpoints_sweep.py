@@ -115,9 +115,13 @@ class Counts:
             self._counted[scenario] = count(scenario, self._base, self.server)
         return self._counted[scenario]
 
-    def labels(self) -> set[str]:
-        """Return every label that any role meets."""
-        return {point.label for each in SCENARIOS for point in self.of(each).points}
+    def lives(self) -> dict[str, set[str]]:
+        """Return every label that is met, with the lives that meet it."""
+        met: dict[str, set[str]] = defaultdict(set)
+        for each in SCENARIOS:
+            for point in self.of(each).points:
+                met[point.label].add(str(each))
+        return met
 
     def end(self) -> None:
         for world in [self._base, *(counted.world for counted in self._counted.values())]:
@@ -138,10 +142,13 @@ def all_points(counted: Counted, kinds: Sequence[str] = ()) -> list[Point]:
     return [point for group in thin for point in group]
 
 
-def choose(counts: Counts, chance: random.Random, kinds: Sequence[str] = ()) -> list[Chosen]:
-    """Return all points in an order by chance, first one for each role and label."""
+def choose(counts: Counts, seed: int, kinds: Sequence[str] = ()) -> list[Chosen]:
+    """Return all points in an order by chance, first one for each role and label.
+
+    A point's chance depends on the seed and itself alone, for runs differ a little in length.
+    """
     every = [(each, point) for each in SCENARIOS for point in all_points(counts.of(each), kinds)]
-    chance.shuffle(every)
+    every.sort(key=lambda chosen: random.Random(f"{seed} {chosen[0]} {chosen[1]}").random())
     seen: set[tuple[str, str]] = set()
     first: list[Chosen] = []
     rest: list[Chosen] = []

@@ -5,7 +5,10 @@ beside the data folder, so that it outlives the server.
 """
 
 import asyncio
+import fcntl
 import json
+import os
+import threading
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from hashlib import sha1
@@ -17,10 +20,12 @@ import httpx
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
+from tests.factories import make_job
 from tests.support.killpoints_role import Scenario
 from tests.support.killpoints_worker import cpu, job_of, owner, plan, upload_of
-from uploads.models import Job, Step, Token
+from uploads.models import Job, Step, Token, Upload
 from uploads.states import StepKind, StepState
+from uploads.storage import store
 
 # The application looks for the collected files while it is imported.
 Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
@@ -61,6 +66,14 @@ class Browser:
         assert answer.status_code < 300, answer.text
         return answer
 
+    async def send(self, location: str, offset: int, piece: bytes, proof: bytes) -> int:
+        """Send a piece with the checksum of `proof`; return the answer's status."""
+        checksum = f"sha1 {b64encode(sha1(proof).digest()).decode()}"
+        headers = {**PIECE, "Upload-Offset": str(offset), "Upload-Checksum": checksum}
+        sent = {"Tus-Resumable": "1.0.0", **headers}
+        answer = await self.script.patch(location, content=piece, headers=sent)
+        return int(answer.status_code)
+
     async def form(self, path: str, files: Any = None, **fields: Any) -> None:
         """Send a form; what it no longer can do is said on a page and breaks nothing."""
         fields["csrfmiddlewaretoken"] = CSRF
@@ -99,9 +112,7 @@ def _arrive() -> None:
 async def _upload_and_start(browser: Browser) -> None:
     """Announce a file, start its job, send it in two pieces, each with its checksum."""
     if "location" not in browser.memory:
-        answer = await browser.tus(
-            "POST", "/files/", **{"Upload-Length": str(len(TEXT))}, **NAMED
-        )
+        answer = await browser.tus("POST", "/files/", **{"Upload-Length": str(len(TEXT))}, **NAMED)
         browser.remember("location", answer.headers["Location"])
     location = browser.memory["location"]
     body = {"operation": "test.copy", "uploads": [location.strip("/").rpartition("/")[2]]}
@@ -114,9 +125,10 @@ async def _upload_and_start(browser: Browser) -> None:
         if offset == len(TEXT):
             return
         piece = TEXT[offset : HALF if offset < HALF else None]
-        proof = f"sha1 {b64encode(sha1(piece).digest()).decode()}"
-        headers = {**PIECE, "Upload-Offset": str(offset), "Upload-Checksum": proof}
-        await browser.tus("PATCH", location, piece, **headers)
+        if offset < HALF and "refused" not in browser.memory:
+            assert await browser.send(location, offset, piece, proof=b"another piece") == 460
+            browser.remember("refused", True)
+        assert await browser.send(location, offset, piece, proof=piece) == 204
 
 
 async def _upload_at_once(browser: Browser) -> None:
@@ -126,6 +138,30 @@ async def _upload_at_once(browser: Browser) -> None:
         answer = await browser.tus("POST", "/files/", TEXT, **headers)
         browser.remember("location", answer.headers["Location"])
     await _upload_and_start(browser)
+
+
+async def _take_over(browser: Browser) -> None:
+    """Send a file while an older request still holds it for a moment."""
+    upload = await Upload.objects.aget(name="held.txt")
+    if upload.is_complete:
+        return
+    holder = os.open(store.path(upload.storage_key), os.O_RDWR)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    threading.Timer(0.3, os.close, [holder]).start()
+    location = f"/files/{upload.key}"
+    head = await browser.tus("HEAD", location)
+    offset = int(head.headers["Upload-Offset"])
+    piece = TEXT[offset:]
+    assert not piece or await browser.send(location, offset, piece, proof=piece) == 204
+
+
+def _held() -> None:
+    _arrive()
+    upload = upload_of("held.txt", "", complete=False)
+    Upload.objects.filter(pk=upload.pk).update(length=len(TEXT))
+    upload.refresh_from_db()
+    job = make_job(upload.owner, [upload], "test.copy")
+    Browser().remember("job", job.key)
 
 
 async def _take_back(browser: Browser) -> None:
@@ -171,6 +207,8 @@ def _job(name: str, *texts: str) -> None:
 
 async def _wishes(browser: Browser) -> None:
     job = f"/api/v1/jobs/{browser.memory['job']}"
+    await browser.form(f"/jobs/{browser.memory['job']}/notify/", notify="on")
+    await browser.form(f"/jobs/{browser.memory['job']}/notify/")
     for verb in ("pause", "resume", "pause", "cancel"):
         await browser.command(f"{job}/{verb}/")
 
@@ -234,6 +272,7 @@ def _web(name: str, prepare: Callable[[], None], visit: Visit) -> Scenario:
 SCENARIOS = (
     _web("upload in pieces for a waiting job", _arrive, _upload_and_start),
     _web("upload at once", _arrive, _upload_at_once),
+    _web("upload that another request holds", _held, _take_over),
     _web("uploads taken back", _some_uploads, _take_back),
     _web("form, and run again", _arrive, _send_form),
     _web("pause, resume, cancel", _waiting_job, _wishes),
@@ -242,4 +281,3 @@ SCENARIOS = (
     _web("delete", _ended_job, _delete),
     _web("e-mail again", _unsure_mail, _mail_again),
 )
-

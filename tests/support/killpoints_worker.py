@@ -1,6 +1,7 @@
 """What a worker is killed at: each kind of step, each way it may end, and the sweeps after it."""
 
 import os
+import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +15,7 @@ from tests.factories import make_job, make_upload, make_user
 from tests.support.killpoints_checks import sweep
 from tests.support.killpoints_role import Scenario
 from uploads.bell import run_folder
-from uploads.models import Event, Item, Job, Step, Upload
+from uploads.models import Event, Item, Job, Step, Upload, Worker
 from uploads.states import JobState, Lane, StepKind, StepState, UploadState
 from uploads.storage import store
 from uploads.work import recover, stopping
@@ -122,6 +123,12 @@ def _mail() -> None:
     cpu()
 
 
+def _unsure_mail() -> None:
+    """A worker was killed while it sent the e-mail."""
+    _mail()
+    Step.objects.filter(kind=StepKind.NOTIFY).update(checkpoint={"sending_at": "then"})
+
+
 def _cancelled() -> None:
     """A worker that hears of the cancel when it looks for the first time."""
     job_of("cancelled", "a\nb\n", operation="test.lines")
@@ -186,6 +193,8 @@ def _leave(step: Step) -> None:
 
 
 def _broken_steps() -> None:
+    (run_folder() / "worker-cpu-999999-1").touch()
+    Worker.objects.create(host=socket.gethostname(), pid=999999, start_time="1", lane=Lane.CPU)
     job_of("dead worker", "one")
     plan()
     _leave(claim(worker=dead_worker()))
@@ -233,8 +242,10 @@ def _broken_files() -> None:
         Upload.objects.filter(pk=upload.pk).update(expires_at=past, state=state)
     stray = store.path("incoming/ff/" + "f" * 32)
     stray.parent.mkdir(parents=True, exist_ok=True)
+    result = store.path(f"store/ff/{'f' * 24}/7-{'0' * 24}/0.txt")
+    result.parent.mkdir(parents=True)
     forgotten = store.scratch() / "upload-forgotten"
-    for path in (stray, forgotten):
+    for path in (stray, result, forgotten):
         path.write_text("stray")
     old = store.scratch() / f"1-{'0' * 24}" / "out"
     old.mkdir(parents=True)
@@ -244,12 +255,9 @@ def _broken_files() -> None:
             os.utime(path, (time.time() - LONG,) * 2)
 
 
-def _sweep_twice() -> None:
-    """Sweep while a worker is known to live, and again when it has gone."""
+def _sweep() -> None:
+    """Sweep while one worker lives here and another has died."""
     announce(os.getpid(), Lane.CPU)
-    sweep()
-    for path in run_folder().glob("worker-*"):
-        path.unlink()
     sweep()
 
 
@@ -273,11 +281,12 @@ SCENARIOS = (
     Scenario("worker", "part with a fault that may pass", _flaky_part, cpu),
     Scenario("worker", "join", _parts_done, cpu),
     Scenario("worker", "e-mail", _mail, light, unsure=True),
+    Scenario("worker", "e-mail after a crash", _unsure_mail, light),
     Scenario("worker", "cancelled", _cancelled, _cancel_and_work, _cancel_again),
     Scenario("worker", "told to stop", _planned(_lines), _stop_and_work),
     Scenario("worker", "late", _planned(_lines), _work_late),
     Scenario("worker", "after a crash", _left_by_a_dead_worker, _work_after_a_crash),
-    Scenario("sweep", "broken steps", _broken_steps, _sweep_twice),
-    Scenario("sweep", "broken jobs", _broken_jobs, _sweep_twice),
-    Scenario("sweep", "broken files", _broken_files, _sweep_twice, _finish_part),
+    Scenario("sweep", "broken steps", _broken_steps, _sweep),
+    Scenario("sweep", "broken jobs", _broken_jobs, _sweep),
+    Scenario("sweep", "broken files", _broken_files, _sweep, _finish_part),
 )

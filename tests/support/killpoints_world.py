@@ -134,7 +134,9 @@ class World:
         """Run a function in a process of its own and return what it returns."""
         return self.fork(what).value
 
-    def fork(self, what: Callable[[], Any], *, armed: bool = False, at: Point | None = None) -> Ended:
+    def fork(
+        self, what: Callable[[], Any], *, armed: bool = False, at: Point | None = None
+    ) -> Ended:
         """Run a function in a forked process, with the switch armed if asked; wait for its end."""
         labels_path = self.folder / "labels"
         reader, writer = os.pipe()
@@ -187,7 +189,7 @@ class World:
         found = []
         for process in kinship.everyone():
             try:
-                inside = Path(os.readlink(f"/proc/{process.pid}/cwd")).is_relative_to(self.folder)
+                inside = Path(f"/proc/{process.pid}/cwd").readlink().is_relative_to(self.folder)
             except OSError:
                 continue
             if inside and process.state not in "ZX":
