@@ -24,7 +24,8 @@ from django.db import connection, connections
 from django.test import override_settings
 
 from tests.support.databases import described, using
-from tests.support.killpoints import Point, Switch
+from tests.support.killpoints import KILLED, Point, Switch
+from tests.support.killpoints_arm import arm
 from tests.support.postgresql import PostgreSQL
 from uploads.operations import guard
 from uploads.work import kinship, program
@@ -135,7 +136,12 @@ class World:
         return self.fork(what).value
 
     def fork(
-        self, what: Callable[[], Any], *, armed: bool = False, at: Point | None = None
+        self,
+        what: Callable[[], Any],
+        *,
+        armed: bool = False,
+        at: Point | None = None,
+        spare: bool = False,
     ) -> Ended:
         """Run a function in a forked process, with the switch armed if asked; wait for its end."""
         labels_path = self.folder / "labels"
@@ -147,7 +153,7 @@ class World:
             switch = None
             if armed or at:
                 report = os.open(labels_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-                switch = Switch(report, [self.data, self.run], at)
+                switch = Switch(report, [self.data, self.run], at, spare=spare)
             self._live(what, writer, switch)
         os.close(writer)
         answer = _read(reader, pid)
@@ -158,7 +164,7 @@ class World:
             return Ended(True, None, labels)
         value, error = pickle.loads(answer) if answer else (None, f"it ended with {status}")
         assert not error, error
-        return Ended(False, value, labels)
+        return Ended(KILLED in labels, value, labels)
 
     def _live(self, what: Callable[[], Any], writer: int, switch: Switch | None) -> None:
         """Be the forked process; never returns to the test."""
@@ -167,7 +173,7 @@ class World:
         try:
             with self.inside():
                 if switch is not None:
-                    switch.arm()
+                    arm(switch)
                 value = what()
                 connections.close_all()
         except BaseException:
