@@ -25,7 +25,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def site(*, workers: int = 2, web: bool = False) -> Iterator[dict[str, Any]]:
+def site(
+    *, workers: int = 2, web: bool = False, environment: dict[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
     """Run `manage.py up` and set Django up in this process on the same data folder."""
     with tempfile.TemporaryDirectory(prefix="tidemill-bench-") as folder:
         port = free_port()
@@ -37,7 +39,9 @@ def site(*, workers: int = 2, web: bool = False) -> Iterator[dict[str, Any]]:
             DJANGO_SETTINGS_MODULE="project.settings",
         )
         command = [sys.executable, "manage.py", "up"] + ([] if web else ["--no-web"])
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+        )
         try:
             import django
 

@@ -91,6 +91,20 @@ def test_a_writer_that_dies_while_the_queue_is_full_leaves_it_good(queue_of: Mak
     assert queue.get() == "next"
 
 
+def test_a_queue_without_bound_frees_a_writer_of_another_process(queue_of: Make) -> None:
+    queue = queue_of(maxsize=1)
+    queue.put("in the way")
+    pid = fork(lambda: queue.put("waits"))
+    try:
+        queue.unbound()
+        give_up = time.monotonic() + DEADLINE
+        while queue.qsize() < 2:
+            assert time.monotonic() < give_up, "the writer still waits for room"
+            time.sleep(0.01)
+    finally:
+        kill(pid)
+
+
 def test_an_event_is_seen_by_every_process_for_good() -> None:
     event = PipeEvent()
     assert not event.wait(0.01)

@@ -38,9 +38,9 @@ class EventKind(StrEnum):
 
 
 TEXTS: dict[str, str] = {
-    EventKind.SUBMITTED: "{actor} started the job: {items} items.",
+    EventKind.SUBMITTED: "{actor} started the job: {items}.",
     EventKind.UPLOAD_ARRIVED: "“{name}” has arrived.",
-    EventKind.PLANNED: "Planned {items} items as {steps} steps.",
+    EventKind.PLANNED: "Planned {items} as {steps}.",
     EventKind.STEP_DONE: "Finished {label} in {seconds} s.",
     EventKind.STEP_RETRY: "{label} failed and is tried again in {seconds} s: {text}",
     EventKind.STEP_FAILED: "{label} failed for good: {text}",
@@ -53,7 +53,7 @@ TEXTS: dict[str, str] = {
     EventKind.PAUSED: "{actor} paused the job.",
     EventKind.RESUMED: "{actor} resumed the job.",
     EventKind.CANCEL_REQUESTED: "{actor} cancelled the job.",
-    EventKind.RETRIED: "{actor} retried {items} items.",
+    EventKind.RETRIED: "{actor} retried {items}.",
     EventKind.PRIORITY: "{actor} set the priority to {priority}.",
     EventKind.ENDED: "The job ended: {done} done, {failed} failed, {cancelled} cancelled.",
     EventKind.MAIL_SENT: "The e-mail to {recipient} was sent.",
@@ -84,7 +84,9 @@ class Event(models.Model):
     def text(self) -> str:
         """Return the event as a sentence."""
         body = self.body if isinstance(self.body, dict) else {}
-        return fill(TEXTS.get(self.kind, self.kind), {"actor": self.actor or "Tidemill", **body})
+        counted = {name: _counted(body[name], name) for name in ("items", "steps") if name in body}
+        values = {"actor": self.actor or "Tidemill", **body, **counted}
+        return fill(TEXTS.get(self.kind, self.kind), values)
 
     @property
     def level(self) -> str:
@@ -99,3 +101,8 @@ class Event(models.Model):
         """Return `[seq, kind, body]` as sockets and the state URL send it."""
         shown = {"text": self.text, "level": self.level, "at": self.at.isoformat()}
         return [self.seq, self.kind, {**self.body, **shown}]
+
+
+def _counted(count: int, words: str) -> str:
+    """Return “1 item” or “3 items”."""
+    return f"{count} {words.removesuffix('s') if count == 1 else words}"

@@ -102,12 +102,12 @@ class SocketQueue:
     def __init__(self, maxsize: int = 0) -> None:
         kind = socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM
         self._reader, self._writer = socket.socketpair(socket.AF_UNIX, kind)
-        self._maxsize = maxsize
+        self._maxsize = RawValue("i", maxsize)  # shared: who waits for room may be another process
         self._taken = PipeEvent()
 
     def put(self, message: Any) -> None:
         """Add a message; waits while the queue is full."""
-        while self._maxsize and self.qsize() >= self._maxsize:
+        while 0 < self._maxsize.value <= self.qsize():
             # Only a hint: a reader may die between taking a message and saying so.
             self._taken.wait(FULL_LOOK_SECONDS)
             self._taken.lower()
@@ -131,8 +131,9 @@ class SocketQueue:
             return pickle.load(file)
 
     def unbound(self) -> None:
-        """Take messages beyond the size from now on."""
-        self._maxsize = 0
+        """Take messages beyond the size from now on, in every process."""
+        self._maxsize.value = 0
+        self._taken.set()
 
     def qsize(self) -> int:
         waiting = array.array("i", [0])
@@ -181,7 +182,8 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]
             worker.terminate()
         with contextlib.suppress(DatabaseError, OSError):
             bell.ring(bell.WORK, settings.Q_CLUSTER_NAME)
-        self.task_queue.unbound()  # workers may be gone: the pills must not wait for room
+        # Workers may be gone: neither the pusher's last ticket nor the pills may wait for room.
+        self.task_queue.unbound()
         super().stop()
 
 

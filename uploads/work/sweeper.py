@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -19,7 +20,7 @@ from uploads.work import presence
 logger = logging.getLogger("tidemill.sweep")
 
 TICK_SECONDS: Final = 1.0
-QUIET_SECONDS: Final = 30.0
+QUIET_SECONDS: Final = 60.0
 AWAKE_SECONDS: Final = 10.0  # longer than the pause of any sweep that mends work
 LONGEST_PAUSE_SECONDS: Final = 10.0
 
@@ -40,12 +41,13 @@ class Sweep:
 class Movement:
     """Tells cheaply whether something happened: a write by somebody else, a worker's birth or death.
 
-    Writes are seen by data_version on SQLite and by the bell on PostgreSQL.
+    Writes are seen by the log file and data_version on SQLite and by the bell on PostgreSQL.
     """
 
     def __init__(self) -> None:
         self._workers: set[str] = set()
         self._version: int | None = None
+        self._log: tuple[int, int] | None = None
         self._listeners: list[bell.Listener] = []
 
     def seen(self) -> bool:
@@ -60,6 +62,9 @@ class Movement:
                 return True
             rung = [listener.take() for listener in self._listeners]
             return any(rung)
+        before_log, self._log = self._log, _log_mark()
+        if self._log is not None and before_log == self._log:
+            return False  # nobody has written; an idle machine is asked nothing
         with connection.cursor() as cursor:
             # One integer of the shared-memory index; no table is read (sqlite.org/pragma.html).
             cursor.execute("PRAGMA data_version")
@@ -70,7 +75,16 @@ class Movement:
         for listener in self._listeners:
             listener.close()
         self._listeners = []
-        self._version = None
+        self._version = self._log = None
+
+
+def _log_mark() -> tuple[int, int] | None:
+    """Return size and time of SQLite's write-ahead log, or None when there is none."""
+    try:
+        status = Path(f"{connection.settings_dict['NAME']}-wal").stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 @dataclass

@@ -25,7 +25,7 @@ from uploads.models import Step
 logger = logging.getLogger("tidemill.tickets")
 
 TARGET: Final = "uploads.work.run.drain"
-LOOK_SECONDS: Final = 20.0
+LOOK_SECONDS: Final = 30.0
 FIRST_PAUSE_SECONDS: Final = 0.05
 AWAY_SECONDS: Final = 1.0
 
@@ -53,7 +53,7 @@ class BellBroker(ORM):  # type: ignore[misc]
 
     Ordinary tasks keep their rows and their acknowledgement. A burst makes at
     most one ticket for each worker; then only the bell, or a pause that doubles
-    from 50 ms to 20 s, allows more. So a step that nobody may take (a limit, a
+    from 50 ms to 30 s, allows more. So a step that nobody may take (a limit, a
     full disk) does not turn into a busy loop.
     """
 

@@ -17,13 +17,20 @@ async function walk(entry, found) {
     found.push({ file, path: path.includes("/") ? path : "" });
     return;
   }
-  const reader = entry.createReader();
+  for (const child of await childrenOf(entry)) await walk(child, found);
+}
+
+/** What a folder holds, in the order people expect: IMG_2 before IMG_10. */
+async function childrenOf(folder) {
+  const reader = folder.createReader();
+  const children = [];
   for (;;) {
     // One call returns at most 100 entries; an empty answer is the end.
-    const children = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (children.length === 0) return;
-    for (const child of children) await walk(child, found);
+    const more = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (more.length === 0) break;
+    children.push(...more);
   }
+  return children.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
 }
 
 /** The files of an input; a folder's carry their path. */
