@@ -6,18 +6,16 @@ SQLite and local files below `var/`.
 """
 
 import os
-import secrets
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from tempfile import gettempdir, mkstemp
+from tempfile import gettempdir
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from project.secret_key import kept_key
 from uploads.conf import SETTINGS
-from uploads.storage import sync_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -45,29 +43,6 @@ TIDEMILL_DATA = str(DATA_DIR)
 TIDEMILL_RUN_DIR = _values["TIDEMILL_RUN_DIR"] or str(
     Path(gettempdir()) / f"tidemill-{os.getuid()}-{sha256(TIDEMILL_DATA.encode()).hexdigest()[:10]}"
 )
-
-
-def _secret_key() -> str:
-    """Return the key from the environment or the data folder; make one at the first start."""
-    if given := os.environ.get("DJANGO_SECRET_KEY"):
-        return given
-    path = DATA_DIR / "secret_key"
-    if not path.exists():
-        _make_key(path)
-    return path.read_text().strip()
-
-
-def _make_key(path: Path) -> None:
-    """Make the key's file, whole or not at all; of several processes the first one's key stays."""
-    descriptor, fresh = mkstemp(prefix="secret_key-", dir=DATA_DIR / "scratch")
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(64))
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        os.link(fresh, path)
-    Path(fresh).unlink()
-    sync_folder(DATA_DIR)
 
 
 def _database() -> dict[str, Any]:
@@ -136,7 +111,7 @@ def _email(url_text: str) -> dict[str, Any]:
 
 (DATA_DIR / "scratch").mkdir(mode=0o700, parents=True, exist_ok=True)
 DATA_DIR.chmod(0o700)
-SECRET_KEY = _secret_key()
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or kept_key(DATA_DIR)
 DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
 
 _public = urlsplit(_values["TIDEMILL_PUBLIC_URL"])

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings as django_settings
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django_q.models import OrmQ
 
-from project import settings
+from project.secret_key import kept_key
 from tests.support.killpoints_role import Scenario
 from tests.support.killpoints_worker import job_of
 from uploads import bell
@@ -25,14 +25,14 @@ def _nothing() -> None:
 
 def _first_start() -> None:
     """Do what `up` does before its children, then make a person and a token."""
-    settings.DATA_DIR = Path(django_settings.TIDEMILL_DATA)
-    key = settings._secret_key()
+    data = Path(settings.TIDEMILL_DATA)
+    key = kept_key(data)
     lock = preparation.lock_data_folder()
     preparation.migrate()
     link = preparation.setup_link()
     os.close(lock)
     assert len(key) > 60
-    assert key == settings._secret_key()
+    assert key == kept_key(data)
     if link is None:
         assert User.objects.filter(is_superuser=True).count() == 1
     else:
@@ -51,7 +51,7 @@ def _token() -> None:
 
 def _static_files() -> None:
     preparation.collect_static()
-    root = Path(django_settings.STATIC_ROOT)
+    root = Path(settings.STATIC_ROOT)
     names = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
     expected = {Path(name) for name in _static_names()} | {Path(".sources")}
     assert names == expected, names ^ expected
