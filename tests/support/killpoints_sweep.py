@@ -92,16 +92,23 @@ def _with_doubt(outcome: dict[str, Any]) -> dict[str, Any]:
 def count(scenario: Scenario, base: World, server: PostgreSQL | None) -> Counted:
     """Let a scenario run without a kill and note its actions and its end."""
     world = World.empty(server) if scenario.empty else base.copy()
-    world.do(scenario.prepare)
-    trial = world.copy()
-    said = trial.fork(scenario.live, armed=True).labels
-    labels = [label for label in said if not label.startswith(WRONG)]
+    try:
+        world.do(scenario.prepare)
+        trial = world.copy()
+        try:
+            said = trial.fork(scenario.live, armed=True).labels
+            undisturbed = trial.do(lambda: _after(scenario))
+        finally:
+            trial.end()
+        wrong = [line for line in said if line.startswith(WRONG)]
+        faults = "; ".join([*undisturbed.faults, *wrong])
+        assert not faults, f"{scenario} without a kill: {faults}"
+    except BaseException:
+        world.end()
+        raise
+    labels = [label for label in said if label not in wrong]
     if scenario.role == "child":  # it lives from its first message to its last
         labels = [label for label in labels if label.endswith(" hear")]
-    undisturbed = trial.do(lambda: _after(scenario))
-    trial.end()
-    faults = "; ".join([*undisturbed.faults, *(line for line in said if line.startswith(WRONG))])
-    assert not faults, f"{scenario} without a kill: {faults}"
     return Counted(scenario, world, points_of(labels), undisturbed)
 
 
