@@ -104,6 +104,7 @@ JOB_CHANGES: dict[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset({JobState.QUEUED}),
 }
 
+# Retry makes a part ready again and lets its join wait for it.
 STEP_CHANGES: dict[StepState, frozenset[StepState]] = {
     StepState.PENDING: frozenset({StepState.READY, StepState.FAILED, StepState.CANCELLED}),
     StepState.READY: frozenset({StepState.RUNNING, StepState.FAILED, StepState.CANCELLED}),
@@ -111,8 +112,8 @@ STEP_CHANGES: dict[StepState, frozenset[StepState]] = {
         {StepState.READY, StepState.SUCCEEDED, StepState.FAILED, StepState.CANCELLED}
     ),
     StepState.SUCCEEDED: frozenset(),
-    StepState.FAILED: frozenset({StepState.READY}),
-    StepState.CANCELLED: frozenset({StepState.READY}),
+    StepState.FAILED: frozenset({StepState.READY, StepState.PENDING}),
+    StepState.CANCELLED: frozenset({StepState.READY, StepState.PENDING}),
 }
 
 OPEN_JOB_STATES = (JobState.RECEIVING, JobState.QUEUED, JobState.RUNNING)

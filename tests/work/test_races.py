@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tests.support.invariants import assert_consistent
 from tests.work.conftest import work_off
 from uploads.models import Job, Step, Upload
 from uploads.states import JobState, Lane, StepKind, StepState, UploadState
@@ -13,6 +14,7 @@ from uploads.storage import store
 from uploads.work import retention
 from uploads.work.commit import commit_cancel, commit_release
 from uploads.work.perform import perform
+from uploads.work.plan import add_missing_plans
 from uploads.work.presence import me
 from uploads.work.recover import abandon, mend_counters
 from uploads.work.run import run_next
@@ -136,3 +138,14 @@ def test_a_file_that_a_job_has_just_taken_is_not_given_up(job_of: JobOf) -> None
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED
     assert upload.remove(UploadState.TERMINATED)
+
+
+def test_a_plan_that_fails_before_it_takes_its_items_fails_them(job_of: JobOf) -> None:
+    job = job_of("one", "two")
+    for _ in range(3):
+        abandon(claim(Lane.LIGHT))
+    job.refresh_from_db()
+    assert (job.state, job.items_failed) == (JobState.FAILED, 2)
+    assert add_missing_plans() == 0
+    assert "3 times" in job.items.all()[0].error_text
+    assert_consistent()

@@ -3,16 +3,18 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.work.conftest import work_off
+from uploads.conf import conf
 from uploads.models import Item, Job, Step
 from uploads.states import ItemState, JobState, Lane, StepState
 from uploads.storage import store
 from uploads.work import plan, recover, retention
+from uploads.work.clock import Watch
 from uploads.work.presence import me, start_time
 from uploads.work.run import run_next
 
@@ -54,8 +56,17 @@ def test_a_worker_of_another_host_is_judged_by_its_lease_only(job_of: JobOf) -> 
     step = claimed_by(job, "elsewhere:00000000:5:5")
     assert recover.recover_dead_workers() == 0
     assert recover.recover_silent_workers() == 0
-    Step.objects.filter(pk=step.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert recover.recover_silent_workers() == 1
+    now = [0.0]
+    watch: Watch[recover.Watched] = Watch(now=lambda: now[0])
+    assert recover.recover_silent_workers(watch) == 0
+    now[0] = conf.LEASE_SECONDS - 1
+    assert recover.recover_silent_workers(watch) == 0
+    assert Step.renew(step.lease, 0.5)
+    now[0] = conf.LEASE_SECONDS + 1
+    assert recover.recover_silent_workers(watch) == 0
+    now[0] = 2 * conf.LEASE_SECONDS + 2
+    assert recover.recover_silent_workers(watch) == 1
+    assert recover.recover_silent_workers(watch) == 0
 
 
 def test_a_step_that_kills_its_worker_three_times_fails_with_words(job_of: JobOf) -> None:
@@ -84,9 +95,14 @@ def test_a_worker_that_does_not_stop_is_killed(job_of: JobOf) -> None:
         identity = me().rsplit(":", 2)[0]
         owner = f"{identity}:{stubborn.pid}:{start_time(stubborn.pid)}"
         step = claimed_by(job_of("one"), owner)
-        assert recover.stop_overdue_workers() == 0
-        Step.objects.filter(pk=step.pk).update(deadline_at=timezone.now() - timedelta(minutes=1))
-        assert recover.stop_overdue_workers() == 1
+        limit = step.time_limit.total_seconds() + recover.DEADLINE_GRACE_SECONDS
+        now = [0.0]
+        watch: Watch[recover.Watched] = Watch(now=lambda: now[0])
+        assert recover.stop_overdue_workers(watch) == 0
+        now[0] = limit - 1
+        assert recover.stop_overdue_workers(watch) == 0
+        now[0] = limit + 1
+        assert recover.stop_overdue_workers(watch) == 1
         assert stubborn.wait(timeout=10) == -9
     finally:
         stubborn.kill()
@@ -101,6 +117,14 @@ def test_arrived_files_that_nobody_plans_are_planned(job_of: JobOf) -> None:
     work_off()
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED
+
+
+def test_a_missing_plan_is_asked_for_once_however_many_files(job_of: JobOf) -> None:
+    job = job_of("one", "two", "three", "four")
+    job.steps.all().delete()
+    with CaptureQueriesContext(connection) as asked:
+        assert plan.add_missing_plans() == 1
+    assert len([query for query in asked if "uploads_stage" in query["sql"]]) == 1
 
 
 def test_a_join_whose_parts_are_done_is_made_ready(job_of: JobOf) -> None:

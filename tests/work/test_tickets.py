@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -124,3 +124,15 @@ def test_an_idle_look_costs_three_queries(
     with CaptureQueriesContext(connection) as queries:
         broker.dequeue()
     assert len(queries) == 3
+
+
+def test_a_lane_is_rung_once_however_many_steps_it_has(job_of: JobOf) -> None:
+    job = job_of("a\nb\nc\nd\ne\nf\n", operation="test.lines")
+    assert run_next(Lane.LIGHT)
+    listener = bell.Listener(bell.WORK)
+    try:
+        with transaction.atomic():
+            job.ring_lanes()
+        assert listener.wait(5) == [Lane.CPU]
+    finally:
+        listener.close()

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from uploads.intake.arrival import arrive
 from uploads.intake.writer import MARK, SIDE_FILES
@@ -27,8 +27,8 @@ def finish_whole_uploads() -> int:
 
 
 def expire_uploads() -> int:
-    """Remove uploads past their time that no job uses; later forget the removed ones' rows."""
-    past = Upload.objects.unused().filter(expires_at__lt=timezone.now())
+    """Remove uploads past their time (the database's) that no job uses; later forget their rows."""
+    past = Upload.objects.unused().filter(expires_at__lt=Now())
     gone = [UploadState.EXPIRED, UploadState.TERMINATED]
     past.filter(state__in=gone).delete()
     return sum(upload.remove(UploadState.EXPIRED) for upload in past.alive().iterator())

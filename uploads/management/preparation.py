@@ -19,8 +19,14 @@ MIGRATION_LOCK = 0x7469_6465  # any number, the same on every host
 
 
 def lock_data_folder() -> int:
-    """Take the data folder for this process; returns the descriptor that holds the lock."""
-    descriptor = os.open(Path(settings.TIDEMILL_DATA) / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Take the data folder for this process; returns the descriptor that holds the lock.
+
+    One `up` a data folder on SQLite. On PostgreSQL several hosts share the folder and each
+    has one: a network file system would carry a lock of the folder to all of them.
+    """
+    shared = connection.vendor == "postgresql"
+    name = f"up-{socket.gethostname()}.lock" if shared else "up.lock"
+    descriptor = os.open(Path(settings.TIDEMILL_DATA) / name, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -149,7 +149,8 @@ class Job(models.Model):
 
     def ring_lanes(self) -> None:
         """Wake the workers of every lane that has a ready step of this job, after the commit."""
-        lanes = self.steps.filter(state=StepState.READY).values_list("lane", flat=True).distinct()
+        ready = self.steps.filter(state=StepState.READY).order_by()  # an order makes rows distinct
+        lanes = ready.values_list("lane", flat=True).distinct()
         for lane in sorted(lanes):
             transaction.on_commit(lambda lane=lane: bell.ring(bell.WORK, lane))  # type: ignore[misc]
 

@@ -60,7 +60,7 @@ def _headline(state: Json) -> str:
         return str(state["waiting"]["text"])
     if state["eta_text"]:
         return f"{state['eta_text'][0].upper()}{state['eta_text'][1:]} left"
-    return "Working. The time left shows in a moment."
+    return "Working. The time left shows once enough of it is done to tell."
 
 
 def timeline(state: Json) -> list[Json]:

@@ -64,6 +64,9 @@ class Lease:
 
 
 class StepQuerySet(models.QuerySet["Step"]):
+    def running(self) -> Self:
+        return self.filter(state=StepState.RUNNING)
+
     def claimable(self, lane: str) -> Self:
         """Return the steps of a lane that a worker may take now."""
         return self.filter(

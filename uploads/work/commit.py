@@ -13,13 +13,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from uploads.conf import conf
 from uploads.errors import LeaseLost, TidemillError, sentence
 from uploads.models import EventKind, Item, Job, Result, Step
-from uploads.states import ItemState, StepKind, StepState
+from uploads.states import ItemState, StepKind, StepState, UploadState
 from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
 
@@ -153,7 +153,11 @@ def _record(
             kind = EventKind.WARNING if level == "warning" else EventKind.LOG
             job.record(kind, text=f"{names[outcome.key]}: {text}")
     seconds = (timezone.now() - step.started_at).total_seconds() if step.started_at else 0
-    body: dict[str, Any] = {"step": step.pk, "label": step.label, "seconds": round(seconds, 1)}
+    body: dict[str, Any] = {
+        "step": step.pk,
+        "label": step.label,
+        "seconds": max(0, round(seconds, 1)),
+    }
     if not (step.kind == StepKind.WORK and step.item_id):
         body["items"] = [
             _shown_item(names[outcome.key], made.get(outcome.key, []))
@@ -230,10 +234,14 @@ def fail_step(job: Job, step: Step, problem: Problem) -> None:
 
 
 def carried(step: Step) -> list[Item]:
-    """Return the open items that depend on a step."""
+    """Return the open items that depend on a step; on a plan also those it has yet to take."""
     if step.item_id:
         return list(Item.objects.open().filter(pk=step.item_id))
-    return list(step.items.open())
+    mine = Q(step=step)
+    if step.kind == StepKind.PLAN:
+        # Else a plan that always dies first would be planned anew for ever.
+        mine |= Q(step=None) & (Q(upload__state=UploadState.COMPLETE) | Q(upload=None))
+    return list(Item.objects.open().filter(mine, stage=step.stage_id))
 
 
 def commit_cancel(step: Step) -> None:

@@ -205,6 +205,7 @@ def add_missing_plans() -> int:
         Item.objects.unplanned()
         .filter(job__finished_at=None, job__cancel_requested_at=None)
         .filter(Q(upload__state=UploadState.COMPLETE) | Q(upload=None))
+        .order_by()  # the items' own order would make every row distinct
         .values_list("job", "stage")
         .distinct()
     )

@@ -22,6 +22,7 @@ from uploads.bell import run_folder
 from uploads.models import Step, Worker
 from uploads.states import StepState
 from uploads.work import kinship
+from uploads.work.clock import WallClock
 
 PREFIX = "worker"
 RENEW_SECONDS = 10.0
@@ -127,12 +128,15 @@ class Register:
     def __init__(self) -> None:
         self._written: set[str] = set()
         self._written_at = float("-inf")
+        self._clock = WallClock()
 
     def renew(self) -> int:
         """Write the rows when it is time; returns how many workers came or went."""
         alive = {worker.owner: worker for worker in local_workers()}
         changed = self._written ^ alive.keys()
-        if changed or time.monotonic() - self._written_at >= RENEW_SECONDS:
+        due = time.monotonic() - self._written_at >= RENEW_SECONDS
+        # A jump makes every row look old, or new for too long.
+        if self._clock.jump() or changed or due:
             write(list(alive.values()))
             if changed:
                 forget_others()

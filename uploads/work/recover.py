@@ -2,20 +2,24 @@
 
 Every function is idempotent and safe to run on several hosts at once: the
 guard is the lease's token, so one of them does it and the others see nothing.
+None believes the wall clock: who is silent or overdue was watched for that long.
 """
 
 import logging
 import os
 import signal
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from uploads import bell
 from uploads.conf import conf
 from uploads.models import EventKind, Job, Step
 from uploads.states import OPEN_STEP_STATES, ItemState, StepKind, StepState
+from uploads.work.clock import WallClock, Watch
 from uploads.work.commit import carried, fail_step
 from uploads.work.outcome import Problem
 from uploads.work.presence import alive, local_prefix, pid_of
@@ -24,18 +28,29 @@ log = logging.getLogger("tidemill.sweep")
 
 CANCEL_GRACE_SECONDS = 8
 DEADLINE_GRACE_SECONDS = 10
+LOOK_SECONDS = 30  # between looks at waits while the clock goes evenly
+LONGEST_PAUSE_SECONDS = 900  # longer than any pause before a retry
+
+# What is watched and how it stands: a lease's token and one of the times written beside it.
+Watched = tuple[str, str, datetime | None]
+_leases: Watch[Watched] = Watch()
+_limits: Watch[Watched] = Watch()
 
 
 def recover_dead_workers() -> int:
     """Take back the steps of workers of this host whose process is gone."""
-    running = Step.objects.filter(state=StepState.RUNNING, lease_owner__startswith=local_prefix())
+    running = Step.objects.running().filter(lease_owner__startswith=local_prefix())
     return sum(abandon(step) for step in running if not alive(step.lease_owner))
 
 
-def recover_silent_workers() -> int:
-    """Take back the steps whose lease has run out, on whatever host."""
-    silent = Step.objects.filter(state=StepState.RUNNING, lease_until__lt=timezone.now())
-    return sum(abandon(step) for step in silent)
+def recover_silent_workers(watch: Watch[Watched] = _leases) -> int:
+    """Take back the steps whose lease nobody has renewed for its length, on whatever host.
+
+    Judged by how long this process has seen `lease_until` unchanged, never by its value.
+    """
+    running = {("lease", s.lease_token, s.lease_until): s for s in Step.objects.running()}
+    silent = watch.over(dict.fromkeys(running, conf.LEASE_SECONDS))
+    return sum(abandon(running[key]) for key in silent)
 
 
 def abandon(step: Step) -> bool:
@@ -83,23 +98,56 @@ def abandon(step: Step) -> bool:
     return True
 
 
-def stop_overdue_workers() -> int:
+def stop_overdue_workers(watch: Watch[Watched] = _limits) -> int:
     """Kill workers of this host that do not stop a cancelled or overdue step themselves."""
-    now = timezone.now()
-    overdue = Q(deadline_at__lt=now - timedelta(seconds=DEADLINE_GRACE_SECONDS))
-    unwanted = Q(job__cancel_requested_at__lt=now - timedelta(seconds=CANCEL_GRACE_SECONDS)) & ~Q(
-        kind=StepKind.NOTIFY
-    )
-    steps = Step.objects.filter(
-        overdue | unwanted, state=StepState.RUNNING, lease_owner__startswith=local_prefix()
-    )
+    steps: dict[Watched, Step] = {}
+    limits: dict[Watched, float] = {}
+    local = Step.objects.running().filter(lease_owner__startswith=local_prefix())
+    for step in local.select_related("job"):
+        deadline = ("deadline", step.lease_token, step.deadline_at)
+        limits[deadline] = step.time_limit.total_seconds() + DEADLINE_GRACE_SECONDS
+        steps[deadline] = step
+        if step.job.cancel_requested_at and step.kind != StepKind.NOTIFY:
+            cancel = ("cancel", step.lease_token, step.job.cancel_requested_at)
+            limits[cancel] = CANCEL_GRACE_SECONDS
+            steps[cancel] = step
+    overdue = {steps[key].lease_owner: steps[key] for key in watch.over(limits)}
     killed = 0
-    for step in steps:
-        if alive(step.lease_owner):
-            log.warning("killing worker %s: step %s does not stop", step.lease_owner, step.pk)
-            os.kill(pid_of(step.lease_owner), signal.SIGKILL)
+    for owner, step in overdue.items():
+        if alive(owner):
+            log.warning("killing worker %s: step %s does not stop", owner, step.pk)
+            os.kill(pid_of(owner), signal.SIGKILL)
             killed += 1
     return killed
+
+
+class Waits:
+    """Ends the waits that a clock set back, or another host's clock, has made too long."""
+
+    def __init__(self, clock: WallClock | None = None) -> None:
+        self._clock = clock or WallClock()
+        self._looked_at = float("-inf")
+
+    def shorten(self) -> int:
+        """Make due what waits for a time farther off than any pause; returns how many steps.
+
+        After a jump back every pause is over: a retry that comes early does no harm.
+        """
+        set_back = self._clock.jump() < 0
+        if not set_back and time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return 0
+        self._looked_at = time.monotonic()
+        now = timezone.now()
+        pause = 0 if set_back else LONGEST_PAUSE_SECONDS
+        limit = now + timedelta(seconds=pause)
+        late = Step.objects.filter(state=StepState.READY, not_before__gt=limit)
+        lanes = set(late.values_list("lane", flat=True))
+        made_due = late.update(not_before=now)
+        # The order of claims goes by this time; a job served "tomorrow" would come last for a day.
+        Job.objects.filter(settled_at=None, last_claimed_at__gt=limit).update(last_claimed_at=now)
+        for lane in sorted(lanes):
+            bell.ring(bell.WORK, lane)
+        return made_due
 
 
 def ready_leftover_joins() -> int:

@@ -16,6 +16,7 @@ from uploads import bell
 from uploads.models import Step
 from uploads.states import StepState
 from uploads.work import presence
+from uploads.work.clock import WallClock
 
 logger = logging.getLogger("tidemill.sweep")
 
@@ -30,12 +31,14 @@ class Sweep:
     """One idempotent repair; returns how many rows it mended.
 
     `every_seconds` is its least pause; while nothing moves, it runs each `quiet_seconds`.
+    One that deletes `by_age` is held back for a day after the wall clock was set.
     """
 
     name: str
     function: Callable[[], int | None]
     every_seconds: float = TICK_SECONDS
     quiet_seconds: float = QUIET_SECONDS
+    by_age: bool = False
 
 
 class Movement:
@@ -93,6 +96,7 @@ class Sweeper:
 
     sweeps: Sequence[Sweep]
     movement: Movement = field(default_factory=Movement)
+    clock: WallClock = field(default_factory=WallClock)
     _last: dict[str, float] = field(default_factory=dict)
     _restless: bool = True
     _awake_until: float = 0
@@ -113,6 +117,10 @@ class Sweeper:
 
     def tick(self) -> float:
         """Look once and sweep if there is reason to; return the seconds until the next look."""
+        if jump := self.clock.jump():
+            logger.warning(
+                "The clock was set by %+.0f s; nothing is deleted by age for a day", jump
+            )
         try:
             # A step runs: its lease or time limit may pass without a write by anybody.
             if self.movement.seen() or self._restless:
@@ -135,6 +143,8 @@ class Sweeper:
         for sweep in self.sweeps:
             pause = max(sweep.every_seconds, sweep.quiet_seconds) if quiet else sweep.every_seconds
             if now - self._last.get(sweep.name, float("-inf")) < pause:
+                continue
+            if sweep.by_age and self.clock.doubtful:
                 continue
             ran = True
             self._last[sweep.name] = now

@@ -18,6 +18,7 @@ from django.core.management.base import BaseCommand, CommandError
 from uploads.errors import TidemillError
 from uploads.management.local_run import Crew, hand_out, sources, start
 from uploads.models import Item, Job
+from uploads.models.words import time_range
 from uploads.operations.options import parse_options
 from uploads.operations.registry import find
 from uploads.states import ItemState, JobState
@@ -110,8 +111,8 @@ class Command(BaseCommand):
         line = f"{state['progress']:6.1%}  {ended} of {items['total']} done"
         if items["failed"]:
             line += f", {items['failed']} failed"
-        if state["eta_seconds"]:
-            line += f", about {state['eta_seconds']['high']} s left"
+        if eta := state["eta_seconds"]:
+            line += f", {time_range(eta['low'], eta['high'])} left"
         if self.stderr.isatty():
             self.stderr.write(f"\r\x1b[K{line}", ending="")
 

@@ -10,8 +10,8 @@ from uploads.work.sweeps import SWEEPS
 
 INTAKE_SWEEPS = (
     Sweep("whole_uploads", intake.finish_whole_uploads, every_seconds=5),
-    Sweep("expired_uploads", intake.expire_uploads, every_seconds=60),
-    Sweep("stray_files", intake.remove_stray_files, every_seconds=300),
+    Sweep("expired_uploads", intake.expire_uploads, every_seconds=60, by_age=True),
+    Sweep("stray_files", intake.remove_stray_files, every_seconds=300, by_age=True),
 )
 
 

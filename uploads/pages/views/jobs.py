@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from uploads.models import Job, Result
 from uploads.models.glance import glance
+from uploads.models.words import time_range
 from uploads.operations.registry import operations
 from uploads.pages.tiles import INLINE_IMAGES
 from uploads.states import JobState
@@ -59,9 +60,10 @@ class JobRow:
         return float((self.job.finished_at - self.job.started_at).total_seconds())
 
     @property
-    def left(self) -> float | None:
+    def left(self) -> str:
+        """Return the time left in words, or nothing while it would be a guess."""
         eta = self.seen["eta_seconds"]
-        return (eta["low"] + eta["high"]) / 2 if eta else None
+        return time_range(eta["low"], eta["high"]) if eta else ""
 
 
 @require_safe

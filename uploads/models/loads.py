@@ -1,0 +1,186 @@
+"""Sums of rows for the forecast: what each job, and those that compete with it, still have to do."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    FloatField,
+    Func,
+    IntegerField,
+    Max,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from uploads.conf import conf
+from uploads.forecast import Busy, Load, foresee, time_range
+from uploads.models.job import Job
+from uploads.models.step import Step
+from uploads.models.worker import Worker
+from uploads.states import Lane, StepKind, StepState
+
+# More jobs in play than these change an end that is far away anyway.
+RIVALS = 50
+
+NOTHING = Load()
+OPEN = (StepState.PENDING, StepState.READY, StepState.RUNNING)
+
+
+class SecondsBetween(Func):
+    """The seconds from one moment to a later one, as a number; both databases can sum them."""
+
+    output_field = FloatField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="((julianday(%(expressions)s)) * 86400.0)",
+            arg_joiner=") - julianday(", **context,
+        )  # fmt: skip
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="EXTRACT(EPOCH FROM (%(expressions)s))::float8",
+            arg_joiner=" - ", **context,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Work:
+    """One job's sums on one lane, how many steps run, and whether a plan is still to come."""
+
+    lane: str = Lane.CPU
+    load: Load = NOTHING
+    running: int = 0
+    planning: bool = False
+
+
+def live_workers(lane: str) -> Coalesce:
+    """Return an expression for the number of live workers of a lane, asked once a query."""
+    live = Worker.objects.live(lane).order_by().values("lane")
+    counted = Subquery(live.annotate(count=Count("pk")).values("count"))
+    return Coalesce(counted, 0, output_field=IntegerField())
+
+
+def works_of(jobs: Sequence[Job]) -> dict[int, Work]:
+    """Return the sums of these unfinished jobs and of up to 50 others next in line; one query.
+
+    A job that has only its plan so far has a `Work` without a load.
+    """
+    wanted = [job.pk for job in jobs]
+    steps = Step.objects.filter(Q(job__in=wanted) | Q(job__in=_rivals()))
+    found: dict[int, Work] = {}
+    now = timezone.now()
+    for row in _grouped(steps):
+        pk = row["job_id"]
+        found[pk] = _added(found.get(pk) or _first(row, now), row, now)
+    return {pk: _with_unplanned(work) for pk, work in found.items()}
+
+
+def _rivals() -> Any:
+    line = Job.objects.filter(settled_at=None, paused_at=None, cancel_requested_at=None)
+    return line.order_by("-priority", "last_claimed_at", "id").values("pk")[:RIVALS]
+
+
+def _grouped(steps: QuerySet[Step]) -> Iterable[Any]:
+    """Return one row for each kind and state of a job's steps, and one for each running step."""
+    telling = Q(state__in=OPEN) | Q(state=StepState.SUCCEEDED, kind=StepKind.WORK)
+    took = SecondsBetween(F("finished_at"), F("started_at"))
+    alone = Case(When(state=StepState.RUNNING, then=F("pk")), default=Value(0))
+    return (
+        steps.filter(telling)
+        .exclude(kind=StepKind.NOTIFY)
+        .order_by()
+        .annotate(alone=alone)
+        .values(
+            "job_id", "kind", "state", "alone",
+            "job__owner_id", "job__priority", "job__max_inflight", "job__last_claimed_at",
+            "job__created_at", "job__weight_total", "job__weight_done",
+        )
+        .annotate(
+            count=Count("pk"), weights=Sum("weight"), on_lane=Max("lane"),
+            share=Max("progress"), since=Max("started_at"), until=Max("lease_until"),
+            took=Sum(took), squares=Sum(took * took / F("weight"), filter=Q(weight__gt=0)),
+        )
+    )  # fmt: skip
+
+
+def _first(row: dict[str, Any], now: datetime) -> Work:
+    load = Load(
+        owner=row["job__owner_id"],
+        priority=row["job__priority"],
+        max_inflight=row["job__max_inflight"] or conf.JOB_MAX_INFLIGHT,
+        served_at=row["job__last_claimed_at"].timestamp(),
+        age_seconds=(now - row["job__created_at"]).total_seconds(),
+        unplanned=row["job__weight_total"] - row["job__weight_done"],
+    )
+    return Work(load=load)
+
+
+def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
+    work = replace(work, running=work.running + (row["state"] == StepState.RUNNING))
+    if row["kind"] == StepKind.PLAN:
+        return replace(work, planning=True)
+    load, weights = work.load, row["weights"]
+    if row["state"] == StepState.SUCCEEDED:
+        more: dict[str, Any] = {
+            "ended": row["count"],
+            "ended_weight": weights,
+            "ended_seconds": max(0.0, row["took"] or 0.0),
+            "ended_squares": row["squares"] or 0.0,
+        }
+    elif row["state"] == StepState.RUNNING:
+        more = {"running": [*load.running, _busy(row, now)]}
+    elif row["kind"] == StepKind.JOIN:
+        more = {"joins": load.joins + row["count"], "joins_weight": load.joins_weight + weights}
+    else:
+        more = {"ready": load.ready + row["count"], "ready_weight": load.ready_weight + weights}
+    if row["state"] != StepState.SUCCEEDED:
+        more["unplanned"] = load.unplanned - weights
+    return replace(work, lane=row["on_lane"], load=replace(load, **more))
+
+
+def _busy(row: dict[str, Any], now: datetime) -> Busy:
+    """Return a running step; its lease was renewed with the last news of it."""
+    since = row["since"] or now
+    told = row["until"] - timedelta(seconds=conf.LEASE_SECONDS) if row["until"] else now
+    told = min(now, max(told, since))
+    return Busy(
+        weight=row["weights"],
+        progress=min(1.0, max(0.0, row["share"])),
+        seconds=(told - since).total_seconds(),
+        silent_seconds=(now - told).total_seconds(),
+        is_join=row["kind"] == StepKind.JOIN,
+    )
+
+
+def _with_unplanned(work: Work) -> Work:
+    """Keep what no step carries only while a plan is to come; else it is what failed."""
+    left = max(0.0, work.load.unplanned) if work.planning else 0.0
+    return replace(work, load=replace(work.load, unplanned=left))
+
+
+def times_left(works: dict[int, Work], workers: dict[str, int]) -> dict[int, tuple[float, float]]:
+    """Return the range of seconds of each job that can be told one; `workers` by lane.
+
+    Who runs a step is a worker, also without a row: `runop` has such.
+    """
+    ranges = {}
+    for lane, live in workers.items():
+        loads = {pk: work.load for pk, work in works.items() if work.lane == lane}
+        count = max(live, sum(len(load.running) for load in loads.values()))
+        for pk, course in (foresee(loads, count) if count else {}).items():
+            told = time_range(loads[pk], course.ends)
+            if told is not None and not works[pk].planning:
+                ranges[pk] = told
+    return ranges
