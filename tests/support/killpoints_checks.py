@@ -23,7 +23,7 @@ from uploads.work.sweeps import SWEEPS
 
 DAYS = 3 * 86400
 ROUNDS = 20
-KNOWN_FILES = ("db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "secret_key", "up.lock")
+KNOWN_FILES = ("db.sqlite3", "db.sqlite3-wal", "db.sqlite3-shm", "secret_key")
 COUNTERS = {
     "items_done": ItemState.SUCCEEDED,
     "items_failed": ItemState.FAILED,
@@ -178,7 +178,7 @@ def _upload_faults() -> Iterator[str]:
 def _stray_files() -> Iterator[str]:
     kept = {store.path(key) for key in Result.objects.values_list("storage_key", flat=True)}
     kept |= {store.path(upload.storage_key) for upload in Upload.objects.alive()}
-    kept |= {store.root / name for name in KNOWN_FILES}
+    kept |= {store.root / name for name in KNOWN_FILES} | set(store.root.glob("up*.lock"))
     for path in sorted(store.root.rglob("*")):
         inside = path.relative_to(store.root).parts
         if path.is_file() and path not in kept and inside[0] != "static":
