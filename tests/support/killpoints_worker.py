@@ -243,6 +243,7 @@ def _broken_files() -> None:
     forgotten = store.scratch() / "upload-forgotten"
     for path in (stray, result, forgotten):
         path.write_text("stray")
+    (store.scratch() / "forgotten").mkdir()
     old = store.scratch() / f"1-{'0' * 24}" / "out"
     old.mkdir(parents=True)
     (old / "half.txt").write_text("half")
