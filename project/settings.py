@@ -6,7 +6,6 @@ SQLite and local files below `var/`.
 """
 
 import os
-import secrets
 from hashlib import sha256
 from pathlib import Path
 from tempfile import gettempdir
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from project.secret_key import kept_key
 from uploads.conf import SETTINGS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -43,23 +43,6 @@ TIDEMILL_DATA = str(DATA_DIR)
 TIDEMILL_RUN_DIR = _values["TIDEMILL_RUN_DIR"] or str(
     Path(gettempdir()) / f"tidemill-{os.getuid()}-{sha256(TIDEMILL_DATA.encode()).hexdigest()[:10]}"
 )
-
-
-def _secret_key() -> str:
-    """Return the key from the environment or the data folder; make one at the first start."""
-    if given := os.environ.get("DJANGO_SECRET_KEY"):
-        return given
-    path = DATA_DIR / "secret_key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return str(path.read_text().strip())
-    key = secrets.token_urlsafe(64)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
 
 
 def _database() -> dict[str, Any]:
@@ -128,7 +111,7 @@ def _email(url_text: str) -> dict[str, Any]:
 
 (DATA_DIR / "scratch").mkdir(mode=0o700, parents=True, exist_ok=True)
 DATA_DIR.chmod(0o700)
-SECRET_KEY = _secret_key()
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or kept_key(DATA_DIR)
 DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
 
 _public = urlsplit(_values["TIDEMILL_PUBLIC_URL"])

@@ -77,11 +77,19 @@ class PostgreSQL:
             shutil.rmtree(self.folder, ignore_errors=True)
             Path(f"{self.folder}.log").unlink(missing_ok=True)
 
-    def create(self, name: str) -> str:
-        """Make an empty database and return its DATABASE_URL."""
+    def create(self, name: str, template: str = "template1") -> str:
+        """Make a database, empty or as a copy of another, and return its DATABASE_URL."""
+        self.drop(name)
+        with self._connect() as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        """Remove a database with whoever uses it; none is fine."""
         with self._connect() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            connection.execute(f'CREATE DATABASE "{name}"')
+
+    def url(self, name: str) -> str:
         return f"postgresql://tidemill@/{name}?host={quote(str(self.folder))}"
 
     def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
