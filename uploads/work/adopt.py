@@ -93,6 +93,8 @@ def discard(adopted: dict[int, list[Adopted]]) -> None:
 def add_results(
     step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]
 ) -> dict[int, list[Result]]:
+    if not any(adopted.values()):
+        return {}
     items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
     part = step.kind == StepKind.WORK and step.item_id is not None
     rows: dict[int, list[Result]] = {}

@@ -44,14 +44,15 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         if problem is not None:
             fail_item(job, Item.objects.get(pk=outcomes[0].key), problem)
         elif step.kind == StepKind.WORK and step.item_id:
-            Step.ready_joins(job, step.item_id)
-        else:
+            if Step.ready_joins(job, step.item_id):
+                job.ring_lanes()
+        elif outcomes:
             _end_items(job, step, outcomes)
         if step.kind == StepKind.JOIN and problem is None:
             drop_parts(step)
         _record(job, step, outcomes, made)
-        job.end_if_done()
-        job.ring_lanes()
+        if job.items_open <= 0 or job.cancel_requested_at:
+            job.end_if_done()
 
 
 def commit_finished(
@@ -85,6 +86,7 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
         state=ItemState.SUCCEEDED, finished_at=now, error_code="", error_detail=""
     )
     Job.objects.filter(pk=job.pk).update(items_done=F("items_done") + ended)
+    job.items_done += ended
     items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
     again: list[Item] = []
     for outcome in outcomes:
@@ -129,6 +131,7 @@ def _again(job: Job, step: Step, items: list[Item], problem: Problem | None) -> 
     job.record(
         EventKind.STEP_RETRY, label=new.label, seconds=round(seconds), text=text, step=new.pk
     )
+    job.ring_lanes()
 
 
 def backoff_seconds(attempt: int) -> float:

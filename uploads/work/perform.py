@@ -117,6 +117,9 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
         items = list(step.items.open().select_related("upload").order_by("position"))
     if step.kind == StepKind.JOIN and hold.insist(lambda: redo_lost_parts(step)):
         return
+    if not items:
+        hold.insist(lambda: commit_work(step, [], {}))
+        return
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
         run = ChildRun(step, hold, operation, scratch, call, items)
