@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Final, Protocol
 
 from django.conf import settings
@@ -142,7 +143,8 @@ class Unclaimed:
         # A clock that was ahead for a while must not keep a file for ever.
         since = {key: min(now, known.get(key, now)) for key in keys}
         if since != known:
-            fresh = path.with_suffix(".fresh")
+            # Another host may sweep the same folder: nobody's unfinished file is anybody else's.
+            fresh = path.with_suffix(f".{token_hex(4)}")
             fresh.write_text(json.dumps(since))
             fresh.replace(path)
         return [key for key, moment in since.items() if now - moment > seconds]

@@ -104,8 +104,8 @@ def test_a_plan_tells_its_parts(tmp_path: Path) -> None:
         "t": "parts",
         "item": "i0",
         "parts": [
-            {"params": {"half": 1}, "weight": 2.5},
-            {"params": {"half": 2}, "weight": 1.0},
+            {"params": {"half": 1}, "weight": 2.5, "memory_bytes": None, "disk_bytes": None},
+            {"params": {"half": 2}, "weight": 1.0, "memory_bytes": None, "disk_bytes": None},
         ],
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.operations.conftest import ROOT, moving
-from uploads.errors import Cancelled, InputError, StepError
+from uploads.errors import Cancelled, InputError, StepError, TidemillError, sentence
 from uploads.operations import Limits, ffmpeg
 
 BLOCKS = b"""frame=12
@@ -41,12 +41,12 @@ def test_progress_is_read_block_by_block() -> None:
     ],
 )
 def test_failures_are_told_in_words(
-    status: int, complaints: str, kind: type[Exception], code: str
+    status: int, complaints: str, kind: type[TidemillError], code: str
 ) -> None:
     error = ffmpeg.failure(status, complaints, "film.mp4", Limits())
     assert type(error) is kind
     assert error.code == code
-    assert "…" not in error.text
+    assert "…" not in sentence(error.code, {"name": "film.mp4", **error.values})
 
 
 def test_a_talkative_ffmpeg_keeps_only_its_last_words(tmp_path: Path) -> None:

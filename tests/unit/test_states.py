@@ -16,5 +16,5 @@ def test_only_retry_leads_out_of_an_ended_job() -> None:
     assert not JOB_CHANGES[JobState.SUCCEEDED]
 
 
-def test_a_done_step_stays_done() -> None:
-    assert not STEP_CHANGES[StepState.SUCCEEDED]
+def test_a_done_step_is_done_again_only_when_its_files_are_gone() -> None:
+    assert STEP_CHANGES[StepState.SUCCEEDED] == {StepState.READY}

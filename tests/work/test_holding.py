@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 
 from tests.work.conftest import work_off
+from uploads.errors import StepError
 from uploads.models import Job, Step
 from uploads.models.snapshot import snapshot
-from uploads.states import JobState, StepState
+from uploads.states import JobState, Lane, StepState
 from uploads.storage import room, store
-from uploads.work.holding import LEAST_BYTES, RoomSweep, resume_held
+from uploads.work.commit import commit_failure
+from uploads.work.holding import LEAST_BYTES, RoomSweep, commit_hold, resume_held
+from uploads.work.presence import me
+from uploads.work.room import here
+from uploads.work.run import run_next
 
 pytestmark = pytest.mark.django_db
 
@@ -49,23 +54,24 @@ def test_it_is_tried_again_only_with_more_room_than_before(job_of: JobOf) -> Non
     assert held().needs_disk_bytes >= wanted + LEAST_BYTES
 
 
-def test_what_is_let_go_on_together_fits_together(job_of: JobOf, settings: Any) -> None:
+def test_what_is_let_go_on_together_runs_only_as_far_as_it_fits(job_of: JobOf) -> None:
     for _ in range(3):
         job_of("full")
     work_off()
     Step.objects.exclude(waiting_code="").update(needs_disk_bytes=store.free_bytes() * 2 // 5)
-    assert resume_held() == 2
-    assert resume_held() == 0
+    assert resume_held() == 3
+    claimed = [Step.objects.claim(Lane.CPU, me(), here()) for _ in range(3)]
+    assert [step is not None for step in claimed] == [True, True, False]
 
 
 def test_a_step_that_no_empty_disk_could_hold_fails_with_words(job_of: JobOf) -> None:
-    job = job_of("full")
-    work_off()
-    Step.objects.exclude(waiting_code="").update(
-        needs_disk_bytes=store.total_bytes(), waiting_code=""
-    )
-    Step.objects.filter(state=StepState.READY).update(not_before=job.created_at)
-    work_off()
+    job = job_of("one")
+    assert run_next(Lane.LIGHT)
+    step = Step.objects.claim(Lane.CPU, me())
+    assert step is not None
+    with pytest.raises(StepError) as refused:
+        commit_hold(step, store.total_bytes() + 1)
+    commit_failure(step, refused.value)
     job.refresh_from_db()
     assert job.state == JobState.FAILED
     assert job.items.get().error_code == "disk_full"

@@ -223,8 +223,8 @@ def test_missing_disk_is_named(lanes: None, job_of: JobOf, settings: Any) -> Non
     assert run_next(Lane.LIGHT)
     settings.TIDEMILL_DISK_RESERVE_BYTES = store.free_bytes() * 2
     assert not run_next(Lane.CPU)
-    assert seen(job)["reason"] == "disk"
-    assert "too full" in seen(job)["text"]
+    assert seen(job)["reason"] == "disk_full"
+    assert "no room" in seen(job)["text"]
     settings.TIDEMILL_DISK_RESERVE_BYTES = 0
     assert seen(job)["reason"] == "next"
 

@@ -12,7 +12,7 @@ from uploads.states import Lane
 
 
 def glance(jobs: Sequence[Job]) -> list[dict[str, Any]]:
-    """Return each job as lists and the API show it; at most six queries, however many jobs.
+    """Return each job as lists and the API show it; at most eight queries, however many jobs.
 
     `progress` is 0…1, `eta_seconds` a range or null, `waiting` null while steps run.
     """

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from uploads import bell
@@ -128,17 +128,18 @@ def held_steps() -> QuerySet[Step]:
 
 
 def resume_held() -> int:
-    """Let steps on hold go on as far as the free space holds them all, oldest first."""
+    """Let steps on hold go on that the free space can hold, oldest first.
+
+    The claim admits of them only what fits together.
+    """
     if room.is_short():
         return 0
-    left = room.left_bytes() - _promised_bytes()
+    left = room.left_bytes()
     resumed = 0
     for step in list(held_steps().order_by("id")):
         if step.needs_disk_bytes > left:
             break  # a smaller one behind it would keep it waiting for ever
-        if _resume(step):
-            left -= step.needs_disk_bytes
-            resumed += 1
+        resumed += _resume(step)
     return resumed
 
 
@@ -153,12 +154,6 @@ def _resume(step: Step) -> bool:
         job.touch()
         job.ring_lanes()
     return bool(changed)
-
-
-def _promised_bytes() -> int:
-    """Return what running steps need; some of it they may have used already."""
-    running = Step.objects.running().filter(needs_disk_bytes__gt=0)
-    return int(running.aggregate(total=Sum("needs_disk_bytes"))["total"] or 0)
 
 
 class RoomSweep:

@@ -32,11 +32,12 @@ def prune_jobs() -> int:
     pruned = 0
     for pk in list(past.values_list("pk", flat=True)[:100]):
         with transaction.atomic():
-            job = past.filter(pk=pk).first()
             # Its owner may have retried or removed it since the list was read.
-            if job is not None and job.locked().expires_at == job.expires_at:
-                job.remove("Tidemill")
-                pruned += 1
+            job = past.filter(pk=pk).first()
+            with contextlib.suppress(Job.DoesNotExist):
+                if job is not None and job.locked().expires_at == job.expires_at:
+                    job.remove("Tidemill")
+                    pruned += 1
     return pruned
 
 
