@@ -142,12 +142,11 @@ class Unclaimed:
         now = time.time()
         # A clock that was ahead for a while must not keep a file for ever.
         since = {key: min(now, known.get(key, now)) for key in keys}
-        if since != known:
-            # Another host may sweep the same folder: nobody's unfinished file is anybody else's.
-            fresh = path.with_suffix(f".{token_hex(4)}")
-            fresh.write_text(json.dumps(since))
-            fresh.replace(path)
-        return [key for key, moment in since.items() if now - moment > seconds]
+        due = [key for key, moment in since.items() if now - moment > seconds]
+        rest = {key: moment for key, moment in since.items() if key not in due}
+        if rest != known:
+            _write_times(path, rest)
+        return due
 
 
 def _read_times(path: Path) -> dict[str, float]:
@@ -156,6 +155,20 @@ def _read_times(path: Path) -> dict[str, float]:
     except (FileNotFoundError, ValueError):
         return {}
     return read
+
+
+def _write_times(path: Path, times: dict[str, float]) -> None:
+    if not times:
+        path.unlink(missing_ok=True)
+        return
+    # Another host may sweep the same folder: nobody's unfinished file is anybody else's.
+    fresh = store.scratch() / f"{path.stem}-{token_hex(4)}"
+    with fresh.open("w") as file:
+        json.dump(times, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    sync_folder(path.parent)
 
 
 class Room:

@@ -90,7 +90,13 @@ def test_the_internals_name_every_durable_action_and_no_other(counts_of: Any) ->
     met = counts_of("sqlite").lives()
     for label, lives in counts_of("postgresql").lives().items():
         met.setdefault(label, set()).update(lives)
-    assert set(met) - set(named) == set(), "met, but not in docs/internals.md"
-    assert set(named) - set(met) == set(), "in docs/internals.md, but never met"
-    astray = {label: life for label, life in named.items() if life not in met[label]}
-    assert astray == {}, "the life that docs/internals.md names does not meet the action"
+    wrong = [
+        f"{label} | {sorted(met[label])} is met, but not named" for label in met.keys() - named
+    ]
+    wrong += [f"{label} is named, but never met" for label in named.keys() - met]
+    wrong += [
+        f"{label} | {life} does not meet it"
+        for label, life in named.items()
+        if label in met and life not in met[label]
+    ]
+    assert not wrong, "docs/internals.md:\n" + "\n".join(sorted(wrong))

@@ -120,6 +120,7 @@ class World:
             FILE_UPLOAD_TEMP_DIR=str(self.data / "scratch"),
             STATIC_ROOT=self.data / "static",
             TIDEMILL_OPERATIONS_PATH=str(Path(odd_operations.__file__).parent),
+            TIDEMILL_UNCLAIMED_KEEP_SECONDS=-1,  # what no row knows goes at once
             TIDEMILL_WORKERS=1,  # few batches, so that some hold several files
             TIDEMILL_EMAIL_URL="smtp://nowhere",
             EMAIL_BACKEND=MAILS,

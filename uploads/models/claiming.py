@@ -65,7 +65,7 @@ LEASE: Final = """
 UPDATE uploads_step
 SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s,
     lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
-    deadline_at = %(deadline)s
+    deadline_at = %(deadline)s, waiting_code = ''
 WHERE id = %(step)s AND state = 'ready'
 RETURNING job_id
 """
@@ -111,7 +111,7 @@ def claim(steps: "StepQuerySet", lane: str, worker: str, room: Room) -> "Step | 
     On PostgreSQL SKIP LOCKED may hide the only ready step: an empty answer is asked
     again while something is claimable.
     """
-    for _ in range(4 if connection.vendor == "postgresql" else 1):
+    for _ in range(2 if connection.vendor == "postgresql" else 1):
         step = _claim_once(steps, lane, worker, room)
         if step is not None or not steps.claimable(lane).exists():
             return step

@@ -110,9 +110,12 @@ class Child:
             except Cancelled:
                 return
             except Exception as error:
-                self.pipe.send(t="error", item=item["key"], **describe(error))
-                # What is left of it would count against the next one's limits.
-                shutil.rmtree(Path(self.request["out"]) / str(item["key"]), ignore_errors=True)
+                told = describe(error)
+                self.pipe.send(t="error", item=item["key"], **told)
+                # What is left would count against the next one's limits; on a full disk it
+                # tells how much room is needed.
+                if told["code"] != "disk_full":
+                    shutil.rmtree(Path(self.request["out"]) / str(item["key"]), ignore_errors=True)
             else:
                 if self._is_shaken(programs):
                     return

@@ -98,7 +98,8 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
         elif outcome.problem is not None:
             fail_item(job, item, outcome.problem)
     if again:
-        _again(job, step, again, next(o.problem for o in outcomes if o.problem))
+        problems = {outcome.key: outcome.problem for outcome in outcomes}
+        _again(job, step, again, problems[again[0].pk])
 
 
 def may_retry(step: Step, problem: Problem) -> bool:
@@ -225,6 +226,7 @@ def commit_failure(step: Step, error: TidemillError) -> None:
                 step=step.pk,
             )
             job.end_if_done()
+            job.ring_lanes()  # who waits for work has yet to hear of the next try's time
             return
         if not Step.end(step.lease, StepState.FAILED, str(error)):
             raise LeaseLost

@@ -29,7 +29,7 @@ log = logging.getLogger("tidemill.work")
 
 DISK_FULL: Final = "disk_full"
 HOLD_SECONDS: Final = 600
-ASK_SECONDS: Final = 10.0
+ASK_SECONDS: Final = 30.0
 LEAST_BYTES: Final = 1 * MIB
 WORDS: Final = ("no space left on device", "disk quota exceeded")
 
@@ -95,8 +95,7 @@ def commit_hold(step: Step, needs_bytes: int) -> None:
 
     Raises `LeaseLost`, and `StepError` (`disk_full`) when the whole disk would be too small.
     """
-    before = step.needs_disk_bytes  # it was let go on with so much and that was not enough
-    needs = max(needs_bytes, before and before + max(before // 4, LEAST_BYTES))
+    needs = max(needs_bytes, step.needs_disk_bytes)
     if needs > store.total_bytes() - conf.DISK_RESERVE_BYTES:
         raise StepError(DISK_FULL)
     with transaction.atomic():

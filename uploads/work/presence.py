@@ -139,6 +139,10 @@ class Register:
         # A jump makes every row look old, or new for too long.
         if self._clock.jump() or changed or due:
             write(list(alive.values()))
+            for worker in alive.values():
+                announce(
+                    worker.pid, worker.lane
+                )  # else a cleaner of /tmp may take its file for old
             if changed:
                 forget_others()
             self._written, self._written_at = set(alive), time.monotonic()

@@ -18,7 +18,7 @@ from django.utils import timezone
 from uploads import bell
 from uploads.conf import conf
 from uploads.models import EventKind, Job, Step
-from uploads.states import OPEN_STEP_STATES, ItemState, StepKind, StepState
+from uploads.states import OPEN_STEP_STATES, ItemState, JobState, StepKind, StepState
 from uploads.work.apart import set_apart
 from uploads.work.clock import WallClock, Watch
 from uploads.work.commit import carried, fail_step
@@ -71,6 +71,7 @@ def abandon(step: Step) -> bool:
                 job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
             job.touch()
             job.end_if_done()
+            job.ring_lanes()  # its worker can't look for what there is room for now
             return True
         if step.crashes + 1 >= conf.STEP_CRASHES:
             problem = Problem("worker_lost", {"count": step.crashes + 1}, "step")
@@ -82,6 +83,7 @@ def abandon(step: Step) -> bool:
             ):
                 return False
             fail_step(job, step, problem)
+            job.ring_lanes()
             return True
         if not held.update(
             state=StepState.READY,
@@ -144,7 +146,7 @@ class Waits:
         limit = now + timedelta(seconds=pause)
         late = Step.objects.filter(state=StepState.READY, not_before__gt=limit)
         lanes = set(late.values_list("lane", flat=True))
-        made_due = late.update(not_before=now)
+        made_due = late.update(not_before=now) if lanes else 0
         # The order of claims goes by this time; a job served "tomorrow" would come last for a day.
         Job.objects.filter(settled_at=None, last_claimed_at__gt=limit).update(last_claimed_at=now)
         for lane in sorted(lanes):
@@ -154,11 +156,11 @@ class Waits:
 
 def ready_leftover_joins() -> int:
     """Make ready the joins whose parts have all succeeded."""
-    jobs = Job.objects.unfinished().filter(
-        steps__kind=StepKind.JOIN, steps__state=StepState.PENDING
-    )
+    parts = Step.objects.filter(item=OuterRef("item"), kind=StepKind.WORK)
+    joins = Step.objects.filter(kind=StepKind.JOIN, state=StepState.PENDING)
+    late = joins.filter(~Exists(parts.exclude(state=StepState.SUCCEEDED)))
     made = 0
-    for job in jobs.distinct():
+    for job in Job.objects.unfinished().filter(pk__in=late.values("job")):
         with transaction.atomic():
             locked = Job.objects.locked(job.pk)
             if changed := Step.ready_joins(locked):
@@ -172,9 +174,9 @@ def mend_counters() -> int:
     """Recount jobs that have not ended although nothing of them is left to do."""
     busy = Step.objects.filter(job=OuterRef("pk"), state__in=OPEN_STEP_STATES)
     runs = Step.objects.filter(job=OuterRef("pk"), state=StepState.RUNNING)
-    idle = Job.objects.unfinished().filter(
-        ~Exists(busy) | (Q(cancel_requested_at__isnull=False) & ~Exists(runs))
-    )
+    wanted = ~Exists(busy) & ~Q(state=JobState.RECEIVING)
+    unwanted = Q(cancel_requested_at__isnull=False) & ~Exists(runs)
+    idle = Job.objects.unfinished().filter(wanted | unwanted)
     ended = 0
     for job in idle:
         with transaction.atomic():
@@ -201,7 +203,8 @@ def _recount(job: Job) -> None:
 def settle_ended_jobs() -> int:
     """Note the jobs whose last step ended without saying so."""
     settled = 0
-    for job in Job.objects.filter(settled_at=None).exclude(finished_at=None):
+    busy = Step.objects.filter(job=OuterRef("pk"), state__in=OPEN_STEP_STATES)
+    for job in Job.objects.filter(~Exists(busy), settled_at=None).exclude(finished_at=None):
         with transaction.atomic():
             Job.objects.locked(job.pk).settle()
             settled += 1

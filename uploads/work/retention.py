@@ -56,9 +56,11 @@ def remove_orphans(
     leftovers: list[str] = []
     unclaimed: list[str] = []
     while some := list(islice(old, FILES_AT_ONCE)):
-        for path in _without_row(some):
-            known = _is_leftover(path)
-            (leftovers if known else unclaimed).append(str(path.relative_to(store.root)))
+        strays = _without_row(some)
+        known = _leftovers(strays)
+        for path in strays:
+            kind = leftovers if path in known else unclaimed
+            kind.append(str(path.relative_to(store.root)))
     gone = [*leftovers, *UNCLAIMED.due(unclaimed, keep)]
     for key in gone:
         store.delete(key)
@@ -69,23 +71,29 @@ def remove_orphans(
 
 
 def _without_row(paths: Sequence[Path]) -> list[Path]:
-    """Return the files that no row refers to and no running step made; two queries."""
+    """Return the files that no row refers to and no running step made; two queries.
+
+    What runs is asked first: a step that commits in between has its rows at the second look.
+    """
+    running = set(Step.objects.running().values_list("lease_token", flat=True))
     keys = {str(path.relative_to(store.root)): path for path in paths}
-    wanted = Result.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True)
-    for key in wanted:
+    for key in Result.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True):
         del keys[key]
-    tokens = {path.parent.name.rpartition("-")[2] for path in keys.values()}
-    running = Step.objects.running().filter(lease_token__in=tokens)
-    busy = set(running.values_list("lease_token", flat=True)) if tokens else set()
-    return [path for path in keys.values() if path.parent.name.rpartition("-")[2] not in busy]
+    return [path for path in keys.values() if path.parent.name.rpartition("-")[2] not in running]
 
 
-def _is_leftover(path: Path) -> bool:
-    """Tell whether a step left this file from before its end."""
-    step = path.parent.name.partition("-")[0]
-    known = Step.objects.filter(pk=int(step)) if step.isdigit() else Step.objects.none()
-    ended = known.exclude(finished_at=None).values_list("finished_at", flat=True).first()
-    return ended is not None and _is_older(path, ended.timestamp())
+def _leftovers(paths: Sequence[Path]) -> set[Path]:
+    """Return those files that a step of the job in their path left from before its end."""
+    numbers = {path: path.parent.name.partition("-")[0] for path in paths}
+    known = Step.objects.filter(pk__in={int(n) for n in numbers.values() if n.isdigit()})
+    # A restored database gives the numbers of lost steps anew, but never the key of their job.
+    ends = {
+        (str(pk), key): ended.timestamp()
+        for pk, key, ended in known.values_list("pk", "job__key", "finished_at")
+        if ended is not None
+    }
+    found = ((path, ends.get((number, path.parents[1].name))) for path, number in numbers.items())
+    return {path for path, ended in found if ended is not None and _is_older(path, ended)}
 
 
 def _is_older(path: Path, limit: float) -> bool:

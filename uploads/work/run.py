@@ -8,8 +8,9 @@ from django.db import connection
 from django.utils import timezone
 
 from uploads import bell
+from uploads.conf import conf
 from uploads.models import Step
-from uploads.states import StepState
+from uploads.states import Lane, StepState
 from uploads.storage import room as disk
 from uploads.work.lease import AWAY
 from uploads.work.perform import perform
@@ -70,4 +71,8 @@ def run_next(lane: str) -> bool:
     perform(step)
     if step.needs_memory_bytes > room.memory_bytes // 4:
         bell.ring(bell.WORK, lane)  # its end may have made room for several others
+    if conf.JOB_MAX_INFLIGHT or conf.OWNER_MAX_INFLIGHT or step.job.max_inflight:
+        for other in Lane:  # a limit counts in all lanes, and this worker looks in its own only
+            if other != lane:
+                bell.ring(bell.WORK, other)
     return True

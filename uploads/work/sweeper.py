@@ -78,6 +78,10 @@ class Movement:
             before, self._version = self._version, cursor.fetchone()[0]
         return before != self._version
 
+    def forgive(self) -> None:
+        """Take what was written up to now as one's own: the sweeps have just looked at it all."""
+        self._log = _log_mark() if self._log is not None else None
+
     def close(self) -> None:
         for listener in self._listeners:
             listener.close()
@@ -131,7 +135,9 @@ class Sweeper:
             if self.movement.seen() or self._restless:
                 self._awake_until = time.monotonic() + AWAKE_SECONDS
             quiet = time.monotonic() > self._awake_until
-            if self._sweep(quiet=quiet) and not quiet:
+            if self._sweep(quiet=quiet) and quiet:
+                self.movement.forgive()
+            elif not quiet:
                 self._restless = Step.objects.filter(state=StepState.RUNNING).exists()
         except (DatabaseError, InterfaceError) as error:
             self._failures += 1
