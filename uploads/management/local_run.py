@@ -111,9 +111,16 @@ class Crew:
                 recover_dead_workers()
                 self._start(lane)
 
-    def finish(self, job: Job, tell: Callable[[dict[str, Any]], None]) -> None:
-        """Wait until the job has ended; `tell` hears its state about five times a second."""
+    def finish(
+        self, job: Job, tell: Callable[[dict[str, Any]], None], unwanted: Callable[[], bool]
+    ) -> None:
+        """Wait until the job has ended, and cancel it once it is `unwanted`.
+
+        `tell` hears its state about five times a second.
+        """
         while True:
+            if unwanted():
+                job.cancel(job.owner.get_username())
             job.refresh_from_db()
             tell(glance([job])[0])
             if job.is_finished:

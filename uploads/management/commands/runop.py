@@ -4,6 +4,7 @@ It works in a private data folder that is removed afterwards, so it neither
 needs nor touches the site's database, and no other worker takes its steps.
 """
 
+import signal
 import subprocess
 import tempfile
 from argparse import SUPPRESS, ArgumentParser
@@ -78,12 +79,11 @@ class Command(BaseCommand):
             job = start(owner, files, options["operation"], chosen)
         except TidemillError as error:
             raise CommandError(str(error), returncode=NOTHING_DONE) from None
+        # Only noted: an exception in the middle of anything may be lost in a callback.
+        interrupts: list[int] = []
+        signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
         with Crew() as crew:
-            try:
-                crew.finish(job, self._progress)
-            except KeyboardInterrupt:
-                job.cancel(owner.username)
-                crew.finish(job, self._progress)
+            crew.finish(job, self._progress, unwanted=lambda: bool(interrupts))
         self._progress_ended()
         return self._report(job, Path(options["out"]))
 
