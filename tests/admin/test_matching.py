@@ -15,7 +15,7 @@ from tests.factories import make_job, make_upload
 from tests.pages.api import make_person
 from uploads.admin.failures import failures
 from uploads.admin.matching import Matching
-from uploads.admin.throughput import throughput
+from uploads.admin.throughput import minutes, throughput
 from uploads.models import Job
 from uploads.models.staff import WATCHERS
 from uploads.states import ItemState
@@ -72,6 +72,7 @@ def two(alice: User, tmp_path: Path) -> list[Job]:
         (f"from={TODAY}", [1]),
         ("to=2020-01-01", []),
         ("from=yesterday", []),
+        ("to=9999-12-31", []),
         ("q=FOREST", [1]),
         ("q=100%_", [0]),
         ("q=100__", []),
@@ -151,6 +152,20 @@ def test_the_chart_counts_what_came_since(two: list[Job]) -> None:
     assert throughput().done == 0
     two[1].end_item(two[1].items.get(), ItemState.SUCCEEDED)
     assert throughput().done == 1
+
+
+def test_the_chart_counts_a_file_once_however_often_it_is_read(two: list[Job]) -> None:
+    now = timezone.now().replace(second=30, microsecond=987_654)
+    two[1].end_item(two[1].items.get(), ItemState.SUCCEEDED)
+    boundary = now.replace(second=0, microsecond=0) - timedelta(minutes=2)
+    two[1].items.update(finished_at=boundary + timedelta(seconds=1))
+    for _ in range(3):
+        assert minutes.counts(now)[ItemState.SUCCEEDED][boundary] == 1
+
+
+def test_all_that_match_are_those_of_the_list(two: list[Job]) -> None:
+    matching = Matching.parse("?sort=ended")
+    assert set(matching.rows()) == set(matching.ordered()) == {two[0]}
 
 
 def test_a_long_list_has_pages(two: list[Job]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -35,7 +35,8 @@ class Filter:
 
     `choices` are offered as links; with a `hint` any other value may be typed. A day is
     offered in the list of the filter that it is `within`.
-    `narrow` raises ValueError for a value that means nothing.
+    `narrow` raises ValueError, or OverflowError for a day beyond the calendar, for a value that
+    means nothing.
     """
 
     name: str
@@ -144,7 +145,8 @@ def _by_age(rows: Jobs, value: str) -> Jobs:
 
 
 def _midnight(value: str) -> datetime:
-    return timezone.make_aware(datetime.strptime(value, "%Y-%m-%d"))  # noqa: DTZ007 - made aware
+    day = datetime.strptime(value, "%Y-%m-%d")  # noqa: DTZ007 - made aware below
+    return timezone.make_aware(day).astimezone(UTC)
 
 
 def _from(rows: Jobs, value: str) -> Jobs:
