@@ -48,7 +48,7 @@ def test_operators_pause_and_go_on(
     page = operator.get("/admin/").content.decode()
     assert "aused by staff-Operators" in page
     again = operator.post(HOLD, {**form, "do": "hold"}, follow=True).content.decode()
-    assert "was already paused" in again
+    assert "nothing changed, already paused" in again
     operator.post(HOLD, {"place": held.place, "do": "lift"})
     assert not Hold.objects.exists()
     messages = list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
-from uploads.admin.deeds import note
 from uploads.errors import RequestError
 from uploads.models import Job
+from uploads.models.deeds import note
 
 LARGEST_PRIORITY = 100
 GONE = "is gone"
