@@ -57,6 +57,8 @@ def two(alice: User, tmp_path: Path) -> list[Job]:
         ("error=not_an_image", [0]),
         ("error=worker_lost", []),
         ("error=nonsense", []),
+        ("failed=hour", [0]),
+        ("failed=nonsense", []),
         ("worker=mill", [0]),
         ("worker=mill:77", [0]),
         ("worker=mill:7", []),
@@ -136,6 +138,21 @@ def test_failures_are_grouped_by_error_and_operation(two: list[Job]) -> None:
     two[0].items.update(finished_at=timezone.now() - timedelta(hours=3))
     assert failures("hour") == []
     assert len(failures("day")) == 1
+
+
+def test_a_group_of_failures_and_its_list_mean_the_same_jobs(two: list[Job]) -> None:
+    owner, files = two[0].owner, [row.upload for row in two[0].inputs.all()]
+    cancelled, running = (make_job(owner, files * 2, "image.convert") for _ in range(2))
+    for job in (cancelled, running):
+        job.end_item(job.items.order_by("pk")[0], ItemState.FAILED, code="not_an_image")
+    cancelled.cancel("alice")
+    cancelled.end_if_done()
+    (group,) = failures("hour")
+    assert (group.jobs, group.ended) == (3, 2)
+    assert set(Matching.parse(group.query).rows()) == {two[0], cancelled}
+    two[0].items.update(finished_at=timezone.now() - timedelta(hours=3))
+    (group,) = failures("hour")
+    assert list(Matching.parse(group.query).rows()) == [cancelled]
 
 
 def test_the_chart_counts_files_by_minute(two: list[Job]) -> None:
