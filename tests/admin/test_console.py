@@ -236,3 +236,14 @@ def test_staff_find_the_way_from_a_jobs_own_page_and_back(job: Job, alice: User)
     alice.save()
     assert console_page in client.get(f"/jobs/{job.key}/").content.decode()
     assert f'"/jobs/{job.key}/"' in client.get(console_page).content.decode()
+
+
+def test_what_comes_later_has_its_place_on_the_live_page(watcher: Client, job: Job) -> None:
+    empty = watcher.get(f"{JOBS}?state=failed").content.decode()
+    assert 'id="list" data-live-shown hidden' in empty
+    assert '<tbody id="rows" data-live-rows>' in empty
+    troubles = '<section class="card" id="troubles" data-live data-live-shown'
+    assert f"{troubles} hidden>" in watcher.get(f"{JOBS}{job.key}/change/").content.decode()
+    fail(job)
+    assert f"{troubles}>" in watcher.get(f"{JOBS}{job.key}/change/").content.decode()
+    assert 'id="none" data-live-shown hidden' in watcher.get(JOBS).content.decode()
