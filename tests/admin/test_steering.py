@@ -67,7 +67,10 @@ def test_watchers_see_pauses_and_may_not_lift_them(watcher: Client, operator: Cl
 
 @pytest.mark.parametrize("form", [{"place": "lane:gpu"}, {"owner": "nobody"}, {"place": ""}])
 def test_unknown_places_are_refused(operator: Client, form: dict[str, str]) -> None:
-    assert operator.post(HOLD, {**form, "do": "hold"}).status_code == 400
+    page = operator.post(HOLD, {**form, "do": "hold"}, follow=True).content.decode()
+    assert "There is no " in page
+    assert "Pause more" in page
+    assert not Hold.objects.exists()
     assert not LogEntry.objects.exists()
 
 
@@ -77,8 +80,15 @@ def test_who_is_over_quota_is_told_and_no_command_lifts_that(operator: Client, a
     page = operator.get("/admin/").content.decode()
     assert "Over quota:" in page
     assert f'value="{place}"' not in page
-    assert operator.post(HOLD, {"place": place, "do": "lift"}).status_code == 400
+    answer = operator.post(HOLD, {"place": place, "do": "lift"}, follow=True)
+    assert "The quota alone sets and lifts this pause." in answer.content.decode()
     assert Hold.objects.exists()
+
+
+def test_names_are_offered_to_who_may_pause(operator: Client, watcher: Client, job: Job) -> None:
+    for path in ("/admin/", "/admin/uploads/worker/"):
+        assert '<option value="alice">' in operator.get(path).content.decode()
+        assert '<option value="alice">' not in watcher.get(path).content.decode()
 
 
 # --- problems ------------------------------------------------------------------

@@ -90,7 +90,10 @@ class Matching:
 
     def words(self) -> list[str]:
         """Return what is meant, one phrase a filter: `State: Failed`."""
-        told = [f"{BY_NAME[name].label}: {value}" for name, value in self.values.items()]
+        told = [
+            f"{BY_NAME[name].label}: {dict(BY_NAME[name].choices()).get(value, value)}"
+            for name, value in self.values.items()
+        ]
         return [*told, f"Search: “{self.text}”"] if self.text else told
 
     def offers(self) -> list[Offer]:
