@@ -174,6 +174,12 @@ def test_the_timeline_marks_what_went_wrong_on_the_way(watcher: Client, job: Job
     assert "1\u00a0death" in page
 
 
+def test_an_open_step_says_why_it_waits(watcher: Client, job: Job) -> None:
+    Hold.objects.create(place="lane:light", held_by="olga")
+    page = watcher.get(f"{JOBS}{job.key}/change/").content.decode()
+    assert '<span class="small dim why">Planning and e-mails are paused by olga.</span>' in page
+
+
 def test_a_step_that_waits_again_is_not_drawn_as_running(job: Job) -> None:
     job.steps.update(started_at=timezone.now() - timedelta(hours=1))
     (bar,) = timeline(job).bars
@@ -222,7 +228,14 @@ def test_a_jobs_page_shows_what_staff_did_to_it(operator: Client, job: Job) -> N
 def test_a_deleted_jobs_row_stays_on_record(operator: Client, job: Job) -> None:
     fail(job)
     command(operator, "remove", job, sure="yes")
-    assert job.name in operator.get(RECORD).content.decode()
+    page = operator.get(RECORD).content.decode()
+    assert job.name in page
+    assert f"{job.key}/change/" not in page
+
+
+def test_a_record_without_rows_says_whether_it_is_filtered(watcher: Client) -> None:
+    assert "Nothing on record" in watcher.get(RECORD).content.decode()
+    assert "Nothing fits" in watcher.get(f"{RECORD}?who=nobody").content.decode()
 
 
 def test_nobody_changes_the_record(boss: Client, job: Job) -> None:
