@@ -124,8 +124,15 @@ def test_a_held_job_promises_no_time_and_says_why(alice: User, api: Api, tmp_pat
     browser = Client()
     browser.force_login(alice)
     page = browser.get("/jobs/").content.decode()
-    assert "Heavy work is paused by olga." in page
+    assert page.count("Heavy work is paused by olga.") == 2  # of the job, and above the list
     assert "left</p>" not in page
+    assert 'data-state="paused"' in page
+    page = browser.get(f"/jobs/{job.key}/").content.decode()
+    assert 'data-state="paused"' in page
+    assert 'data-show="of" hidden' in page
+    job.steps.filter(state="ready", seq=2).update(state="running")
+    page = browser.get(f"/jobs/{job.key}/").content.decode()
+    assert 'data-state="running"' in page
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,16 @@ def _shown(
     }
 
 
+def mark_of(seen: dict[str, Any], *, is_cancelling: bool) -> str:
+    """Return the word of a job's mark: wishes come before states, and what stands still runs not."""
+    reason = seen["waiting"]["reason"] if seen["waiting"] else ""
+    if is_cancelling and seen["finished_at"] is None:
+        return "cancelling"
+    if seen["paused"] or reason == "held":
+        return "paused"
+    return "queued" if reason in UNFORESEEABLE else str(seen["state"])
+
+
 def progress_of(job: Job, moving: float) -> float:
     """Return the done share of the estimated work; only an ended job shows 1."""
     if job.is_finished:

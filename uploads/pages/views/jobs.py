@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from uploads.errors import RequestError
 from uploads.models import Hold, Job, Result, holding
 from uploads.models.deeds import resume_own
-from uploads.models.glance import glance
+from uploads.models.glance import glance, mark_of
 from uploads.models.hold import owner_place
 from uploads.models.staff import may_hold
 from uploads.models.words import time_range
@@ -54,9 +54,7 @@ class JobRow:
 
     @property
     def state(self) -> str:
-        if self.seen["paused"]:
-            return "paused"
-        return "cancelling" if self.job.is_cancelling else str(self.seen["state"])
+        return mark_of(self.seen, is_cancelling=self.job.is_cancelling)
 
     @property
     def seconds(self) -> float | None:
@@ -92,6 +90,7 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "query": _query(wanted, text, more=True),
         "hold": Hold.objects.filter(place=owner_place(_number(request))).first(),
         "may_hold": may_hold(request.user),
+        "common": Hold.objects.filter(owner=None),
     }
     return render(request, "jobs/list.html", shown)
 
