@@ -194,6 +194,25 @@ def test_an_administrator_makes_a_watcher(boss: Client, alice: User) -> None:
     assert not User.objects.get(pk=alice.pk).has_perm("uploads.change_job")
 
 
+def test_who_has_work_or_commands_on_record_is_not_deleted(
+    boss: Client, operator: Client, alice: User, job: Job
+) -> None:
+    command(operator, "pause", job)
+    for person in (alice, User.objects.get(username="staff-Operators")):
+        page = boss.get(f"/admin/auth/user/{person.pk}/change/").content.decode()
+        assert "Untick Active instead" in page
+        assert "/delete/" not in page
+        path = f"/admin/auth/user/{person.pk}/delete/"
+        assert boss.post(path, {"post": "yes"}).status_code == 403
+    body = {"action": "delete_selected", "_selected_action": [alice.pk], "post": "yes"}
+    boss.post("/admin/auth/user/", body)
+    assert User.objects.filter(pk=alice.pk).exists()
+    bob = make_person("bob")
+    assert "/delete/" in boss.get(f"/admin/auth/user/{bob.pk}/change/").content.decode()
+    boss.post(f"/admin/auth/user/{bob.pk}/delete/", {"post": "yes"})
+    assert not User.objects.filter(pk=bob.pk).exists()
+
+
 def test_who_may_change_users_does_not_change_administrators(alice: User) -> None:
     from django.contrib.auth.models import Permission
 
