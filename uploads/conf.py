@@ -162,7 +162,7 @@ class Conf:
     )
     STEP_MAX_SECONDS = seconds(6 * 3600, "Longest time that one step may run.")
     STEP_MIN_LIMIT_SECONDS = seconds(
-        120, "A step's time limit is at least this; otherwise 20 times its estimate."
+        300, "A step's time limit is at least this; otherwise 20 times its estimate."
     )
 
     DATABASE_SECONDS = seconds(

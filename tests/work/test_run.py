@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -326,3 +327,15 @@ def test_a_claim_whose_answer_was_lost_is_taken_up_by_its_worker(job_of: JobOf) 
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED
     assert not job.steps.filter(crashes__gt=0).exists()
+
+
+def test_a_file_is_not_blamed_for_its_slow_neighbours(job_of: JobOf, settings: Any) -> None:
+    settings.TIDEMILL_STEP_MAX_SECONDS = 4  # enough for each file, not for both
+    job = job_of("one", "two", pause=2.2)
+    assert run_next(Lane.LIGHT)
+    batch, other = job.steps.filter(kind="work").order_by("seq")
+    job.items.update(step=batch)
+    other.delete()
+    work_off()
+    job.refresh_from_db()
+    assert (job.state, job.items_done) == (JobState.SUCCEEDED, 2)

@@ -125,8 +125,13 @@ def call_off(job: "Job") -> None:
     running = job.steps.filter(state=StepState.RUNNING)
     # A batch has no item of its own; one NULL in the list would spare every item.
     held = Q(step__in=running) | Q(pk__in=running.exclude(item=None).values("item"))
-    for item in job.items.open().exclude(held):
-        job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
+    ended = (
+        job.items.open()
+        .exclude(held)
+        .update(state=ItemState.CANCELLED, error_code="item_cancelled", finished_at=timezone.now())
+    )
+    type(job).objects.filter(pk=job.pk).update(items_cancelled=F("items_cancelled") + ended)
+    job.items_cancelled += ended
 
 
 def cancel_waiting_steps(job: "Job") -> None:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from uploads import bell
 from uploads.conf import MIB, conf
 from uploads.errors import LeaseLost, StepError, sentence
-from uploads.models import EventKind, Job, Step
+from uploads.models import Event, EventKind, Job, Step
 from uploads.states import Lane, StepState
 from uploads.storage import NO_ROOM, room, store
 from uploads.work.commit import begin, ends_with_its_item
@@ -96,6 +96,9 @@ def commit_hold(step: Step, needs_bytes: int) -> None:
     Raises `LeaseLost`, and `StepError` (`disk_full`) when the whole disk would be too small.
     """
     needs = max(needs_bytes, step.needs_disk_bytes)
+    if Event.objects.filter(job=step.job_id, kind=EventKind.STEP_HELD, body__step=step.pk).exists():
+        # It was let go on with so much and that was not enough.
+        needs = max(needs, step.needs_disk_bytes + max(step.needs_disk_bytes // 4, LEAST_BYTES))
     if needs > store.total_bytes() - conf.DISK_RESERVE_BYTES:
         raise StepError(DISK_FULL)
     with transaction.atomic():

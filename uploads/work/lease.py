@@ -116,7 +116,7 @@ class Hold:
 
         Safe to repeat: the lease's token lets it happen once. A commit that happened
         although its answer was lost is found as `LeaseLost` and discarded by the caller,
-        whose files the committed rows then keep (see `commit.discard`).
+        whose files the committed rows then keep (see `adopt.discard`).
         """
         while True:
             try:

@@ -147,8 +147,8 @@ def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
 class ChildRun:
     """Runs the children of one step until every item has an outcome.
 
-    A child that dies takes one item with it: that item is tried once more alone
-    (`decoder_crashed` after that), and the others go on in a fresh child.
+    A child that dies, or takes too long over several items, leaves one in doubt: that one is
+    tried once more alone, with a whole time limit, and the others go on in a fresh child.
     """
 
     def __init__(
@@ -172,10 +172,10 @@ class ChildRun:
     def serve(self) -> list[Outcome]:
         """Return one outcome for each item, in their order."""
         self._note_lost()
-        crashed: set[int] = set()
+        doubtful: set[int] = set()
         children = 0
         while waiting := self._waiting():
-            alone = [key for key in waiting if key in crashed][:1]
+            alone = [key for key in waiting if key in doubtful][:1]
             if children:
                 self.hold.extend()  # each child has the whole limit
                 self._clear()
@@ -186,8 +186,9 @@ class ChildRun:
                 continue
             culprit = next((key for key in left if self.outcomes[key].started), left[0])
             code = exit_.code or "decoder_crashed"
-            if code == "decoder_crashed" and culprit not in crashed:
-                crashed.add(culprit)
+            slow_neighbours = code == "step_timeout" and len(alone or waiting) > 1
+            if culprit not in doubtful and (code == "decoder_crashed" or slow_neighbours):
+                doubtful.add(culprit)
                 continue
             fault: Fault = "input" if code == "decoder_crashed" else "step"
             values = {"name": self.items[culprit].name, **exit_.values}

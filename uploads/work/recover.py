@@ -62,43 +62,56 @@ def abandon(step: Step) -> bool:
     """
     with transaction.atomic():
         job = Job.objects.locked(step.job_id)
-        held = Step.held(step.lease)
         unwanted = job.cancel_requested_at or (step.item_id and not carried(step))
         if unwanted and step.kind != StepKind.NOTIFY:
-            if not Step.end(step.lease, StepState.CANCELLED):
-                return False
-            for item in carried(step):
-                job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
-            job.touch()
-            job.end_if_done()
-            job.ring_lanes()  # its worker can't look for what there is room for now
-            return True
-        if step.crashes + 1 >= conf.STEP_CRASHES:
-            problem = Problem("worker_lost", {"count": step.crashes + 1}, "step")
-            if not held.update(
-                state=StepState.FAILED,
-                crashes=F("crashes") + 1,
-                lease_until=None,
-                finished_at=timezone.now(),
-            ):
-                return False
-            fail_step(job, step, problem)
-            job.ring_lanes()
-            return True
-        if not held.update(
-            state=StepState.READY,
-            crashes=F("crashes") + 1,
-            attempt=F("attempt") - 1,
-            not_before=timezone.now(),
-            lease_until=None,
-            lease_owner="",
-            progress=0,
-        ):
-            return False
-        set_apart(job, step, carried(step))
-        job.record(EventKind.WORKER_LOST, label=step.label, step=step.pk)
-        job.ring_lanes()
-    log.warning("step %s of job %s taken back from %s", step.pk, job.key, step.lease_owner)
+            won = _call_off(job, step)
+        elif step.crashes + 1 >= conf.STEP_CRASHES:
+            won = _give_up(job, step)
+        else:
+            won = _put_back(job, step)
+        if won:  # its worker can't look any more for what there is room for now
+            transaction.on_commit(lambda: bell.ring(bell.WORK, step.lane))
+    if won:
+        log.warning("step %s of job %s taken back from %s", step.pk, job.key, step.lease_owner)
+    return won
+
+
+def _call_off(job: Job, step: Step) -> bool:
+    if not Step.end(step.lease, StepState.CANCELLED):
+        return False
+    for item in carried(step):
+        job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
+    job.touch()
+    job.end_if_done()
+    return True
+
+
+def _give_up(job: Job, step: Step) -> bool:
+    if not Step.held(step.lease).update(
+        state=StepState.FAILED,
+        crashes=F("crashes") + 1,
+        lease_until=None,
+        finished_at=timezone.now(),
+    ):
+        return False
+    fail_step(job, step, Problem("worker_lost", {"count": step.crashes + 1}, "step"))
+    return True
+
+
+def _put_back(job: Job, step: Step) -> bool:
+    if not Step.held(step.lease).update(
+        state=StepState.READY,
+        crashes=F("crashes") + 1,
+        attempt=F("attempt") - 1,
+        not_before=timezone.now(),
+        lease_until=None,
+        lease_owner="",
+        progress=0,
+    ):
+        return False
+    set_apart(job, step, carried(step))
+    job.record(EventKind.WORKER_LOST, label=step.label, step=step.pk)
+    job.ring_lanes()
     return True
 
 
