@@ -95,6 +95,8 @@ def _default(name: str, value: Any, unit: str) -> str:
 
 
 def _size(value: int) -> str:
+    if value == 0:
+        return "`0`"
     word, unit = next((word, unit) for word, unit in UNITS if value % unit == 0)
     return f"`{value // unit}{word[0]}`"
 
@@ -138,6 +140,7 @@ For scripts, under `/api/v1/`. The OpenAPI 3.1 document is at `/api/v1/openapi.j
 - **Lists** are `{{results, next}}`, newest jobs and uploads first; `next` is the address of the
   following piece or null. It stays valid while rows come and go. `limit` is 1 to 200.
 - **Errors** are `{{code, message, detail}}` with the codes of [errors.md](errors.md).
+- **Retry** by API means all failed files of a job; a single one is retried on the job's page only.
 - **Once**: `POST jobs/` with an `Idempotency-Key` (1 to 200 characters) answers the job that the
   first request with this key started, so it can be sent again after a broken connection.
 

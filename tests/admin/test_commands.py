@@ -104,7 +104,7 @@ def test_a_command_to_all_is_asked_first(operator: Client, crowd: list[Job]) -> 
     body = {"verb": "pause", "scope": "all", "query": "?state=unfinished"}
     page = said(operator.post(COMMAND, body))
     assert "5\u00a0jobs" in page
-    assert "State: unfinished" in page
+    assert "State: Unfinished" in page
     assert not Job.objects.exclude(paused_at=None).exists()
 
 
@@ -124,7 +124,7 @@ def test_all_that_match_obey_in_as_many_requests_as_it_takes(
 
 def test_more_than_a_page_obeys(operator: Client, alice: User) -> None:
     Job.objects.bulk_create(Job(owner=alice, name="forest") for _ in range(120))
-    assert "120 jobs moved." in said(command_all(operator, "priority", priority="7"))
+    assert "120 jobs got the new priority." in said(command_all(operator, "priority", priority="7"))
     assert Job.objects.filter(priority=7).count() == 120
 
 
@@ -175,3 +175,12 @@ def test_deleting_all_that_match_leaves_the_others(operator: Client, crowd: list
     assert "2 jobs deleted." in said(command_all(operator, "remove", "?state=failed"))
     assert Job.objects.count() == 5
     assert LogEntry.objects.filter(change_message="Delete: done.").count() == 2
+
+
+def test_a_command_to_all_is_asked_about_in_plain_words(operator: Client, crowd: list[Job]) -> None:
+    query = "state=unfinished&operation=image.convert"
+    body = {"verb": "priority", "scope": "all", "query": query, "priority": "10"}
+    page = operator.post(COMMAND, body).content.decode()
+    assert "Yes, set priority of 5 jobs to 10" in page
+    assert "State: Unfinished" in page
+    assert "Operation: image.convert" not in page

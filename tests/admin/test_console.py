@@ -194,6 +194,25 @@ def test_an_administrator_makes_a_watcher(boss: Client, alice: User) -> None:
     assert not User.objects.get(pk=alice.pk).has_perm("uploads.change_job")
 
 
+def test_who_has_work_or_commands_on_record_is_not_deleted(
+    boss: Client, operator: Client, alice: User, job: Job
+) -> None:
+    command(operator, "pause", job)
+    for person in (alice, User.objects.get(username="staff-Operators")):
+        page = boss.get(f"/admin/auth/user/{person.pk}/change/").content.decode()
+        assert "Untick Active instead" in page
+        assert "/delete/" not in page
+        path = f"/admin/auth/user/{person.pk}/delete/"
+        assert boss.post(path, {"post": "yes"}).status_code == 403
+    body = {"action": "delete_selected", "_selected_action": [alice.pk], "post": "yes"}
+    boss.post("/admin/auth/user/", body)
+    assert User.objects.filter(pk=alice.pk).exists()
+    bob = make_person("bob")
+    assert "/delete/" in boss.get(f"/admin/auth/user/{bob.pk}/change/").content.decode()
+    boss.post(f"/admin/auth/user/{bob.pk}/delete/", {"post": "yes"})
+    assert not User.objects.filter(pk=bob.pk).exists()
+
+
 def test_who_may_change_users_does_not_change_administrators(alice: User) -> None:
     from django.contrib.auth.models import Permission
 
@@ -234,5 +253,16 @@ def test_staff_find_the_way_from_a_jobs_own_page_and_back(job: Job, alice: User)
     assert console_page not in client.get(f"/jobs/{job.key}/").content.decode()
     alice.is_staff = alice.is_superuser = True
     alice.save()
-    assert console_page in client.get(f"/jobs/{job.key}/").content.decode()
+    assert client.get(f"/jobs/{job.key}/").content.decode().count(console_page) == 1
     assert f'"/jobs/{job.key}/"' in client.get(console_page).content.decode()
+
+
+def test_what_comes_later_has_its_place_on_the_live_page(watcher: Client, job: Job) -> None:
+    empty = watcher.get(f"{JOBS}?state=failed").content.decode()
+    assert 'id="list" data-live-shown hidden' in empty
+    assert '<tbody id="rows" data-live-rows>' in empty
+    troubles = '<section class="card" id="troubles" data-live data-live-shown'
+    assert f"{troubles} hidden>" in watcher.get(f"{JOBS}{job.key}/change/").content.decode()
+    fail(job)
+    assert f"{troubles}>" in watcher.get(f"{JOBS}{job.key}/change/").content.decode()
+    assert 'id="none" data-live-shown hidden' in watcher.get(JOBS).content.decode()

@@ -15,7 +15,7 @@ from tests.factories import make_job, make_upload
 from tests.pages.api import make_person
 from uploads.admin.failures import failures
 from uploads.admin.matching import Matching
-from uploads.admin.throughput import throughput
+from uploads.admin.throughput import minutes, throughput
 from uploads.models import Job
 from uploads.models.staff import WATCHERS
 from uploads.states import ItemState
@@ -57,6 +57,8 @@ def two(alice: User, tmp_path: Path) -> list[Job]:
         ("error=not_an_image", [0]),
         ("error=worker_lost", []),
         ("error=nonsense", []),
+        ("failed=hour", [0]),
+        ("failed=nonsense", []),
         ("worker=mill", [0]),
         ("worker=mill:77", [0]),
         ("worker=mill:7", []),
@@ -72,6 +74,7 @@ def two(alice: User, tmp_path: Path) -> list[Job]:
         (f"from={TODAY}", [1]),
         ("to=2020-01-01", []),
         ("from=yesterday", []),
+        ("to=9999-12-31", []),
         ("q=FOREST", [1]),
         ("q=100%_", [0]),
         ("q=100__", []),
@@ -137,6 +140,21 @@ def test_failures_are_grouped_by_error_and_operation(two: list[Job]) -> None:
     assert len(failures("day")) == 1
 
 
+def test_a_group_of_failures_and_its_list_mean_the_same_jobs(two: list[Job]) -> None:
+    owner, files = two[0].owner, [row.upload for row in two[0].inputs.all()]
+    cancelled, running = (make_job(owner, files * 2, "image.convert") for _ in range(2))
+    for job in (cancelled, running):
+        job.end_item(job.items.order_by("pk")[0], ItemState.FAILED, code="not_an_image")
+    cancelled.cancel("alice")
+    cancelled.end_if_done()
+    (group,) = failures("hour")
+    assert (group.jobs, group.ended) == (3, 2)
+    assert set(Matching.parse(group.query).rows()) == {two[0], cancelled}
+    two[0].items.update(finished_at=timezone.now() - timedelta(hours=3))
+    (group,) = failures("hour")
+    assert list(Matching.parse(group.query).rows()) == [cancelled]
+
+
 def test_the_chart_counts_files_by_minute(two: list[Job]) -> None:
     item = two[1].items.get()
     two[1].end_item(item, ItemState.SUCCEEDED)
@@ -151,6 +169,20 @@ def test_the_chart_counts_what_came_since(two: list[Job]) -> None:
     assert throughput().done == 0
     two[1].end_item(two[1].items.get(), ItemState.SUCCEEDED)
     assert throughput().done == 1
+
+
+def test_the_chart_counts_a_file_once_however_often_it_is_read(two: list[Job]) -> None:
+    now = timezone.now().replace(second=30, microsecond=987_654)
+    two[1].end_item(two[1].items.get(), ItemState.SUCCEEDED)
+    boundary = now.replace(second=0, microsecond=0) - timedelta(minutes=2)
+    two[1].items.update(finished_at=boundary + timedelta(seconds=1))
+    for _ in range(3):
+        assert minutes.counts(now)[ItemState.SUCCEEDED][boundary] == 1
+
+
+def test_all_that_match_are_those_of_the_list(two: list[Job]) -> None:
+    matching = Matching.parse("?sort=ended")
+    assert set(matching.rows()) == set(matching.ordered()) == {two[0]}
 
 
 def test_a_long_list_has_pages(two: list[Job]) -> None:

@@ -48,7 +48,7 @@ def test_operators_pause_and_go_on(
     page = operator.get("/admin/").content.decode()
     assert "aused by staff-Operators" in page
     again = operator.post(HOLD, {**form, "do": "hold"}, follow=True).content.decode()
-    assert "was already paused" in again
+    assert "nothing changed, already paused" in again
     operator.post(HOLD, {"place": held.place, "do": "lift"})
     assert not Hold.objects.exists()
     messages = list(LogEntry.objects.order_by("pk").values_list("change_message", flat=True))
@@ -67,7 +67,10 @@ def test_watchers_see_pauses_and_may_not_lift_them(watcher: Client, operator: Cl
 
 @pytest.mark.parametrize("form", [{"place": "lane:gpu"}, {"owner": "nobody"}, {"place": ""}])
 def test_unknown_places_are_refused(operator: Client, form: dict[str, str]) -> None:
-    assert operator.post(HOLD, {**form, "do": "hold"}).status_code == 400
+    page = operator.post(HOLD, {**form, "do": "hold"}, follow=True).content.decode()
+    assert "There is no " in page
+    assert "Pause more" in page
+    assert not Hold.objects.exists()
     assert not LogEntry.objects.exists()
 
 
@@ -77,8 +80,15 @@ def test_who_is_over_quota_is_told_and_no_command_lifts_that(operator: Client, a
     page = operator.get("/admin/").content.decode()
     assert "Over quota:" in page
     assert f'value="{place}"' not in page
-    assert operator.post(HOLD, {"place": place, "do": "lift"}).status_code == 400
+    answer = operator.post(HOLD, {"place": place, "do": "lift"}, follow=True)
+    assert "The quota alone sets and lifts this pause." in answer.content.decode()
     assert Hold.objects.exists()
+
+
+def test_names_are_offered_to_who_may_pause(operator: Client, watcher: Client, job: Job) -> None:
+    for path in ("/admin/", "/admin/uploads/worker/"):
+        assert '<option value="alice">' in operator.get(path).content.decode()
+        assert '<option value="alice">' not in watcher.get(path).content.decode()
 
 
 # --- problems ------------------------------------------------------------------
@@ -164,6 +174,12 @@ def test_the_timeline_marks_what_went_wrong_on_the_way(watcher: Client, job: Job
     assert "1\u00a0death" in page
 
 
+def test_an_open_step_says_why_it_waits(watcher: Client, job: Job) -> None:
+    Hold.objects.create(place="lane:light", held_by="olga")
+    page = watcher.get(f"{JOBS}{job.key}/change/").content.decode()
+    assert '<span class="small dim why">Planning and e-mails are paused by olga.</span>' in page
+
+
 def test_a_step_that_waits_again_is_not_drawn_as_running(job: Job) -> None:
     job.steps.update(started_at=timezone.now() - timedelta(hours=1))
     (bar,) = timeline(job).bars
@@ -212,7 +228,14 @@ def test_a_jobs_page_shows_what_staff_did_to_it(operator: Client, job: Job) -> N
 def test_a_deleted_jobs_row_stays_on_record(operator: Client, job: Job) -> None:
     fail(job)
     command(operator, "remove", job, sure="yes")
-    assert job.name in operator.get(RECORD).content.decode()
+    page = operator.get(RECORD).content.decode()
+    assert job.name in page
+    assert f"{job.key}/change/" not in page
+
+
+def test_a_record_without_rows_says_whether_it_is_filtered(watcher: Client) -> None:
+    assert "Nothing on record" in watcher.get(RECORD).content.decode()
+    assert "Nothing fits" in watcher.get(f"{RECORD}?who=nobody").content.decode()
 
 
 def test_nobody_changes_the_record(boss: Client, job: Job) -> None:

@@ -53,9 +53,11 @@ def test_no_page_of_the_console_is_wider_than_a_phone(
 def test_the_list_brings_new_jobs_and_keeps_what_is_ticked(
     open_page: OpenPage, mill: Mill, boss: Person
 ):
-    first = mill.rows(_paused, boss.pk, "First")
     page = open_page(f"{JOBS}?owner={boss.name}", boss)
-    page.locator(f"#job-{first} input").check()
+    expect(page.get_by_text("No job fits")).to_be_visible()
+    first = mill.rows(_paused, boss.pk, "First")
+    page.locator(f"#job-{first} input").check(timeout=PATIENCE_MS)
+    expect(page.get_by_text("No job fits")).to_be_hidden()
     expect(page.get_by_text("1 ticked")).to_be_visible()
     second = mill.rows(_paused, boss.pk, "Second")
     expect(page.locator(f"#job-{second}")).to_be_visible(timeout=PATIENCE_MS)

@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
 
-from tests.factories import make_job, make_upload
+from tests.factories import make_job, make_upload, running_job, worker
 from tests.pages.api import Api, faults, make_person
 from tests.pages.people import signed_in
 from uploads.models import Hold, Job, Step, Upload, holding
 from uploads.models.hold import owner_place
+from uploads.models.staff import WATCHERS
 from uploads.pages.api.shapes import SCHEMAS
 from uploads.states import Lane
 
@@ -25,7 +28,8 @@ def job(alice: User, photo: Upload) -> Job:
 @pytest.fixture
 def operator(db: None) -> Api:
     person = make_person("olga", is_staff=True)
-    person.user_permissions.add(Permission.objects.get(codename="change_job"))
+    person.user_permissions.add(Permission.objects.get(codename="view_hold"))
+    person.user_permissions.add(Permission.objects.get(codename="change_hold"))
     return Api(person)
 
 
@@ -58,6 +62,77 @@ def test_what_an_operator_paused_its_owner_does_not_lift(operator: Api, api: Api
     assert api.post("holds/", {"place": "owner:alice"}, status=201)["held_by"] == "olga"
     assert api.call("DELETE", "holds/owner:alice/").status_code == 403
     assert Hold.objects.exists()
+
+
+def test_what_operators_pause_by_api_is_on_record(operator: Api, alice: User) -> None:
+    for _ in range(2):
+        operator.post("holds/", {"place": "owner:alice"}, status=201)
+        operator.post("holds/", {"place": "lane:cpu"}, status=201)
+    operator.call("DELETE", "holds/lane:cpu/")
+    rows = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
+    assert list(rows) == [
+        ("all jobs of alice", "Pause: done."),
+        ("lane cpu", "Pause: done."),
+        ("lane cpu", "Resume: done."),
+    ]
+
+
+def test_the_quota_alone_sets_and_lifts_its_pause(operator: Api, alice: User) -> None:
+    place = f"quota:{alice.pk}"
+    operator.post("holds/", {"place": place}, status=400)
+    Hold.objects.create(place=place, owner=alice, spares_begun=True)
+    assert operator.get("holds/")["results"][0]["place"] == "quota:alice"
+    assert operator.call("DELETE", f"holds/{place}/").status_code == 400
+    assert Hold.objects.exists()
+
+
+def test_a_place_that_is_none_can_not_be_lifted(operator: Api) -> None:
+    assert operator.call("DELETE", "holds/nonsense/").status_code == 404
+
+
+def test_who_may_command_jobs_only_pauses_nothing_and_watchers_see_all() -> None:
+    holding.hold("lane:cpu", "olga")
+    clerk = make_person("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="change_job"))
+    Api(clerk).post("holds/", {"place": "all"}, status=403)
+    watcher = make_person("wanda", is_staff=True)
+    watcher.groups.add(Group.objects.get(name=WATCHERS))
+    holding.hold(owner_place(clerk.pk), "olga")
+    places = {row["place"] for row in Api(watcher).get("holds/")["results"]}
+    assert places == {"lane:cpu", "owner:clerk"}
+    Api(watcher).post("holds/", {"place": "all"}, status=403)
+
+
+def test_staff_resume_their_own_jobs_on_their_list() -> None:
+    browser, user = signed_in("olga", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="change_hold"))
+    Api(user).post("holds/", {"place": "owner:olga"}, status=201)
+    assert not Hold.objects.get().by_staff
+    Hold.objects.update(by_staff=True)
+    assert "/jobs/resume-all/" in browser.get("/jobs/").content.decode()
+    browser.post("/jobs/resume-all/")
+    assert not Hold.objects.exists()
+
+
+def test_a_held_job_promises_no_time_and_says_why(alice: User, api: Api, tmp_path: Path) -> None:
+    worker()
+    job = running_job(alice, tmp_path, took=50.0)
+    job.steps.filter(state="running").update(state="ready")
+    assert api.get(f"jobs/{job.key}/")["eta_seconds"]
+    holding.hold("lane:cpu", "olga")
+    assert api.get(f"jobs/{job.key}/")["eta_seconds"] is None
+    browser = Client()
+    browser.force_login(alice)
+    page = browser.get("/jobs/").content.decode()
+    assert page.count("Heavy work is paused by olga.") == 2  # of the job, and above the list
+    assert "left</p>" not in page
+    assert 'data-state="paused"' in page
+    page = browser.get(f"/jobs/{job.key}/").content.decode()
+    assert 'data-state="paused"' in page
+    assert 'data-show="of" hidden' in page
+    job.steps.filter(state="ready", seq=2).update(state="running")
+    page = browser.get(f"/jobs/{job.key}/").content.decode()
+    assert 'data-state="running"' in page
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from uploads.admin.lists import AnyModelAdmin, page_of
 from uploads.admin.site import console
 from uploads.admin.verbs import VERBS
 from uploads.errors import RequestError
+from uploads.models import Job
 
 LONGEST = 200
 COMMANDS = (*(verb.label for verb in VERBS), "Remove")
@@ -47,12 +48,15 @@ class AuditAdmin(AnyModelAdmin):
             name: request.GET.get(name, "").strip()[:LONGEST]
             for name in ("who", "what", "kind", "age", "q")
         }
-        rows = narrowed(LogEntry.objects.select_related("user", "content_type"), chosen)
+        found = narrowed(LogEntry.objects.select_related("user", "content_type"), chosen)
+        page = page_of(request, found.order_by("-pk"))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Commands on record",
-            "page": page_of(request, rows.order_by("-pk")),
+            "page": page,
+            "jobs_there": jobs_there(list(page)),
+            "is_narrowed": any(chosen.values()),
             "chosen": chosen,
             "query": "".join(
                 f"{urlencode({name: kept})}&" for name, kept in chosen.items() if kept
@@ -62,6 +66,15 @@ class AuditAdmin(AnyModelAdmin):
             "ages": [(name, words) for name, (words, _) in SPANS.items()],
         }
         return TemplateResponse(request, "admin/audit.html", context)
+
+
+def jobs_there(rows: list[LogEntry]) -> set[str]:
+    """Return the keys of the jobs of these rows that are not deleted; one query."""
+    return set(
+        Job.objects.filter(key__in=[row.object_id or "" for row in rows]).values_list(
+            "key", flat=True
+        )
+    )
 
 
 def narrowed(rows: "QuerySet[LogEntry]", chosen: dict[str, Any]) -> "QuerySet[LogEntry]":

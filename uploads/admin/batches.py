@@ -12,10 +12,10 @@ from typing import Any, Self
 from django.core import signing
 from django.db.models import Max
 
-from uploads.admin.deeds import note
 from uploads.admin.matching import Matching
 from uploads.admin.verbs import BY_NAME, JobVerb, obey, outcome, told
 from uploads.errors import RequestError
+from uploads.models.deeds import note
 
 SALT = "console.batch"
 KEEP_SECONDS = 86400

@@ -1,10 +1,10 @@
 """What failed lately, grouped by error and operation: for the console's pages; changes nothing."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlencode
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
 from uploads.admin.filters import SPANS
@@ -14,17 +14,21 @@ from uploads.operations.registry import operations
 from uploads.states import ItemState
 
 LOOKED_AT = 20_000
-WINDOWS = ("hour", "day", "week")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One error of one operation: how often, how many jobs, when last, and the latest as example."""
+    """One error of one operation: how often, how many jobs, when last, and the latest as example.
+
+    `ended` are the jobs that a retry may be asked of: the others still run.
+    """
 
     code: str
     operation: str
+    window: str
     items: int
     jobs: int
+    ended: int
     last_at: datetime
     example: Item
 
@@ -40,20 +44,25 @@ class Failure:
 
     @property
     def query(self) -> str:
-        """Return the parameters of the list of its jobs that have ended."""
+        """Return the parameters of the list of its jobs that have ended: as many as `ended`."""
         return "?" + urlencode(
-            {"state": "troubled", "operation": self.operation, "error": self.code}
+            {
+                "state": "troubled",
+                "operation": self.operation,
+                "error": self.code,
+                "failed": self.window,
+            }
         )
 
 
 def _newest(window: str) -> QuerySet[Item]:
-    since = timezone.now() - SPANS.get(window, ("", timedelta(days=1)))[1]
+    since = timezone.now() - SPANS[window][1]
     rows = Item.objects.filter(state=ItemState.FAILED, finished_at__gte=since)
     return rows.order_by("-finished_at")[:LOOKED_AT]
 
 
 def failures(window: str = "day") -> list[Failure]:
-    """Return the groups of a window, the most frequent first; two queries.
+    """Return the groups of a window (one of `WINDOWS`), the most frequent first; two queries.
 
     Looks at the newest 20,000 failed files at most, by their index.
     """
@@ -64,6 +73,7 @@ def failures(window: str = "day") -> list[Failure]:
         .annotate(
             items=Count("pk"),
             jobs_=Count("job", distinct=True),
+            ended=Count("job", distinct=True, filter=~Q(job__finished_at=None)),
             last_at=Max("finished_at"),
             latest=Max("pk"),
         )
@@ -74,8 +84,10 @@ def failures(window: str = "day") -> list[Failure]:
         Failure(
             code=row["error_code"],
             operation=row["stage__operation"],
+            window=window,
             items=row["items"],
             jobs=row["jobs_"],
+            ended=row["ended"],
             last_at=row["last_at"],
             example=examples[row["latest"]],
         )

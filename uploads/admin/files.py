@@ -7,10 +7,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from uploads.admin.deeds import note
 from uploads.admin.lists import AnyModelAdmin, CappedPaginator
 from uploads.admin.site import console
 from uploads.models import Upload
+from uploads.models.deeds import note
 from uploads.states import UploadState
 
 AT_ONCE = 500

@@ -5,11 +5,10 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from uploads.admin.deeds import note
 from uploads.errors import RequestError
 from uploads.models import Hold
-from uploads.models.hold import ALL, LANE_WORDS, lane_place, owner_place
-from uploads.models.holding import hold, lift
+from uploads.models.deeds import steer
+from uploads.models.hold import ALL, LANE_WORDS, lane_place, owner_place, place_words
 from uploads.models.pulse import LanePulse, lanes
 
 SLOTS = 24
@@ -72,20 +71,19 @@ def place_of(values: Any) -> tuple[str, str]:
 
     Raises `RequestError` for a person who is not there.
     """
-    name = values.get("owner", "").strip()
+    name, place = values.get("owner", "").strip(), values.get("place", "")
     if name:
         person = get_user_model().objects.filter(username=name).first()
         if person is None:
             raise RequestError("bad_request", reason=f"there is no user “{name[:60]}”.")
-        return owner_place(person.pk), f"all jobs of {name}"
-    place = values.get("place", "")
+        return owner_place(person.pk), place_words(place, name)
     if place.startswith(BY_ITSELF):
         raise RequestError("bad_request", reason="the quota alone sets and lifts this pause.")
     if place.startswith("owner:"):
         row = Hold.objects.select_related("owner").filter(place=place).first()
         owner = row.owner if row else None
-        return place, f"all jobs of {owner.get_username()}" if owner else place
-    return place, "all work" if place == ALL else place.replace("lane:", "lane ")
+        return place, place_words(place, owner.get_username() if owner else "")
+    return place, place_words(place)
 
 
 def command(user: Any, values: Any) -> tuple[bool, str]:
@@ -95,9 +93,9 @@ def command(user: Any, values: Any) -> tuple[bool, str]:
     """
     place, words = place_of(values)
     going_on = values.get("do") == "lift"
-    changed = lift(place) if going_on else hold(place, user.get_username())
-    label = "Resume" if going_on else "Pause"
-    if not changed:
-        return False, f"{words.capitalize()} {'was not' if going_on else 'was already'} paused."
-    note(user, label, "done.", about=Hold, key=place, name=words)
-    return True, f"{words[0].upper()}{words[1:]}: {'resumed' if going_on else 'paused'}."
+    changed = steer(user, place, words, going_on=going_on)
+    if changed:
+        ending = "resumed" if going_on else "paused"
+    else:
+        ending = f"nothing changed, {'not' if going_on else 'already'} paused"
+    return changed, f"{words[0].upper()}{words[1:]}: {ending}."

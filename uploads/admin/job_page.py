@@ -4,11 +4,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from uploads.admin.deeds import of_job
 from uploads.admin.overview import job_rows
 from uploads.admin.timeline import timeline
 from uploads.admin.verbs import VERBS, possible
 from uploads.models import Event, Item, Job, Stage
+from uploads.models.deeds import of_job
 from uploads.states import ItemState
 
 SHOWN_ITEMS = 50

@@ -10,14 +10,14 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from uploads.admin.batches import Batch
-from uploads.admin.failures import LOOKED_AT, WINDOWS, failures
-from uploads.admin.filters import SPANS
+from uploads.admin.failures import LOOKED_AT, failures
+from uploads.admin.filters import SPANS, WINDOWS
 from uploads.admin.job_page import page_context
 from uploads.admin.lists import AnyModelAdmin, page_of
 from uploads.admin.matching import Matching
 from uploads.admin.overview import job_rows
 from uploads.admin.site import console
-from uploads.admin.verbs import BY_NAME, VERBS, JobVerb, obey, outcome, read_priority
+from uploads.admin.verbs import BY_NAME, VERBS, JobVerb, counted, obey, outcome, read_priority
 from uploads.errors import RequestError
 from uploads.models import Job
 
@@ -149,7 +149,7 @@ class JobAdmin(AnyModelAdmin):
         named = jobs if jobs is not None else list(matching.ordered()[:NAMED])
         count = len(named) if batch is None else batch.total
         context = {
-            "title": f"{verb.label}: {count:,} {'job' if count == 1 else 'jobs'}",
+            "title": counted(verb, count, batch.priority if batch else 0),
             "verb": verb,
             "matching": matching,
             "batch": batch,

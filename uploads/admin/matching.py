@@ -63,21 +63,20 @@ class Matching:
         return not self.values and not self.text
 
     def rows(self) -> Jobs:
-        """Return the jobs, in no order."""
+        """Return the jobs, in no order; a list by their end means only those that have ended."""
         rows: Jobs = Job.objects.all()
         for name, value in self.values.items():
             try:
                 rows = BY_NAME[name].narrow(rows, value)
-            except ValueError:
+            except (ValueError, OverflowError):
                 return rows.none()
+        if self.order == "ended":
+            rows = rows.exclude(finished_at=None)
         return search(rows, self.text) if self.text else rows
 
     def ordered(self) -> Jobs:
-        """Return the jobs in the chosen order; by their end only those that have ended."""
-        rows = self.rows()
-        if self.order == "ended":
-            rows = rows.exclude(finished_at=None)
-        return rows.order_by(*ORDERS[self.order][1])
+        """Return the jobs in the chosen order."""
+        return self.rows().order_by(*ORDERS[self.order][1])
 
     def query(self, **more: Any) -> str:
         """Return the query string, such as `?state=failed&q=film`, with these parameters added."""
@@ -91,7 +90,10 @@ class Matching:
 
     def words(self) -> list[str]:
         """Return what is meant, one phrase a filter: `State: Failed`."""
-        told = [f"{BY_NAME[name].label}: {value}" for name, value in self.values.items()]
+        told = [
+            f"{BY_NAME[name].label}: {dict(BY_NAME[name].choices()).get(value, value)}"
+            for name, value in self.values.items()
+        ]
         return [*told, f"Search: “{self.text}”"] if self.text else told
 
     def offers(self) -> list[Offer]:

@@ -13,7 +13,7 @@ from uploads.admin.host import this_host
 from uploads.admin.problems import problems
 from uploads.admin.throughput import throughput
 from uploads.models import Job, Worker
-from uploads.models.glance import glance
+from uploads.models.glance import glance, mark_of
 from uploads.models.pulse import lanes
 from uploads.models.words import time_range
 from uploads.models.worker import SILENT_SECONDS
@@ -34,10 +34,8 @@ class JobRow:
 
     @property
     def state(self) -> str:
-        """Return the word for its pill: wishes come before states."""
-        if self.job.is_cancelling:
-            return "cancelling"
-        return "paused" if self.job.is_paused else self.job.state
+        """Return the word for its pill."""
+        return mark_of(self.now, is_cancelling=self.job.is_cancelling)
 
     @property
     def operation(self) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import ManyToManyField, QuerySet
@@ -10,6 +11,7 @@ from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import HttpRequest
 
 from uploads.admin.site import console
+from uploads.models import Job, Upload
 from uploads.models.staff import COMMANDED, SEEN
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ else:
     RightsChoice = ModelMultipleChoiceField
 
 PEOPLE = ("view_user", "add_user", "change_user", "delete_user")
+
+KEPT = (
+    "There are jobs, uploads or commands on record of this user, so there is no Delete here. "
+    "Untick Active instead: nobody signs in with this name any more."
+)
 
 
 @admin.register(User, site=console)
@@ -50,12 +57,37 @@ class PersonAdmin(PeopleAdmin):
         return self._not_above(request, obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes a person with work or commands on record: these would go as well."""
+        if obj is not None and is_needed(obj):
+            return False
         return self._not_above(request, obj) and super().has_delete_permission(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """People are deleted one by one, so that each is looked at."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not is_needed(obj):
+            return fieldsets
+        return [
+            (title, {**shown, "description": KEPT} if title == "Rights" else shown)
+            for title, shown in fieldsets
+        ]
 
     @staticmethod
     def _not_above(request: HttpRequest, obj: Any) -> bool:
         mine: Any = request.user
         return bool(mine.is_superuser or obj is None or not (obj.is_superuser or obj.is_staff))
+
+
+def is_needed(person: User) -> bool:
+    """Tell whether deleting a person would take jobs, uploads or rows of the record along."""
+    rows = (Job.objects.filter(owner=person), Upload.objects.filter(owner=person))
+    commands = LogEntry.objects.filter(user=person)
+    return any(found.exists() for found in (*rows, commands))
 
 
 class RightsField(RightsChoice):

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from uploads.admin.filters import owner_names
 from uploads.admin.overview import overview
 from uploads.errors import RequestError
 
@@ -61,6 +62,8 @@ class Console(AdminSite):
             "place": "index",
             "here": "admin:index",
         }
+        if request.user.has_perm("uploads.change_hold"):
+            context["owners"] = owner_names()
         request.current_app = self.name
         return TemplateResponse(request, "admin/console.html", {**context, **overview()})
 

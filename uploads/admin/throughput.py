@@ -84,7 +84,8 @@ class Minutes:
                 fresh = _counted(state, since)
                 found[state] = Counter({at: n for at, n in kept.items() if first <= at < since})
                 found[state].update(fresh)
-            self._over, self._until = found, now.replace(second=0) - timedelta(minutes=2)
+            self._over = found
+            self._until = now.replace(second=0, microsecond=0) - timedelta(minutes=2)
         return found
 
     def forget(self) -> None:

@@ -9,6 +9,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils import timezone
 
 from uploads.models import EventKind, Job, Step
+from uploads.models.waiting import why_steps_wait
 from uploads.states import StepState
 
 SHOWN_STEPS = 100
@@ -46,7 +47,7 @@ class Bar:
     """One step in the job's time, in thousandths of it: waited from `start` to `run`, ran to `end`.
 
     `tried` is where the run began that the last mark ended, if the step waits again; of
-    earlier ones only the end is known.
+    earlier ones only the end is known. `why` tells what an open step waits for.
     """
 
     step: Step
@@ -57,6 +58,7 @@ class Bar:
     ran_seconds: float | None
     marks: list[Mark]
     tried: int | None = None
+    why: str = ""
 
     @property
     def words(self) -> str:
@@ -117,11 +119,15 @@ class _Scale:
 
 
 def timeline(job: Job) -> Timeline:
-    """Return the job's timeline of at most 100 steps; three queries."""
+    """Return the job's timeline of at most 100 steps; a handful of queries."""
     steps = list(_first_steps(job))
     scale = _Scale(job, steps)
     marks = _marks(job, scale)
-    bars = [_bar(step, scale, marks[step.pk]) for step in sorted(steps, key=lambda step: step.pk)]
+    whys = {pk: said.text for pk, said in why_steps_wait(job, steps).items()}
+    bars = [
+        _bar(step, scale, marks[step.pk], whys.get(step.pk, ""))
+        for step in sorted(steps, key=lambda step: step.pk)
+    ]
     ticks = [scale.seconds * tick / TICKS for tick in range(TICKS + 1)]
     return Timeline(bars, ticks, job.steps.count())
 
@@ -148,7 +154,7 @@ def _marks(job: Job, scale: _Scale) -> dict[int, list[Mark]]:
     return found
 
 
-def _bar(step: Step, scale: _Scale, marks: list[Mark]) -> Bar:
+def _bar(step: Step, scale: _Scale, marks: list[Mark], why: str) -> Bar:
     is_open = step.state in {StepState.READY, StepState.PENDING}
     running = step.state == StepState.RUNNING
     # A step that waits again has the start of its last run still on its row.
@@ -164,4 +170,5 @@ def _bar(step: Step, scale: _Scale, marks: list[Mark]) -> Bar:
         ran_seconds=max(0.0, (end - started).total_seconds()) if started else None,
         marks=marks,
         tried=scale.place(step.started_at) if is_open and step.started_at else None,
+        why=why,
     )

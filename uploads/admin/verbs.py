@@ -8,9 +8,9 @@ from typing import Any, Literal
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 
-from uploads.admin.deeds import note
 from uploads.errors import RequestError
 from uploads.models import Job
+from uploads.models.deeds import note
 
 LARGEST_PRIORITY = 100
 GONE = "is gone"
@@ -98,7 +98,15 @@ VERBS: tuple[JobVerb, ...] = (
         lambda j, who, _: j.retry(who) > 0,
         _not_retryable,
     ),
-    JobVerb("priority", "Set priority", "sort", "moved", "change", _set_priority, _not_movable),
+    JobVerb(
+        "priority",
+        "Set priority",
+        "sort",
+        "got the new priority",
+        "change",
+        _set_priority,
+        _not_movable,
+    ),
     JobVerb(
         "cancel",
         "Cancel",
@@ -173,6 +181,13 @@ def obey(user: Any, verb: JobVerb, job: Job, priority: int = 0) -> str:
 def told(verb: JobVerb, priority: int) -> str:
     """Return the command as the record names it."""
     return f"Set priority to {priority}" if verb.name == "priority" else verb.label
+
+
+def counted(verb: JobVerb, count: int, priority: int) -> str:
+    """Return the command with its number of jobs: `Retry 3 jobs`, `Set priority of 8 jobs to 10`."""
+    if verb.name == "priority":
+        return f"Set priority of {_jobs(count)} to {priority}"
+    return f"{verb.label} {_jobs(count)}"
 
 
 def outcome(verb: JobVerb, done: int, refused: Counter[str]) -> str:

@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
+from uploads.admin.filters import owner_names
 from uploads.admin.holds import command, holds, lane_cards, over_quota
 from uploads.admin.host import this_host
 from uploads.admin.lists import AnyModelAdmin
@@ -51,6 +52,7 @@ class WorkerAdmin(AnyModelAdmin):
             "opts": self.opts,
             "title": "Workers and lanes",
             "here": BACK[1],
+            "owners": owner_names() if request.user.has_perm("uploads.change_hold") else [],
             "workers": worker_cards(),
             "lanes": lane_cards(held=held),
             "holds": held,
@@ -63,7 +65,11 @@ class WorkerAdmin(AnyModelAdmin):
         """Pause, or go on with, all work, a lane or one person's jobs."""
         if not request.user.has_perm("uploads.change_hold"):
             raise RequestError("forbidden")
-        changed, words = command(request.user, request.POST)
-        messages.add_message(request, messages.SUCCESS if changed else messages.WARNING, words)
+        try:
+            changed, words = command(request.user, request.POST)
+            level = messages.SUCCESS if changed else messages.WARNING
+        except RequestError as error:
+            level, words = messages.ERROR, str(error.values.get("reason", error.text))
+        messages.add_message(request, level, f"{words[0].upper()}{words[1:]}")
         back = request.POST.get("back", "")
         return HttpResponseRedirect(reverse(back if back in BACK else BACK[0]))

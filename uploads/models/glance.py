@@ -10,6 +10,9 @@ from uploads.models.waiting import Waiting, why_waiting
 from uploads.models.words import whole_seconds
 from uploads.states import Lane
 
+# Nobody can tell when these end: somebody lifts a pause, makes room or starts a worker.
+UNFORESEEABLE = frozenset({"held", "over_quota", "no_worker", "disk_full", "disk", "too_large"})
+
 
 def glance(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """Return each job as lists and the API show it; at most eight queries, however many jobs.
@@ -66,7 +69,7 @@ def _shown(
             "failed": job.items_failed,
             "cancelled": job.items_cancelled,
         },
-        "eta_seconds": _eta(job, left),
+        "eta_seconds": _eta(job, left, waiting),
         "waiting": waiting.as_json() if waiting else None,
         "error": {"code": job.error_code, "message": job.error_text} if job.error_code else None,
         "seq": job.seq,
@@ -74,6 +77,16 @@ def _shown(
         "started_at": job.started_at.isoformat() if job.started_at else None,
         "finished_at": job.finished_at.isoformat() if job.finished_at else None,
     }
+
+
+def mark_of(seen: dict[str, Any], *, is_cancelling: bool) -> str:
+    """Return the word of a job's mark: wishes come before states, and what stands still runs not."""
+    reason = seen["waiting"]["reason"] if seen["waiting"] else ""
+    if is_cancelling and seen["finished_at"] is None:
+        return "cancelling"
+    if seen["paused"] or reason == "held":
+        return "paused"
+    return "queued" if reason in UNFORESEEABLE else str(seen["state"])
 
 
 def progress_of(job: Job, moving: float) -> float:
@@ -85,8 +98,12 @@ def progress_of(job: Job, moving: float) -> float:
     return round(min(0.999, (job.weight_done + moving) / job.weight_total), 4)
 
 
-def _eta(job: Job, left: tuple[float, float] | None) -> dict[str, int] | None:
+def _eta(
+    job: Job, left: tuple[float, float] | None, waiting: Waiting | None
+) -> dict[str, int] | None:
     if left is None or job.is_finished or job.paused_at or job.cancel_requested_at:
+        return None
+    if waiting and waiting.reason in UNFORESEEABLE:
         return None
     low, high = whole_seconds(*left)
     return {"low": low, "high": high}

@@ -41,6 +41,13 @@ def quota_place(owner_id: int) -> str:
     return f"quota:{owner_id}"
 
 
+def place_words(place: str, username: str = "") -> str:
+    """Return a place for reading: `all work`, `lane cpu`, `all jobs of alice`."""
+    if username:
+        return f"all jobs of {username}"
+    return "all work" if place == ALL else place.replace("lane:", "lane ")
+
+
 class HoldQuerySet(models.QuerySet["Hold"]):
     def concerning(self, owner_id: int | None) -> Self:
         """Return what holds steps of one person's jobs, among others or alone."""

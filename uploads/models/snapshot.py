@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Min, Q, Sum
 
-from uploads.models.glance import glance
+from uploads.models.glance import glance, mark_of
 from uploads.models.job import Job
 from uploads.models.shown import shown
 from uploads.models.waiting import why_steps_wait
@@ -34,7 +34,8 @@ def snapshot(job: Job) -> Json:
         "notify": bool(job.notify),
         "results_bytes": job.results.finished().bytes_taken(),
     }
-    return {**state, "shown": shown(state)}
+    mark = mark_of(state, is_cancelling=job.is_cancelling)
+    return {**state, "shown": {**shown(state), "mark": mark}}
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Two ready groups for staff: Watchers may look at everything, Operators may command it as well."""
+"""What staff may: two ready groups (Watchers look, Operators command as well), rights on holds."""
 
 from typing import Any, Final
 
@@ -9,6 +9,16 @@ WATCHERS: Final = "Watchers"
 OPERATORS: Final = "Operators"
 SEEN: Final = ("job", "upload", "worker", "hold", "logentry")
 COMMANDED: Final = ("change_job", "delete_job", "delete_upload", "change_hold")
+
+
+def may_hold(user: Any) -> bool:
+    """Tell whether a user may pause other people's work and lift what staff hold."""
+    return bool(user.is_staff and user.has_perm("uploads.change_hold"))
+
+
+def may_see_holds(user: Any) -> bool:
+    """Tell whether a user may see what of other people's work is paused."""
+    return bool(user.is_staff and user.has_perm("uploads.view_hold"))
 
 
 def make_staff_groups(**_: Any) -> None:

@@ -1,12 +1,14 @@
 // The console keeps itself fresh: every few seconds it reads its own page again and swaps what is
-// marked `data-live`, and the rows of `data-live-rows` one by one. It stops while nobody looks, and
-// never touches what somebody has opened, ticked or is typing in.
+// marked `data-live`, and the rows of `data-live-rows` one by one; `data-live-shown` is only shown or
+// hidden, so what comes later has its place from the start. It stops while nobody looks, and never
+// touches what somebody has opened, ticked or is typing in.
 
 const SECONDS = 3;
 const LONGEST_SECONDS = 30;
 const chip = document.querySelector("[data-live-chip]");
 const parts = () => [...document.querySelectorAll("[data-live][id]")];
 const tables = () => [...document.querySelectorAll("[data-live-rows][id]")];
+const shown = () => [...document.querySelectorAll("[data-live-shown][id]")];
 let failures = 0;
 
 function busy(part) {
@@ -61,6 +63,10 @@ async function refresh() {
   for (const part of parts()) {
     const next = fresh.getElementById(part.id);
     if (next) swapPart(part, next);
+  }
+  for (const part of shown()) {
+    const next = fresh.getElementById(part.id);
+    if (next) part.hidden = next.hidden;
   }
   for (const body of tables()) {
     const next = fresh.getElementById(body.id);

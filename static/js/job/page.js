@@ -53,7 +53,7 @@ class JobPage extends HTMLElement {
     this.querySelector("job-log")?.add(events);
     addTiles(this, events);
     this.signs.show(state);
-    const shape = [state.state, state.paused, state.cancelling, state.notify].join();
+    const shape = [`${state.shown.mark} ${state.state}`, state.paused, state.cancelling, state.notify].join();
     const first = this.shape === null ? this.#loadedShape(state) : this.shape;
     const troubled = events.some(([, , body]) => body.level !== "info");
     if (snap || shape !== first) this.#refresh(0, snap);

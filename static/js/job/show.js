@@ -17,7 +17,7 @@ export function show(page, state) {
   };
   for (const place of page.querySelectorAll("[data-bind]")) write(place, words[place.dataset.bind]);
   for (const bar of page.querySelectorAll("[data-bind-value]")) bar.value = words[bar.dataset.bindValue];
-  const visible = { failed: items.failed > 0, arriving: Boolean(arriving) };
+  const visible = { failed: items.failed > 0, arriving: Boolean(arriving), of: shown.of === "arrived" || !state.waiting };
   for (const place of page.querySelectorAll("[data-show]")) place.hidden = !visible[place.dataset.show];
   page.querySelector(".hero")?.classList.toggle("still", state.paused || Boolean(state.waiting));
   timeline(page.querySelector("[data-timeline]"), state);

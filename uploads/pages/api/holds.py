@@ -8,7 +8,9 @@ from django.http import HttpRequest, HttpResponse
 
 from uploads.errors import RequestError
 from uploads.models import Hold, holding
-from uploads.models.hold import owner_place
+from uploads.models.deeds import resume_own, steer
+from uploads.models.hold import owner_place, place_words
+from uploads.models.staff import may_hold, may_see_holds
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer, json_body
 from uploads.pages.api.shapes import TEXT, listed, ref
@@ -23,13 +25,12 @@ BODY = {
     "required": ["place"],
     "additionalProperties": False,
 }
-PERMISSION = "uploads.change_job"
 
 
 def list_holds(request: HttpRequest) -> HttpResponse:
-    """List what keeps this person's jobs; staff who may command jobs see every hold."""
+    """List what keeps this person's jobs; staff who may see holds see every one."""
     rows = Hold.objects.select_related("owner")
-    if not _commands(request.user):
+    if not may_see_holds(request.user):
         rows = rows.concerning(request.user.pk)
     return piece(request, rows, holds_json)
 
@@ -42,44 +43,56 @@ def create_hold(request: HttpRequest) -> HttpResponse:
     place = body.get("place")
     if not isinstance(place, str):
         raise RequestError("bad_request", reason="`place` must be a text.")
-    row, by_staff = _meant(request.user, place)
-    holding.hold(row, request.user.get_username(), by_staff=by_staff)
+    user: Any = request.user
+    row, words = _meant(user, place)
+    if row == owner_place(user.pk):
+        # Staff too pause their own jobs as anybody does, so that their list of jobs resumes them.
+        holding.hold(row, user.get_username(), by_staff=False)
+    else:
+        steer(user, row, words, going_on=False)
     return answer(holds_json([Hold.objects.select_related("owner").get(place=row)])[0], status=201)
 
 
 def lift_hold(request: HttpRequest, place: str) -> HttpResponse:
-    row, by_staff = _meant(request.user, place)
-    holding.lift(row, by_staff=by_staff)
+    user: Any = request.user
+    row, words = _meant(user, place)
+    if row == owner_place(user.pk):
+        resume_own(user)
+    elif row.startswith("owner:") or row in holding.COMMON_PLACES:
+        steer(user, row, words, going_on=True)
+    else:
+        raise RequestError("not_found")
     return HttpResponse(status=204)
 
 
-def _commands(user: Any) -> bool:
-    return bool(user.is_staff and user.has_perm(PERMISSION))
+def _meant(user: Any, place: str) -> tuple[str, str]:
+    """Return the row's place and its words for the record.
 
-
-def _meant(user: Any, place: str) -> tuple[str, bool]:
-    """Return the row's place, and whether the user acts as staff there.
-
-    Raises `not_found` for another person, `forbidden` for what only staff may pause.
+    Raises `not_found` for another person, `forbidden` for what only staff may pause,
+    `bad_request` for what only the quota pauses.
     """
     kind, _, name = place.partition(":")
     if kind != "owner":
-        if not _commands(user):
+        if not may_hold(user):
             raise RequestError("forbidden")
-        return place, True
+        if kind == "quota":
+            raise RequestError("bad_request", reason="the quota alone sets and lifts this pause.")
+        return place, place_words(place)
     if name == user.get_username():
-        return owner_place(user.pk), _commands(user)
+        return owner_place(user.pk), place_words(place, name)
     person = get_user_model().objects.filter(username=name).first()
-    if person is None or not _commands(user):
+    if person is None or not may_hold(user):
         raise RequestError("not_found")
-    return owner_place(person.pk), True
+    return owner_place(person.pk), place_words(place, name)
 
 
 def holds_json(holds: Sequence[Hold]) -> list[dict[str, Any]]:
     """Return holds; `owner` must be selected with them."""
     return [
         {
-            "place": f"owner:{hold.owner.get_username()}" if hold.owner else hold.place,
+            "place": f"{hold.place.partition(':')[0]}:{hold.owner.get_username()}"
+            if hold.owner
+            else hold.place,
             "text": hold.text,
             "held_by": hold.held_by,
             "held_at": hold.held_at.isoformat(),

@@ -14,8 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from uploads.errors import RequestError
 from uploads.models import Hold, Job, Result, holding
-from uploads.models.glance import glance
+from uploads.models.deeds import resume_own
+from uploads.models.glance import glance, mark_of
 from uploads.models.hold import owner_place
+from uploads.models.staff import may_hold
 from uploads.models.words import time_range
 from uploads.operations.registry import operations
 from uploads.pages.answers import SeeOther
@@ -52,9 +54,7 @@ class JobRow:
 
     @property
     def state(self) -> str:
-        if self.seen["paused"]:
-            return "paused"
-        return "cancelling" if self.job.is_cancelling else str(self.seen["state"])
+        return mark_of(self.seen, is_cancelling=self.job.is_cancelling)
 
     @property
     def seconds(self) -> float | None:
@@ -89,6 +89,8 @@ def jobs(request: HttpRequest) -> HttpResponse:
         "text": text,
         "query": _query(wanted, text, more=True),
         "hold": Hold.objects.filter(place=owner_place(_number(request))).first(),
+        "may_hold": may_hold(request.user),
+        "common": Hold.objects.filter(owner=None),
     }
     return render(request, "jobs/list.html", shown)
 
@@ -103,9 +105,9 @@ def pause_all(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def resume_all(request: HttpRequest) -> HttpResponse:
-    """Go on with all jobs; what staff have paused only staff resume."""
+    """Go on with all jobs; what staff have paused only staff who may resume."""
     try:
-        holding.lift(owner_place(_number(request)), by_staff=False)
+        resume_own(request.user)
     except RequestError:
         messages.error(request, "An operator has paused your jobs; only an operator resumes them.")
     return SeeOther("/jobs/")
