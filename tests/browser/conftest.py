@@ -94,3 +94,11 @@ def photos(tmp_path: Path) -> list[Path]:
     for number, path in enumerate(paths):
         Image.new("RGB", (320, 240), (40 * number, 120, 160)).save(path)
     return paths
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the live page's tests come first: they close their own browser and server again.
+
+    The others share one for the whole run, and Playwright takes only one at a time in a thread.
+    """
+    items.sort(key=lambda item: item.path.name != "test_job_live.py")
