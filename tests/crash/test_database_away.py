@@ -161,7 +161,10 @@ def test_the_write_lock_of_sqlite_is_held_by_somebody_else(
     live_through(running, submit, outages.locked(path), AWAY_SECONDS)
 
 
-@pytest.mark.parametrize(("how", "seconds"), [("stopped", AWAY_SECONDS), ("shut", 5)])
+@pytest.mark.parametrize(
+    ("how", "seconds"),
+    [("stopped", AWAY_SECONDS), pytest.param("shut", 5, marks=pytest.mark.soak)],
+)
 def test_postgresql_goes_away(
     how: str,
     seconds: float,

@@ -27,7 +27,7 @@ from tests.support.killpoints_sweep import (
 )
 
 INTERNALS = Path(__file__).resolve().parents[2] / "docs" / "internals.md"
-SLICE_SECONDS = {"sqlite": 90.0, "postgresql": 30.0}
+SLICE_SECONDS = {"sqlite": 45.0, "postgresql": 20.0}
 KINDS: dict[str, tuple[str, ...]] = {"sqlite": (), "postgresql": DATABASE_KINDS}
 
 

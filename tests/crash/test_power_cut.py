@@ -220,6 +220,7 @@ def test_what_was_told_survives_a_power_cut_and_work_goes_on(
     survives(journal, tmp_path, CUTS, each_goes_on=7)
 
 
+@pytest.mark.soak
 def test_a_server_starts_on_what_a_power_cut_left(journal: Journal, tmp_path: Path) -> None:
     disk, told = Disk(), Told()
     for record in journal.records():
