@@ -96,9 +96,13 @@ def photos(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the live page's tests come first: they close their own browser and server again.
+FIRST = ("test_job_live.py", "test_pages.py")
 
-    The others share one for the whole run, and Playwright takes only one at a time in a thread.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the live page's tests come first, and the first start before there is an administrator.
+
+    The live page's tests close their own browser and server again; the others share one for
+    the whole run, and Playwright takes only one at a time in a thread.
     """
-    items.sort(key=lambda item: item.path.name != "test_job_live.py")
+    items.sort(key=lambda item: FIRST.index(name) if (name := item.path.name) in FIRST else 2)
