@@ -215,6 +215,9 @@ def test_results_are_looked_at_with_keys_and_compared(mill: Mill, page: Page, jo
     slider.focus()
     page.keyboard.press("ArrowRight")
     assert viewer.locator(".compare").get_attribute("style") == "--cut: 51%;"
+    with page.expect_download() as one:
+        viewer.get_by_role("link", name="Download").click()
+    assert one.value.suggested_filename == "IMG_2001.jpg"
     page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
     page.locator(".shot input").first.check()

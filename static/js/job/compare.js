@@ -16,7 +16,9 @@ export function compare(before, after, name) {
     box.setPointerCapture(event.pointerId);
     drag(event);
   };
-  box.onpointermove = (event) => box.hasPointerCapture(event.pointerId) && drag(event);
+  box.onpointermove = (event) => {
+    if (box.hasPointerCapture(event.pointerId)) drag(event);
+  };
   box.append(picture(after, `${name}, after`, "new"), picture(before, `${name}, before`, "old"));
   box.append(tag("Before", "before"), tag("After", "after"), slider);
   return box;

@@ -13,7 +13,10 @@ class ResultViewer extends HTMLElement {
     this.#on("compare", () => this.#compare());
     this.dialog.onkeydown = (event) => this.#key(event);
     this.dialog.onclose = () => this.#part("stage").replaceChildren();
-    this.dialog.onclick = (event) => event.target === this.dialog && this.dialog.close();
+    this.dialog.onclick = (event) => {
+      // Nothing is returned: a handler's `false` would keep links in the dialog from being followed.
+      if (event.target === this.dialog) this.dialog.close();
+    };
   }
 
   disconnectedCallback() {
