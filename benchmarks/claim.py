@@ -71,7 +71,7 @@ def measure(where: str) -> float:
     from django.db import connection
 
     from uploads.models import Step
-    from uploads.models.claiming import Room
+    from uploads.models.claiming import Budget
     from uploads.states import Lane, StepState
 
     call_command("migrate", verbosity=0)
@@ -81,7 +81,7 @@ def measure(where: str) -> float:
     took, busy, running = [], [], []
     for _ in range(CLAIMS):
         started, worked = time.perf_counter(), time.thread_time()
-        step = Step.objects.claim(Lane.CPU, "host:boot:1:2", Room("host:boot:", 2**34, 2**40))
+        step = Step.objects.claim(Lane.CPU, "host:boot:1:2", Budget("host:boot:", 2**34, 2**40))
         took.append(1000 * (time.perf_counter() - started))
         busy.append(1000 * (time.thread_time() - worked))
         assert step is not None

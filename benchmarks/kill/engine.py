@@ -148,9 +148,9 @@ class Peer(Engine):
         return {**kept, "KILL_FOLDER": str(self.folder), "PYTHONPATH": str(APPS)}
 
     @property
+    @abstractmethod
     def program(self) -> list[str]:
         """Return the command line of the main process."""
-        raise NotImplementedError
 
     def start(self) -> None:
         self.main = subprocess.Popen(

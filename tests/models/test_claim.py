@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tests.factories import make_user
 from uploads.models import Job, Stage, Step
-from uploads.models.claiming import Room
+from uploads.models.claiming import Budget
 from uploads.states import JobState, Lane, StepKind, StepState
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def queued(owner: User, *memory: int, count: int = 1, disk: int = 0, **values: A
 
 
 def claim(memory: int = 10, disk: int = 2**40, host: str = HERE) -> Step | None:
-    room = Room(host, memory * GIB, disk)
+    room = Budget(host, memory * GIB, disk)
     return Step.objects.claim(Lane.CPU, f"{host}1:2", room)
 
 

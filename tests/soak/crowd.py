@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -25,7 +26,7 @@ BLAMED = frozenset({"worker_lost", "decoder_crashed", "operation_bug"})
 PIECE = 16 * 1024
 
 
-class Thread(threading.Thread):
+class Thread(threading.Thread, ABC):
     """A thread whose failure is kept for the test, and whose connection is closed."""
 
     def __init__(self) -> None:
@@ -41,8 +42,9 @@ class Thread(threading.Thread):
         finally:
             connection.close()
 
+    @abstractmethod
     def live(self) -> None:
-        raise NotImplementedError
+        """Do what this one does, until it is over."""
 
     def leave(self) -> None:
         self.over.set()

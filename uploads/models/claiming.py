@@ -94,7 +94,7 @@ WHERE id = %(job)s
 
 
 @dataclass(frozen=True)
-class Room:
+class Budget:
     """What a host gives to steps: memory for all that run on it, and disk.
 
     `host` starts the names of its workers; `disk_bytes` are free now above the reserve.
@@ -105,24 +105,24 @@ class Room:
     disk_bytes: int = BOUNDLESS
 
 
-def claim(steps: "StepQuerySet", lane: str, worker: str, room: Room) -> "Step | None":
+def claim(steps: "StepQuerySet", lane: str, worker: str, budget: Budget) -> "Step | None":
     """Take the best step that fits, with a fresh lease; None when there is none.
 
     On PostgreSQL SKIP LOCKED may hide the only ready step: an empty answer is asked
     again while something is claimable.
     """
     for _ in range(2 if connection.vendor == "postgresql" else 1):
-        step = _claim_once(steps, lane, worker, room)
+        step = _claim_once(steps, lane, worker, budget)
         if step is not None or not steps.claimable(lane).exists():
             return step
     return None
 
 
-def _claim_once(steps: "StepQuerySet", lane: str, worker: str, room: Room) -> "Step | None":
+def _claim_once(steps: "StepQuerySet", lane: str, worker: str, budget: Budget) -> "Step | None":
     now = timezone.now()
     postgresql = connection.vendor == "postgresql"
     with _light_transaction():
-        chosen = _choose(lane, room, now)
+        chosen = _choose(lane, budget, now)
         job_id = _lease(chosen, worker, now) if chosen else None
         if job_id is not None and not postgresql:
             _serve(job_id, now)
@@ -169,7 +169,7 @@ class _Chosen:
     weight: float
 
 
-def _choose(lane: str, room: Room, now: datetime) -> _Chosen | None:
+def _choose(lane: str, budget: Budget, now: datetime) -> _Chosen | None:
     """Return the step to take, its row locked on PostgreSQL.
 
     The first in line is taken when there is memory for it. While there is not, a smaller
@@ -180,22 +180,22 @@ def _choose(lane: str, room: Room, now: datetime) -> _Chosen | None:
         "now": now,
         "lane": lane,
         "lane_place": lane_place(lane),
-        "host": room.host,
-        "host_length": len(room.host),
-        "memory": room.memory_bytes,
-        "disk": room.disk_bytes,
+        "host": budget.host,
+        "host_length": len(budget.host),
+        "memory": budget.memory_bytes,
+        "disk": budget.disk_bytes,
         "job_limit": conf.JOB_MAX_INFLIGHT,
         "owner_limit": conf.OWNER_MAX_INFLIGHT,
     }
-    if room.memory_bytes == room.disk_bytes == BOUNDLESS:
+    if budget.memory_bytes == budget.disk_bytes == BOUNDLESS:
         return _first(values)
     used, _smaller, written = _row(BUSY, {**values, "need": 0}) or (0, 0, 0)
-    values["disk"] = room.disk_bytes - int(written)
+    values["disk"] = budget.disk_bytes - int(written)
     first = _first(values)
-    if first is None or not first.need or used + first.need <= room.memory_bytes:
+    if first is None or not first.need or used + first.need <= budget.memory_bytes:
         return first
     _used, smaller, _written = _row(BUSY, {**values, "need": first.need}) or (0, 0, 0)
-    left = room.memory_bytes - max(int(used), int(smaller) + first.need)
+    left = budget.memory_bytes - max(int(used), int(smaller) + first.need)
     return _first({**values, "memory": max(0, min(left, first.need - 1))})
 
 

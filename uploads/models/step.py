@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from uploads.conf import conf
-from uploads.models.claiming import Room, claim, time_limit
+from uploads.models.claiming import Budget, claim, time_limit
 from uploads.models.hold import Hold, lane_places
 from uploads.states import StepKind, StepState
 
@@ -58,12 +58,12 @@ class StepQuerySet(models.QuerySet["Step"]):
         due: datetime | None = waiting.aggregate(due=models.Min("not_before"))["due"]
         return due
 
-    def claim(self, lane: str, worker: str, room: Room | None = None) -> "Step | None":
+    def claim(self, lane: str, worker: str, budget: Budget | None = None) -> "Step | None":
         """Take the best ready step of a lane, with a fresh lease; None when there is none.
 
-        `room` is what the worker's host gives (None: no bounds). See `claiming`.
+        `budget` is what the worker's host gives (None: no bounds). See `claiming`.
         """
-        return claim(self, lane, worker, room or Room(worker))
+        return claim(self, lane, worker, budget or Budget(worker))
 
 
 class Step(models.Model):

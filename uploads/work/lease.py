@@ -1,4 +1,4 @@
-"""A worker's hold on its step: renewed, asked for wishes, and lost in good order."""
+"""A worker's grip on its step: renewed, asked for wishes, and lost in good order."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ class Released(Exception):  # noqa: N818
     """This process stops; put the step back without counting the attempt."""
 
 
-class Hold:
+class Grip:
     """Keeps one lease alive while its step runs; call `tick` about once a second."""
 
     def __init__(self, step: Step) -> None:

@@ -18,7 +18,7 @@ from uploads.errors import Cancelled
 from uploads.models import Step
 from uploads.work.adopt import Adopted, adopt, discard
 from uploads.work.commit import commit_finished, may_retry
-from uploads.work.lease import Hold, Released
+from uploads.work.lease import Grip, Released
 from uploads.work.outcome import Outcome
 from uploads.work.unfinished import commit_cancel, commit_release
 
@@ -29,17 +29,17 @@ class Patience:
     """Keeps the lease while finished files are adopted, and hears wishes only after a while.
 
     A stop leaves half of the drain for it: what is finished shall not be made again. A cancel
-    leaves `cancel_seconds`. Raises what `Hold.tick` raises.
+    leaves `cancel_seconds`. Raises what `Grip.tick` raises.
     """
 
-    def __init__(self, hold: Hold, cancel_seconds: float = 0.0) -> None:
-        self._hold = hold
+    def __init__(self, grip: Grip, cancel_seconds: float = 0.0) -> None:
+        self._grip = grip
         self._cancel_seconds = cancel_seconds
         self._since: float | None = None
 
     def __call__(self) -> None:
         try:
-            self._hold.tick()
+            self._grip.tick()
         except (Cancelled, Released) as wish:
             now = time.monotonic()
             self._since = now if self._since is None else self._since
@@ -47,17 +47,17 @@ class Patience:
             patience = self._cancel_seconds if cancelled else conf.DRAIN_SECONDS / 2
             if now - self._since >= patience:
                 raise
-            self._hold.keep()
+            self._grip.keep()
 
 
 def stop_midway(
-    step: Step, hold: Hold, outcomes: Sequence[Outcome], wish: Cancelled | Released
+    step: Step, grip: Grip, outcomes: Sequence[Outcome], wish: Cancelled | Released
 ) -> None:
     """Commit the items that a stopped batch has finished, and its own end with them."""
     finished = [] if step.item_id else [outcome for outcome in outcomes if _is_final(step, outcome)]
-    adopted = adopt(step, finished, Patience(hold, KEEP_SECONDS))
+    adopted = adopt(step, finished, Patience(grip, KEEP_SECONDS))
     try:
-        hold.insist(lambda: _commit(step, finished, adopted, wish))
+        grip.insist(lambda: _commit(step, finished, adopted, wish))
     except BaseException:
         discard(adopted)
         raise
@@ -83,9 +83,9 @@ def _commit(
             commit_release(step)
 
 
-def save(hold: Hold, item: int, version: int, state: dict[str, Any]) -> None:
+def save(grip: Grip, item: int, version: int, state: dict[str, Any]) -> None:
     """Remember what an operation says about where its item could go on."""
-    hold.save({"item": item, "version": version, "state": state})
+    grip.save({"item": item, "version": version, "state": state})
 
 
 def saved_for(step: Step, item: int, version: int) -> dict[str, Any] | None:

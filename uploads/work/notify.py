@@ -16,14 +16,14 @@ from uploads.conf import conf
 from uploads.errors import LeaseLost, StepError
 from uploads.models import EventKind, Job, Step
 from uploads.states import StepState
-from uploads.work.lease import Hold
+from uploads.work.lease import Grip
 
 
-def send(step: Step, hold: Hold) -> None:
+def send(step: Step, grip: Grip) -> None:
     """Run one notify step."""
     recipient = str(step.params.get("recipient", ""))
     if step.checkpoint is not None:
-        hold.insist(lambda: _end_unknown(step, recipient))
+        grip.insist(lambda: _end_unknown(step, recipient))
         return
     connection = mail.get_connection()
     try:
@@ -33,16 +33,16 @@ def send(step: Step, hold: Hold) -> None:
     try:
         message = _message(step.job, recipient)
         message.connection = connection
-        hold.insist(lambda: _mark(step))
+        grip.insist(lambda: _mark(step))
         try:
             message.send()
         except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
             reason = str(error)
-            hold.insist(lambda: _end(step, StepState.FAILED, recipient, reason))
+            grip.insist(lambda: _end(step, StepState.FAILED, recipient, reason))
         except OSError:  # cut in the middle of the dialogue
-            hold.insist(lambda: _end_unknown(step, recipient))
+            grip.insist(lambda: _end_unknown(step, recipient))
         else:
-            hold.insist(lambda: _end(step, StepState.SUCCEEDED, recipient))
+            grip.insist(lambda: _end(step, StepState.SUCCEEDED, recipient))
     finally:
         connection.close()
 

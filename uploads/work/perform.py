@@ -19,8 +19,8 @@ from uploads.work.commit import (
     commit_work,
     may_retry,
 )
-from uploads.work.holding import NoRoom, check_outcomes, check_running, commit_hold
-from uploads.work.lease import AWAY, Hold, Released
+from uploads.work.full_disk import NoRoom, check_outcomes, check_running, commit_hold
+from uploads.work.lease import AWAY, Grip, Released
 from uploads.work.lost import redo_lost_parts
 from uploads.work.midway import Patience, save, saved_for, stop_midway
 from uploads.work.outcome import Fault, Outcome, Problem
@@ -36,66 +36,66 @@ BIG_BYTES = 1024**3
 
 def perform(step: Step) -> None:
     """Run a claimed step to one of its ends; whatever happens, the next step can follow."""
-    hold = Hold(step)
+    grip = Grip(step)
     try:
         try:
-            _perform(step, hold)
+            _perform(step, grip)
         except Cancelled:
-            hold.insist(lambda: commit_cancel(step))
+            grip.insist(lambda: commit_cancel(step))
         except Released:
-            hold.insist(lambda: commit_release(step))
+            grip.insist(lambda: commit_release(step))
         except AWAY as error:
             log.warning("the database went away, step %s is put back: %s", step.pk, error)
-            hold.insist(lambda: commit_return(step))
+            grip.insist(lambda: commit_return(step))
         except NoRoom as full:
-            _put_back(step, hold, full)
+            _put_back(step, grip, full)
         except TidemillError as error:
-            _fail(step, hold, error)
+            _fail(step, grip, error)
         except LeaseLost:
             raise
         except Exception as error:  # our own bug must not hold the step until its lease ends
             log.exception("step %s of job %s", step.pk, step.job.key)
             _fail(
-                step, hold, StepError("operation_bug", name=step.job.name, reason=repr(error)[:300])
+                step, grip, StepError("operation_bug", name=step.job.name, reason=repr(error)[:300])
             )
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
 
 
-def _put_back(step: Step, hold: Hold, full: NoRoom) -> None:
+def _put_back(step: Step, grip: Grip, full: NoRoom) -> None:
     try:
-        hold.insist(lambda: commit_hold(step, full.needs_bytes))
+        grip.insist(lambda: commit_hold(step, full.needs_bytes))
     except StepError as error:
-        _fail(step, hold, error)
+        _fail(step, grip, error)
 
 
-def _fail(step: Step, hold: Hold, error: TidemillError) -> None:
+def _fail(step: Step, grip: Grip, error: TidemillError) -> None:
     log.warning("step %s of job %s: %s", step.pk, step.job.key, error)
-    hold.insist(lambda: commit_failure(step, error))
+    grip.insist(lambda: commit_failure(step, error))
 
 
-def _perform(step: Step, hold: Hold) -> None:
+def _perform(step: Step, grip: Grip) -> None:
     if step.kind == StepKind.NOTIFY:
-        notify.send(step, hold)
+        notify.send(step, grip)
         return
     try:
         operation = find(step.stage.operation)
     except RequestError as error:
         raise StepError("operation_gone", operation=step.stage.operation) from error
     if step.kind == StepKind.PLAN:
-        _plan(step, hold, operation)
+        _plan(step, grip, operation)
     else:
-        _work(step, hold, operation)
+        _work(step, grip, operation)
 
 
-def _plan(step: Step, hold: Hold, operation: Operation[Any]) -> None:
-    items = hold.insist(lambda: take(step))
+def _plan(step: Step, grip: Grip, operation: Operation[Any]) -> None:
+    items = grip.insist(lambda: take(step))
     problems = unfit(items, operation)
     good = [item for item in items if item.pk not in problems]
     outcomes: dict[int, Outcome] = {}
     if operation.divisible and good:
         with Scratch(step) as scratch:
-            run = ChildRun(step, hold, operation, scratch, "plan", good)
+            run = ChildRun(step, grip, operation, scratch, "plan", good)
             found = run.serve()
             check_outcomes(scratch.folder, found)
             for outcome in found:
@@ -105,40 +105,40 @@ def _plan(step: Step, hold: Hold, operation: Operation[Any]) -> None:
                 if may_retry(step, outcome.problem):
                     raise StepError(outcome.problem.code, **outcome.problem.values)
                 problems[outcome.key] = outcome.problem
-    hold.insist(lambda: commit_plan(step, items, operation, problems, outcomes))
+    grip.insist(lambda: commit_plan(step, items, operation, problems, outcomes))
 
 
-def _work(step: Step, hold: Hold, operation: Operation[Any]) -> None:
+def _work(step: Step, grip: Grip, operation: Operation[Any]) -> None:
     if step.item is not None:
         items = list(Item.objects.open().filter(pk=step.item.pk).select_related("upload"))
         if not items:
             raise Cancelled  # another part failed: a success without files would fool the join
     else:
         items = list(step.items.open().select_related("upload").order_by("position"))
-    if step.kind == StepKind.JOIN and hold.insist(lambda: redo_lost_parts(step)):
+    if step.kind == StepKind.JOIN and grip.insist(lambda: redo_lost_parts(step)):
         return
     if not items:
-        hold.insist(lambda: commit_work(step, [], {}))
+        grip.insist(lambda: commit_work(step, [], {}))
         return
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
-        run = ChildRun(step, hold, operation, scratch, call, items)
+        run = ChildRun(step, grip, operation, scratch, call, items)
         try:
             outcomes = run.serve()
             check_outcomes(scratch.folder, outcomes)
         except (Cancelled, Released) as wish:
             outcomes = list(run.outcomes.values())
             if not all(outcome.ended for outcome in outcomes):
-                stop_midway(step, hold, outcomes, wish)
+                stop_midway(step, grip, outcomes, wish)
                 return
         problem = outcomes[0].problem if step.item is not None and outcomes else None
         if problem is not None and may_retry(step, problem):
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
         if sum(made.path.stat().st_size for o in outcomes for made in o.made) > BIG_BYTES:
-            hold.extend()  # to hash and sync that much takes a while
-        adopted = adopt(step, outcomes, Patience(hold))
+            grip.extend()  # to hash and sync that much takes a while
+        adopted = adopt(step, outcomes, Patience(grip))
         try:
-            hold.insist(lambda: commit_work(step, outcomes, adopted))
+            grip.insist(lambda: commit_work(step, outcomes, adopted))
         except BaseException:
             discard(adopted)
             raise
@@ -154,14 +154,14 @@ class ChildRun:
     def __init__(
         self,
         step: Step,
-        hold: Hold,
+        grip: Grip,
         operation: Operation[Any],
         scratch: Scratch,
         call: str,
         items: Sequence[Item],
     ) -> None:
         self.step = step
-        self.hold = hold
+        self.grip = grip
         self.operation = operation
         self.scratch = scratch
         self.call = call
@@ -177,7 +177,7 @@ class ChildRun:
         while waiting := self._waiting():
             alone = [key for key in waiting if key in doubtful][:1]
             if children:
-                self.hold.extend()  # each child has the whole limit
+                self.grip.extend()  # each child has the whole limit
                 self._clear()
             children += 1
             exit_ = self._child(alone or waiting)
@@ -222,7 +222,7 @@ class ChildRun:
         return run_child(self._request(keys), bounds, on_message=self._hear, tick=self._tick)
 
     def _tick(self) -> None:
-        self.hold.tick()
+        self.grip.tick()
         check_running(self.scratch.folder)
 
     def _request(self, keys: Sequence[int]) -> dict[str, Any]:
@@ -253,11 +253,11 @@ class ChildRun:
         message.get("values", {}).setdefault("name", self.items[outcome.key].name)
         outcome.hear(message)
         if message["t"] == "checkpoint":
-            save(self.hold, outcome.key, self.operation.version, message["state"])
+            save(self.grip, outcome.key, self.operation.version, message["state"])
         if message["t"] == "progress":
             self._note = str(message.get("note", ""))[:200]
         shares = [entry.progress if not entry.ended else 1.0 for entry in self.outcomes.values()]
-        self.hold.progress(sum(shares) / len(shares), self._note)
+        self.grip.progress(sum(shares) / len(shares), self._note)
 
 
 def limits() -> Limits:

@@ -11,11 +11,11 @@ from uploads import bell
 from uploads.conf import conf
 from uploads.models import Step
 from uploads.states import Lane, StepState
-from uploads.storage import room as disk
+from uploads.storage import room
+from uploads.work.budget import here
 from uploads.work.lease import AWAY
 from uploads.work.perform import perform
 from uploads.work.presence import me
-from uploads.work.room import here
 from uploads.work.stopping import stopping
 
 log = logging.getLogger("tidemill.work")
@@ -62,14 +62,14 @@ def take_up() -> None:
 
 def run_next(lane: str) -> bool:
     """Claim and perform the best ready step of a lane; False when there is none, or no room."""
-    if disk.is_short():
+    if room.is_short():
         return False
-    room = here()
-    step = Step.objects.claim(lane, me(), room)
+    budget = here()
+    step = Step.objects.claim(lane, me(), budget)
     if step is None:
         return False
     perform(step)
-    if step.needs_memory_bytes > room.memory_bytes // 4:
+    if step.needs_memory_bytes > budget.memory_bytes // 4:
         bell.ring(bell.WORK, lane)  # its end may have made room for several others
     if conf.JOB_MAX_INFLIGHT or conf.OWNER_MAX_INFLIGHT or step.job.max_inflight:
         for other in Lane:  # a limit counts in all lanes, and this worker looks in its own only

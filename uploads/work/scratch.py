@@ -9,7 +9,7 @@ from typing import Any, Self
 from uploads.models import Input, Item, Result, Step, Upload
 from uploads.states import StepState
 from uploads.storage import store
-from uploads.work.holding import NoRoom, is_full, wanted_bytes
+from uploads.work.full_disk import NoRoom, is_full, wanted_bytes
 
 SUFFIXES = {
     "image/jpeg": ".jpg",

@@ -1,6 +1,6 @@
 """The sweeps in their order: small repairs, each idempotent, run by the `sweep` process."""
 
-from uploads.work import holding, plan, presence, quota, recover, retention
+from uploads.work import full_disk, plan, presence, quota, recover, retention
 from uploads.work.sweeper import Sweep
 
 SWEEPS: tuple[Sweep, ...] = (
@@ -9,7 +9,7 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep("overdue_workers", recover.stop_overdue_workers, patient=True),
     Sweep("workers", presence.Register().renew, quiet_seconds=10),
     Sweep("waits", recover.Waits().shorten, every_seconds=2, quiet_seconds=2),
-    Sweep("room", holding.RoomSweep(), quiet_seconds=1),
+    Sweep("room", full_disk.RoomSweep(), quiet_seconds=1),
     Sweep("missing_plans", plan.add_missing_plans, every_seconds=5),
     Sweep("leftover_joins", recover.ready_leftover_joins, every_seconds=5),
     Sweep("counters", recover.mend_counters, every_seconds=5),

@@ -11,10 +11,10 @@ from uploads.models import Job, Step
 from uploads.models.snapshot import snapshot
 from uploads.states import JobState, Lane, StepState
 from uploads.storage import room, store
+from uploads.work.budget import here
 from uploads.work.commit import commit_failure
-from uploads.work.holding import LEAST_BYTES, RoomSweep, commit_hold, resume_held
+from uploads.work.full_disk import LEAST_BYTES, RoomSweep, commit_hold, resume_held
 from uploads.work.presence import me
-from uploads.work.room import here
 from uploads.work.run import run_next
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Holding: a step that the disk has no room for is put back and goes on by itself; no try is counted.
+"""A full disk: a step that there is no room for is put back and goes on by itself; no try is counted.
 
 Every step on hold is ready with a `waiting_code`, the bytes it needs, and a time at
 which it is tried even if no sweep lives. Knows no operations.
@@ -140,7 +140,7 @@ def resume_held() -> int:
     resumed = 0
     for step in list(held_steps().order_by("id")):
         if step.needs_disk_bytes > left:
-            break  # a smaller one behind it would keep it waiting for ever
+            break  # of those that wait for room the oldest goes first
         resumed += _resume(step)
     return resumed
 
