@@ -79,8 +79,7 @@ def test_below_the_reserve_nothing_starts_and_everybody_is_told(
     assert "nearly full" in body
     assert running.get("/login/")[0] == 200
     # A little room is not enough: it would be short again at once.
-    filler.give_back()
-    filler.leave(RESERVE + RESERVE // 16)
+    filler.shrink(RESERVE + RESERVE // 16)
     time.sleep(2)
     assert not ended(job)
     filler.give_back()

@@ -46,6 +46,17 @@ class Filler:
             except OSError:
                 continue
 
+    def shrink(self, left_bytes: int) -> None:
+        """Give back until so much is free, and never more on the way."""
+        while (short := left_bytes - free_bytes(self.disk)) > 0:
+            path = self._path(self._number)
+            kept = path.stat().st_size - short
+            if kept > 0:
+                os.truncate(path, kept)
+            else:
+                path.unlink()
+                self._number -= 1
+
     def give_back(self) -> None:
         for number in range(self._number + 1):
             self._path(number).unlink(missing_ok=True)
