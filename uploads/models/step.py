@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from uploads.conf import conf
+from uploads.models import rows
 from uploads.models.claiming import Budget, claim, time_limit
 from uploads.models.hold import Hold, lane_places
 from uploads.states import StepKind, StepState
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from uploads.models.item import Item
     from uploads.models.job import Job
     from uploads.models.stage import Stage
+
+
+SUCCEED = """
+UPDATE uploads_step
+SET state = 'succeeded', progress = 1, finished_at = %(now)s, lease_until = NULL,
+    checkpoint = NULL, error = ''
+WHERE id = %(step)s AND lease_token = %(token)s AND state = 'running'
+"""
 
 
 @dataclass(frozen=True)
@@ -174,16 +183,8 @@ class Step(models.Model):
     @staticmethod
     def succeed(lease: Lease) -> bool:
         """Running → succeeded; inside the commit's transaction, which False must undo."""
-        return bool(
-            Step.held(lease).update(
-                state=StepState.SUCCEEDED,
-                progress=1,
-                finished_at=timezone.now(),
-                lease_until=None,
-                checkpoint=None,
-                error="",
-            )
-        )
+        values = {"step": lease.step_id, "token": lease.token, "now": timezone.now()}
+        return bool(rows.change(SUCCEED, values))
 
     @staticmethod
     def postpone(lease: Lease, *, seconds: float, error: str, count_attempt: bool = True) -> bool:

@@ -40,7 +40,7 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         elif not Step.succeed(step.lease):
             raise LeaseLost
         made = add_results(step, outcomes, adopted)
-        Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + step.weight)
+        job.add_weight_done(step.weight)
         if problem is not None:
             fail_item(job, Item.objects.get(pk=outcomes[0].key), problem)
         elif step.kind == StepKind.WORK and step.item_id:
@@ -65,7 +65,7 @@ def commit_finished(
     if not Step.held(step.lease).update(weight=F("weight") - weight):
         raise LeaseLost
     made = add_results(step, outcomes, adopted)
-    Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + weight)
+    job.add_weight_done(weight)
     _end_items(job, step, outcomes)
     _record(job, step, outcomes, made, EventKind.STEP_KEPT)
 
@@ -167,7 +167,7 @@ def _record(
     made: dict[int, list[Result]],
     told: EventKind = EventKind.STEP_DONE,
 ) -> None:
-    names = dict(Item.objects.filter(pk__in=[o.key for o in outcomes]).values_list("pk", "name"))
+    names = _names(outcomes) if outcomes else {}
     for outcome in outcomes:
         for level, text in outcome.lines:
             kind = EventKind.WARNING if level == "warning" else EventKind.LOG
@@ -186,6 +186,11 @@ def _record(
         ]
     body["count"] = sum(outcome.done for outcome in outcomes)
     job.record(told, **body)
+
+
+def _names(outcomes: Sequence[Outcome]) -> dict[int, str]:
+    items = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
+    return dict(items.values_list("pk", "name"))
 
 
 def _shown_item(name: str, results: list[Result]) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def _work(step: Step, grip: Grip, operation: Operation[Any]) -> None:
         if not items:
             raise Cancelled  # another part failed: a success without files would fool the join
     else:
-        items = list(step.items.open().select_related("upload").order_by("position"))
+        items = Item.objects.open_of(step)
     if step.kind == StepKind.JOIN and grip.insist(lambda: redo_lost_parts(step)):
         return
     if not items:
