@@ -169,6 +169,8 @@ class Hub:
                 await self._gone(watch)
             except (DatabaseError, InterfaceError):
                 log.warning("job %s can't be read now", watch.job_pk, exc_info=True)
+            except Exception:  # our own bug must not freeze the page for good
+                log.exception("job %s can't be told", watch.job_pk)
 
     async def _tell(self, watch: Watch) -> None:
         ready = [cursor for cursor in watch.cursors if cursor.ready]
