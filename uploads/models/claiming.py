@@ -137,23 +137,24 @@ def _claim_once(lane: str, worker: str, budget: Budget) -> "Step | None":
 
 @contextmanager
 def _light_transaction() -> "Iterator[None]":
-    """Begin a transaction whose commit does not wait for the disk.
+    """Begin a transaction whose commit does not wait for the disk; inside another it is that one's.
 
     A power cut may undo a claim, which makes the step ready again; whatever is
     synced later carries the claim along.
     """
-    alone = not connection.in_atomic_block
-    sqlite = connection.vendor == "sqlite"
-    if alone and sqlite:
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
         rows.first("PRAGMA synchronous=NORMAL", {})
-    try:
-        with transaction.atomic():
-            if alone and not sqlite:
-                rows.first(ONE_AT_A_TIME, {})
-            yield
-    finally:
-        if alone and sqlite:
+        try:
+            with transaction.atomic():
+                yield
+        finally:
             rows.first("PRAGMA synchronous=FULL", {})
+    else:
+        with transaction.atomic():
+            rows.first(ONE_AT_A_TIME, {})
+            yield
 
 
 @dataclass(frozen=True)

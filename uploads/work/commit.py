@@ -8,7 +8,7 @@ done again and stray files are swept; killed after it, nothing is left to do.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,11 +24,16 @@ from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
 
 
-def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]) -> None:
+def commit_work(
+    step: Step,
+    outcomes: Sequence[Outcome],
+    adopted: dict[int, list[Adopted]],
+    then: Callable[[], None] | None = None,
+) -> None:
     """End a work or join step with everything it made; raises `LeaseLost` and changes nothing.
 
     A part or join that can't be done fails, and its item with it; a batch succeeds
-    with some of its items failed.
+    with some of its items failed. `then` is called last, in the same transaction.
     """
     with transaction.atomic():
         job = begin(step)
@@ -53,6 +58,8 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         _record(job, step, outcomes, made)
         if job.items_open <= 0 or job.cancel_requested_at:
             job.end_if_done()
+        if then is not None:
+            then()
 
 
 def commit_finished(
