@@ -273,7 +273,9 @@ def test_a_full_lane_is_named_with_the_place_in_it(lanes: None, job_of: JobOf) -
     assert (waiting["reason"], waiting["position"]) == ("lane_limit", 1)
     assert waiting["starts_in_seconds"]
     third = job_of("three", owner=second.owner)
-    assert seen(third)["text"].endswith("1 is running. 1 job is ahead of this one.")
+    assert seen(third)["text"] == (
+        "1 job is ahead of this one. At most 1 step of planning and e-mails runs at once."
+    )
     holding.limit("light", None, "root")
     assert seen(second)["reason"] == "next"
     assert first.steps.get().state == StepState.RUNNING

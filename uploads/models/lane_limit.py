@@ -58,12 +58,8 @@ def known_lane(name: str) -> Lane:
     raise RequestError("bad_request", reason=f"there is no lane “{name[:60]}”.")
 
 
-def full_words(lane: str, most: int, running: int) -> str:
-    """Return why a step of a full lane waits, as a sentence."""
+def limit_words(lane: str, most: int) -> str:
+    """Return what a limit says, for reading: `At most 2 steps of heavy work run at once`."""
     what = LANE_WORDS.get(lane, f"the lane {lane}")
     steps, run = ("step", "runs") if most == 1 else ("steps", "run")
-    return f"At most {most} {steps} of {what} {run} at once; {running} {_is(running)} running."
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
+    return f"At most {most} {steps} of {what} {run} at once"

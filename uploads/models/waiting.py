@@ -11,7 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from uploads.errors import sentence
 from uploads.models.hold import Hold
 from uploads.models.job import Job
-from uploads.models.lane_limit import full_words
+from uploads.models.lane_limit import limit_words
 from uploads.models.line import LINE_SHOWN, Line
 from uploads.models.stage import Input
 from uploads.models.step import Step
@@ -226,8 +226,7 @@ def _in_line(ready: _Ready, line: Line) -> Waiting:
         words = "1 job is" if place.ahead == 1 else f"{place.ahead} jobs are"
         ahead = f"{words} ahead of this one."
     if line.lane_full(ready.lane):
-        full = full_words(ready.lane, line.limits[ready.lane], line.of_lane[ready.lane])
-        return Waiting("lane_limit", f"{full} {ahead}".strip(), position, starts)
+        return Waiting("lane_limit", _full_lane(ready.lane, line, ahead), position, starts)
     if place.ahead:
         return Waiting("queue", ahead, position, starts)
     free = line.free_memory(ready.lane, ready.memory_bytes)
@@ -237,6 +236,14 @@ def _in_line(ready: _Ready, line: Line) -> Waiting:
         return Waiting("memory", text, position, starts)
     text = "Next in line: it starts as soon as a worker is free."
     return Waiting("next", text, position, starts)
+
+
+def _full_lane(lane: str, line: Line, ahead: str) -> str:
+    limit = limit_words(lane, line.limits[lane])
+    if ahead:
+        return f"{ahead} {limit}."
+    running = line.of_lane[lane]
+    return f"{limit}; {running} {'is' if running == 1 else 'are'} running."
 
 
 def _nothing_ready(jobs: Sequence[Job]) -> dict[int, Waiting]:
