@@ -172,6 +172,8 @@ class Hub:
 
     async def _tell(self, watch: Watch) -> None:
         ready = [cursor for cursor in watch.cursors if cursor.ready]
+        for cursor in watch.cursors.difference(ready):
+            cursor.pass_over(watch.moved.set)
         if not ready:
             return
         places = {cursor.sent for cursor in ready}
