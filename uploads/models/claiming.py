@@ -38,7 +38,11 @@ ORDER BY due.seq, due.id LIMIT 1
 # making it a join, so that they look no further.
 CHOOSE: Final = f"""
 SELECT step.id, step.needs_memory_bytes, step.weight FROM uploads_step step
-WHERE step.state = 'ready' AND step.id = (
+WHERE step.state = 'ready' AND NOT EXISTS (
+  SELECT 1 FROM uploads_lanelimit bound
+  WHERE bound.lane = %(lane)s AND bound.max_inflight <= (
+    SELECT count(*) FROM uploads_step busy WHERE busy.state = 'running' AND busy.lane = %(lane)s)
+) AND step.id = (
   SELECT ({DUE}) FROM (
     SELECT job.id FROM uploads_job job
     LEFT JOIN (

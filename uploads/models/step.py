@@ -13,6 +13,7 @@ from uploads.conf import conf
 from uploads.models import rows
 from uploads.models.claiming import Budget, claim, time_limit
 from uploads.models.hold import Hold, lane_places
+from uploads.models.lane_limit import LaneLimit
 from uploads.states import StepKind, StepState
 
 if TYPE_CHECKING:
@@ -45,14 +46,18 @@ class StepQuerySet(models.QuerySet["Step"]):
 
     def claimable(self, lane: str) -> Self:
         """Return the steps of a lane that a worker may take now."""
-        return self.filter(
-            Q(job__cancel_requested_at=None) | ~Q(job__finished_at=None),
-            state=StepState.READY,
-            lane=lane,
-            not_before__lte=timezone.now(),
-            job__settled_at=None,
-            job__paused_at=None,
-        ).unheld(lane)
+        return (
+            self.filter(
+                Q(job__cancel_requested_at=None) | ~Q(job__finished_at=None),
+                state=StepState.READY,
+                lane=lane,
+                not_before__lte=timezone.now(),
+                job__settled_at=None,
+                job__paused_at=None,
+            )
+            .unheld(lane)
+            .exclude(_full(lane))
+        )
 
     def unheld(self, lane: str) -> Self:
         """Return those of a lane's steps that no `Hold` keeps from being claimed."""
@@ -73,6 +78,13 @@ class StepQuerySet(models.QuerySet["Step"]):
         `budget` is what the worker's host gives (None: no bounds). See `claiming`.
         """
         return claim(self, lane, worker, budget or Budget(worker))
+
+
+def _full(lane: str) -> Exists:
+    """Return the condition that as many steps of a lane run as may at once."""
+    running = Step.objects.running().filter(lane=lane).order_by().values("lane")
+    count = running.annotate(count=models.Count("pk")).values("count")
+    return Exists(LaneLimit.objects.filter(lane=lane, max_inflight__lte=models.Subquery(count)))
 
 
 class Step(models.Model):
