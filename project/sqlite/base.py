@@ -14,7 +14,7 @@ from typing import Final
 from django.db.backends.sqlite3 import base
 
 EAGER_SECONDS: Final = 0.1
-LOOK_SECONDS: Final = 0.0002
+LOOK_SECONDS: Final = 0.0001
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

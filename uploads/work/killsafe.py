@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import connection
 from django_q import cluster
 
 from uploads import bell
@@ -174,14 +175,21 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]
         super().reincarnate(process)
         if process.is_alive():
             process.kill()
+        self._ring()  # where a limit holds, another may have waited for its end
+
+    @staticmethod
+    def _ring() -> None:
+        """Wake the lane; keeps no connection, which the next fork would share."""
+        with contextlib.suppress(DatabaseError, OSError):
+            bell.ring(bell.WORK, settings.Q_CLUSTER_NAME)
+        connection.close()
 
     def stop(self) -> None:
         """Tell the workers to release their steps, wake the pusher, then stop as ever."""
         self.event_out.set()
         for worker in self.pool:
             worker.terminate()
-        with contextlib.suppress(DatabaseError, OSError):
-            bell.ring(bell.WORK, settings.Q_CLUSTER_NAME)
+        self._ring()
         # Workers may be gone: neither the pusher's last ticket nor the pills may wait for room.
         self.task_queue.unbound()
         super().stop()

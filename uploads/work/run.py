@@ -51,6 +51,7 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
         log.warning("the database is away, this ticket ends: %s", error)
         connection.close()
     if stopping():
+        bell.ring(bell.WORK, chosen)  # where a limit holds, another may have waited for this one
         raise SystemExit(0)  # a worker that was told to stop alone makes room for a fresh one
     return ran
 
