@@ -72,7 +72,7 @@ SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s
     lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
     deadline_at = %(deadline)s, waiting_code = ''
 WHERE id = %(step)s AND state = 'ready'
-RETURNING *
+RETURNING job_id
 """
 # What runs: the memory of this host's steps, that of the smaller ones, everybody's disk.
 BUSY: Final = """
@@ -94,8 +94,10 @@ SERVED: Final = """
 UPDATE uploads_job
 SET last_claimed_at = %(now)s, started_at = coalesce(started_at, %(now)s),
     state = CASE WHEN state = 'queued' THEN 'running' ELSE state END
-WHERE id = %(job)s RETURNING *
+WHERE id = %(job)s
 """
+MINE: Final = "SELECT * FROM uploads_step WHERE id = %(step)s AND lease_token = %(token)s"
+JOB: Final = "SELECT * FROM uploads_job WHERE id = %(job)s"
 STAGE: Final = "SELECT * FROM uploads_stage WHERE id = %(stage)s"
 
 
@@ -111,6 +113,32 @@ class Budget:
     disk_bytes: int = BOUNDLESS
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A step that was taken; `load` reads it once the transaction has let go of its locks."""
+
+    step_id: int
+    token: str
+    job_id: int
+    at: datetime
+
+    def load(self) -> "Step | None":
+        """Return the step with its job and stage; None when it was deleted or taken meanwhile."""
+        if connection.vendor == "postgresql":
+            # Not before the step's row is free again: every other transaction locks the job first.
+            _serve(self.job_id, self.at)
+        values = {"step": self.step_id, "token": self.token}
+        step: Step | None = rows.model(_model("Step"), MINE, values)
+        if step is None:
+            return None
+        job = rows.model(_model("Job"), JOB, {"job": step.job_id})
+        stage = rows.model(_model("Stage"), STAGE, {"stage": step.stage_id})
+        if job is None or stage is None:
+            return None
+        step.job, step.stage = job, stage
+        return step
+
+
 def claim(steps: "StepQuerySet", lane: str, worker: str, budget: Budget) -> "Step | None":
     """Take the best step that fits, with a fresh lease; None when there is none.
 
@@ -118,25 +146,22 @@ def claim(steps: "StepQuerySet", lane: str, worker: str, budget: Budget) -> "Ste
     again while something is claimable.
     """
     for _ in range(2 if connection.vendor == "postgresql" else 1):
-        step = _claim_once(lane, worker, budget)
+        taken = take(lane, worker, budget)
+        step = taken.load() if taken else None
         if step is not None or not steps.claimable(lane).exists():
             return step
     return None
 
 
-def _claim_once(lane: str, worker: str, budget: Budget) -> "Step | None":
+def take(lane: str, worker: str, budget: Budget) -> Claim | None:
+    """Write a fresh lease into the best step that fits: a small transaction, or a part of one."""
     now = timezone.now()
-    postgresql = connection.vendor == "postgresql"
     with _light_transaction():
         chosen = _choose(lane, budget, now)
-        step = _lease(chosen, worker, now) if chosen else None
-        served = step is None or postgresql or _serve(step, now)
-    if step is None or not served:
-        return None
-    # Not before the step's row is free again: every other transaction locks the job first.
-    if postgresql and not _serve(step, now):
-        return None  # deleted meanwhile
-    return step
+        taken = _lease(chosen, worker, now) if chosen else None
+        if taken is not None and connection.vendor != "postgresql":
+            _serve(taken.job_id, now)
+    return taken
 
 
 @contextmanager
@@ -210,17 +235,19 @@ def _locking() -> str:
     return "FOR UPDATE OF step SKIP LOCKED" if connection.vendor == "postgresql" else ""
 
 
-def _lease(chosen: _Chosen, worker: str, now: datetime) -> "Step | None":
-    """Write a fresh lease into a row that is still ready; return the step."""
+def _lease(chosen: _Chosen, worker: str, now: datetime) -> Claim | None:
+    """Write a fresh lease into a row that is still ready."""
+    token = lease_token()
     values = {
         "step": chosen.step_id,
         "now": now,
-        "token": lease_token(),
+        "token": token,
         "owner": worker,
         "until": now + timedelta(seconds=conf.LEASE_SECONDS),
         "deadline": now + time_limit(chosen.weight),
     }
-    return rows.model(_model("Step"), LEASE, values)
+    row = rows.first(LEASE, values)
+    return Claim(chosen.step_id, token, row[0], now) if row else None
 
 
 def time_limit(weight: float) -> timedelta:
@@ -229,19 +256,11 @@ def time_limit(weight: float) -> timedelta:
     return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
 
 
-def _serve(step: "Step", now: datetime) -> bool:
-    """Note the claim on the job: the time for fairness, and queued → running at the first one.
-
-    Gives the step its job and stage; False when they are gone.
-    """
-    unsynced = ", set_config('synchronous_commit', 'off', true)"
+def _serve(job_id: int, now: datetime) -> None:
+    """Note the claim on the job: the time for fairness, and queued → running at the first one."""
+    unsynced = " RETURNING set_config('synchronous_commit', 'off', true)"
     sql = SERVED + (unsynced if connection.vendor == "postgresql" else "")
-    job = rows.model(_model("Job"), sql, {"now": now, "job": step.job_id})
-    stage = rows.model(_model("Stage"), STAGE, {"stage": step.stage_id})
-    if job is None or stage is None:
-        return False
-    step.job, step.stage = job, stage
-    return True
+    rows.change(sql, {"now": now, "job": job_id})
 
 
 def _model(name: str) -> Any:

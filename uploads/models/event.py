@@ -77,7 +77,11 @@ class Event(models.Model):
     """One fact; `seq` grows within the job and is the cursor of every page that watches it."""
 
     job: "models.ForeignKey[Job, Job]" = models.ForeignKey(
-        "uploads.Job", on_delete=models.CASCADE, related_name="events"
+        # `event_once` begins with the job: an index of its own would be written for nothing.
+        "uploads.Job",
+        on_delete=models.CASCADE,
+        related_name="events",
+        db_index=False,
     )
     seq = models.BigIntegerField()
     kind = models.CharField(max_length=20)

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 ROW = "SELECT * FROM uploads_job WHERE id = %(job)s"
 TOUCH = "UPDATE uploads_job SET seq = seq + 1 WHERE id = %(job)s RETURNING seq"
-WEIGH = "UPDATE uploads_job SET weight_done = weight_done + %(weight)s WHERE id = %(job)s"
+WEIGH = """
+UPDATE uploads_job SET seq = seq + 1, weight_done = weight_done + %(weight)s
+WHERE id = %(job)s RETURNING *
+"""
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -39,6 +42,15 @@ class JobQuerySet(models.QuerySet["Job"]):
         job = rows.model(Job, ROW + locking, {"job": pk})
         if job is None:
             raise Job.DoesNotExist
+        return job
+
+    def locked_with_work(self, pk: int, weight: float) -> "Job":
+        """Lock the job, count finished work (estimated seconds) and take the number of its event."""
+        job = rows.model(Job, WEIGH, {"job": pk, "weight": weight})
+        if job is None:
+            raise Job.DoesNotExist
+        job.number_taken = True
+        job.ring()
         return job
 
 
@@ -80,6 +92,8 @@ class Job(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
 
     objects = JobQuerySet.as_manager()
+
+    number_taken = False  # `seq` is that of an event yet to be recorded
 
     class Meta:
         ordering = ["-id"]
@@ -146,18 +160,20 @@ class Job(models.Model):
 
     def record(self, kind: EventKind, *, actor: str = "", **body: Any) -> None:
         """Append an event under this job's row lock and ring; last in its transaction."""
-        self.touch()
+        if not self.number_taken:
+            self.touch()
+        self.number_taken = False
         append(self.pk, self.seq, kind, body, actor)
 
     def touch(self) -> None:
         """Count a change that pages show; takes the job's row lock until the commit."""
         row = rows.first(TOUCH, {"job": self.pk})
         self.seq = row[0] if row else self.seq  # gone meanwhile: nobody looks any more
-        transaction.on_commit(lambda: bell.ring(bell.JOB, str(self.pk)))
+        self.ring()
 
-    def add_weight_done(self, weight: float) -> None:
-        """Count finished work, in estimated seconds; inside its commit."""
-        rows.change(WEIGH, {"job": self.pk, "weight": weight})
+    def ring(self) -> None:
+        """Wake whoever watches this job, after the commit."""
+        transaction.on_commit(lambda: bell.ring(bell.JOB, str(self.pk)))
 
     def ring_lanes(self) -> None:
         """Wake the workers of every lane that has a ready step of this job, after the commit."""

@@ -36,7 +36,7 @@ def commit_work(
     with some of its items failed. `then` is called last, in the same transaction.
     """
     with transaction.atomic():
-        job = begin(step)
+        job = begin(step, step.weight)
         problem = outcomes[0].problem if step.item_id and outcomes else None
         if problem is not None:
             error = sentence(problem.code, problem.values)
@@ -45,7 +45,6 @@ def commit_work(
         elif not Step.succeed(step.lease):
             raise LeaseLost
         made = add_results(step, outcomes, adopted)
-        job.add_weight_done(step.weight)
         if problem is not None:
             fail_item(job, Item.objects.get(pk=outcomes[0].key), problem)
         elif step.kind == StepKind.WORK and step.item_id:
@@ -66,20 +65,24 @@ def commit_finished(
     step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]
 ) -> None:
     """End the finished items of a batch that goes on; raises `LeaseLost`. Inside a transaction."""
-    job = begin(step)
     weights = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
     weight = sum(weights.values_list("weight", flat=True))
+    job = begin(step, weight)
     if not Step.held(step.lease).update(weight=F("weight") - weight):
         raise LeaseLost
     made = add_results(step, outcomes, adopted)
-    job.add_weight_done(weight)
     _end_items(job, step, outcomes)
     _record(job, step, outcomes, made, EventKind.STEP_KEPT)
 
 
-def begin(step: Step) -> Job:
-    """Lock the job's row first, so that every transaction takes its locks in one order."""
+def begin(step: Step, work: float | None = None) -> Job:
+    """Lock the job's row first, so that every transaction takes its locks in one order.
+
+    `work`, in estimated seconds, is counted as done, and an event has to follow.
+    """
     try:
+        if work is not None:
+            return Job.objects.locked_with_work(step.job_id, work)
         return Job.objects.locked(step.job_id)
     except Job.DoesNotExist:
         raise LeaseLost from None

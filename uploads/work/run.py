@@ -10,6 +10,7 @@ from django.utils import timezone
 from uploads import bell
 from uploads.conf import conf
 from uploads.models import Step
+from uploads.models.claiming import Claim, take
 from uploads.states import Lane, StepState
 from uploads.storage import room
 from uploads.work.budget import here
@@ -41,7 +42,7 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
         while step is not None:
             run(step, following)
             ran += 1
-            step = following.take()
+            step = following.step()
             if time.monotonic() > until and step is None:
                 bell.ring(bell.WORK, chosen)
                 break
@@ -92,22 +93,23 @@ class Following:
     def __init__(self, lane: str, until: float) -> None:
         self._lane = lane
         self._until = until
-        self._step: Step | None = None
+        self._claim: Claim | None = None
 
     def claim(self) -> None:
         """Claim, unless this worker shall stop or its ticket's time is over; in a transaction."""
-        self._step = None
-        if connection.vendor == "sqlite" and not stopping() and time.monotonic() < self._until:
-            self._step = claim_next(self._lane)
+        self._claim = None
+        over = stopping() or time.monotonic() > self._until or room.is_short()
+        if connection.vendor == "sqlite" and not over:
+            self._claim = take(self._lane, me(), here())
 
     def forget(self) -> None:
         """Forget what an undone transaction claimed."""
-        self._step = None
+        self._claim = None
 
-    def take(self) -> Step | None:
+    def step(self) -> Step | None:
         """Return what the last commit claimed, once."""
-        step, self._step = self._step, None
-        return step
+        claim, self._claim = self._claim, None
+        return claim.load() if claim else None
 
 
 def run(step: Step, following: Following | None = None) -> None:
