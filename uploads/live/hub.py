@@ -137,9 +137,12 @@ class Hub:
         while self._looking is asyncio.current_task():
             try:
                 await self._open_bell()
+            except (DatabaseError, InterfaceError, OSError) as error:
+                log.warning("live pages are told by looking, there is no bell: %s", error)
+            try:
                 await self._look()
-            except (DatabaseError, InterfaceError, OSError):
-                log.warning("the database is away; live pages wait", exc_info=True)
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("the database is away; live pages wait: %s", error)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> None:
