@@ -8,6 +8,7 @@ import os
 from typing import Any, Final
 
 import django
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 from django.db import DatabaseError, InterfaceError
@@ -15,7 +16,6 @@ from django.db import DatabaseError, InterfaceError
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)
 
-from channels.db import database_sync_to_async  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from project.static import with_static_files  # noqa: E402
@@ -47,7 +47,7 @@ class CappedBody:
     async def judge(self, scope: dict[str, Any]) -> None:
         """Allow a stranger little: middleware runs after the body has been read."""
         try:
-            if await database_sync_to_async(user_of)(scope) is None:
+            if await sync_to_async(user_of)(scope) is None:
                 self.limit = _plain_limit()
         except (DatabaseError, InterfaceError) as error:
             self.refused = Refused(outage(error) or RequestError("database_away"))
@@ -68,9 +68,13 @@ class StreamingDjango(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         streamed = scope["path"].startswith(UPLOADS)
         body: Any = Body(receive) if streamed else CappedBody(scope, receive)
-        if not streamed and body.limit == conf.FORM_MAX_BYTES:
-            await body.judge(scope)
         await super().__call__(scope, body, send)
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        # Here, in the request's own thread: in a shared one an outage would hold up everybody.
+        if isinstance(receive, CappedBody) and receive.limit == conf.FORM_MAX_BYTES:
+            await receive.judge(scope)
+        await super().handle(scope, receive, send)
 
     async def read_body(self, receive: Any) -> Any:
         return receive if isinstance(receive, Body) else await receive.spooled()

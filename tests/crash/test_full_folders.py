@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import described, ended, is_whole, wait_for
+from tests.crash.open_page import OpenPage, session_of
 from tests.support.disks import MIB, Filler, small_disk
 from tests.support.server import ROOT, Server, wait_until
 from uploads.models import Job, Step
@@ -87,8 +88,14 @@ def test_a_run_folder_without_room_delays_work_and_ends_nothing(
         running.kill(running.role("pusher", lane))
     running.kill(running.role("web"))
     filler.take_names()
-    wait_for(submit(2))
     wait_until(lambda: running.get("/healthz")[0] == 503, 30, "the web process's successor")
+    job = submit(2)
+    page = OpenPage(running, session_of(running, job.owner), job)
+    page.start()
+    wait_for(job)
+    last = Job.objects.get(pk=job.pk).seq
+    wait_until(lambda: page.have >= last, 10, "the end on a page that no bell wakes")
+    page.close()
     # A new worker can't announce itself: its lane begins anew, in vain.
     running.kill(running.role("worker", "cpu"))
     wait_until(lambda: not running.workers("cpu"), 15, "the end of a lane")

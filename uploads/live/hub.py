@@ -36,6 +36,7 @@ class Watch:
         self.cursors: set[Cursor] = set()
         self.seq = -1
         self.settled = False
+        self.behind = False
         self.read_at = 0.0
         self.moved = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -48,8 +49,10 @@ class Watch:
     def due(self, seq: int, *, new: bool) -> bool:
         """Tell whether a look should read it: it moved, or words may differ by now."""
         age = time.monotonic() - self.read_at
-        return seq != self.seq or (
-            not self.settled and age > (LOOK_SECONDS if new else AGE_SECONDS)
+        return (
+            self.behind
+            or seq != self.seq
+            or (not self.settled and age > (LOOK_SECONDS if new else AGE_SECONDS))
         )
 
 
@@ -170,11 +173,14 @@ class Hub:
                 await self._tell(watch)
             except Job.DoesNotExist:
                 await self._gone(watch)
-            except (DatabaseError, InterfaceError):
-                log.warning("job %s can't be read now", watch.job_pk, exc_info=True)
+            except (DatabaseError, InterfaceError) as error:
+                watch.behind = True
+                log.warning("job %s can't be read now: %s", watch.job_pk, error)
 
     async def _tell(self, watch: Watch) -> None:
         ready = [cursor for cursor in watch.cursors if cursor.ready]
+        # Whoever is passed over now is told at a later look, also when nothing moves any more.
+        watch.behind = len(ready) < len(watch.cursors)
         if not ready:
             return
         places = {cursor.sent for cursor in ready}
