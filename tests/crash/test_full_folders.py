@@ -96,9 +96,13 @@ def test_a_run_folder_without_room_delays_work_and_ends_nothing(
     last = Job.objects.get(pk=job.pk).seq
     wait_until(lambda: page.have >= last, 10, "the end on a page that no bell wakes")
     page.close()
-    # A new worker can't announce itself: its lane begins anew, in vain.
-    running.kill(running.role("worker", "cpu"))
-    wait_until(lambda: not running.workers("cpu"), 15, "the end of a lane")
+    # New workers can't announce themselves: their lane begins anew, in vain.
+    running.kill(running.role("main", "cpu"))
+    wait_until(
+        lambda: filler.take_names() or "cluster's sentinel failed" in running.output(),
+        20,
+        "a lane that can't begin",
+    )
     job = submit(2)
     time.sleep(2)
     assert not ended(job)
