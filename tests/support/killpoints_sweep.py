@@ -7,7 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support import killpoints_start, killpoints_web, killpoints_worker
+from tests.support import (
+    killpoints_console,
+    killpoints_people,
+    killpoints_start,
+    killpoints_web,
+    killpoints_worker,
+)
 from tests.support.killpoints import DATABASE_KINDS, WRONG, Point, points_of
 from tests.support.killpoints_checks import Found, examine, sweep
 from tests.support.killpoints_role import Scenario
@@ -17,6 +23,8 @@ from tests.support.postgresql import PostgreSQL
 SCENARIOS: tuple[Scenario, ...] = (
     *killpoints_start.SCENARIOS,
     *killpoints_web.SCENARIOS,
+    *killpoints_people.SCENARIOS,
+    *killpoints_console.SCENARIOS,
     *killpoints_worker.SCENARIOS,
 )
 TRIES = 3
