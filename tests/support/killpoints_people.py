@@ -124,6 +124,6 @@ def _settled() -> None:
 
 
 SCENARIOS = (
-    Scenario("web", "set-up and sign-in", *checked(_link, _set_up, _one_administrator)),
-    Scenario("web", "settings", *checked(_person, _settle, _settled)),
+    Scenario("web", "set-up and sign-in", *checked(_link, _set_up, _one_administrator), alike=True),
+    Scenario("web", "settings", *checked(_person, _settle, _settled), alike=True),
 )

@@ -135,10 +135,15 @@ class Counts:
             self._counted[scenario] = count(scenario, self._base, self.server)
         return self._counted[scenario]
 
+    @property
+    def usual(self) -> list[Scenario]:
+        """Return the scenarios that are worth their time on this kind of database."""
+        return [each for each in SCENARIOS if self.server is None or not each.alike]
+
     def lives(self) -> dict[str, set[str]]:
         """Return every label that is met, with the lives that meet it."""
         met: dict[str, set[str]] = defaultdict(set)
-        for each in SCENARIOS:
+        for each in self.usual:
             for point in self.of(each).points:
                 met[point.label].add(str(each))
         return met
@@ -167,7 +172,7 @@ def choose(counts: Counts, seed: int, kinds: Sequence[str] = ()) -> list[Chosen]
 
     A point's chance depends on the seed and itself alone, for runs differ a little in length.
     """
-    every = [(each, point) for each in SCENARIOS for point in all_points(counts.of(each), kinds)]
+    every = [(each, point) for each in counts.usual for point in all_points(counts.of(each), kinds)]
     every.sort(key=lambda chosen: random.Random(f"{seed} {chosen[0]} {chosen[1]}").random())
     seen: set[tuple[str, str]] = set()
     first: list[Chosen] = []
