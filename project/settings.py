@@ -50,7 +50,7 @@ def _database() -> dict[str, Any]:
     url = urlsplit(os.environ.get("DATABASE_URL", ""))
     if not url.scheme:
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "project.sqlite",
             "NAME": DATA_DIR / "db.sqlite3",
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",

@@ -13,12 +13,13 @@ from tests.admin.people import JOBS, command, fail
 from uploads.admin import host
 from uploads.admin.throughput import round_up
 from uploads.admin.timeline import WIDTH, timeline
-from uploads.models import EventKind, Hold, Job, Step, Worker
+from uploads.models import EventKind, Hold, Job, LaneLimit, Step, Worker
 from uploads.states import Lane, StepKind, StepState
 
 pytestmark = pytest.mark.django_db
 
 HOLD = "/admin/uploads/worker/hold/"
+LIMIT = "/admin/uploads/worker/limit/"
 RECORD = "/admin/admin/logentry/"
 
 
@@ -89,6 +90,74 @@ def test_names_are_offered_to_who_may_pause(operator: Client, watcher: Client, j
     for path in ("/admin/", "/admin/uploads/worker/"):
         assert '<option value="alice">' in operator.get(path).content.decode()
         assert '<option value="alice">' not in watcher.get(path).content.decode()
+
+
+# --- limits --------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_live_workers")
+def test_operators_limit_a_lane_and_lift_it(operator: Client, watcher: Client, job: Job) -> None:
+    job.steps.update(state=StepState.RUNNING, lane=Lane.CPU)
+    page = operator.get("/admin/").content.decode()
+    assert '<strong class="big">1</strong><span class="dim"> of 1 running' in page
+    assert "No limit. This site has 1\u00a0worker for it." in page
+    form = {"lane": "cpu", "max_inflight": "3", "back": "admin:uploads_worker_changelist"}
+    answer = operator.post(LIMIT, form, follow=True)
+    assert answer.request["PATH_INFO"] == "/admin/uploads/worker/"
+    assert "Lane cpu: at most 3 at once." in answer.content.decode()
+    again = operator.post(LIMIT, form, follow=True).content.decode()
+    assert "Lane cpu: nothing changed, at most 3 at once." in again
+    assert "At most 3 at once: set by staff-Operators" in watcher.get("/admin/").content.decode()
+    page = operator.get("/admin/").content.decode()
+    assert 'placeholder="any" value="3"' in page
+    assert "so no more can run" in page
+    operator.post(LIMIT, {"lane": "cpu", "do": "lift", "max_inflight": "nonsense"})
+    assert not LaneLimit.objects.exists()
+    rows = LogEntry.objects.order_by("pk").values_list("object_repr", "change_message")
+    assert list(rows) == [("lane cpu", "Limit: at most 3 at once."), ("lane cpu", "Limit: none.")]
+    assert len(watcher.get(f"{RECORD}?kind=lanelimit&what=Limit").context["page"].object_list) == 2
+
+
+@pytest.mark.usefixtures("_live_workers")
+def test_a_limit_below_what_runs_says_what_ends_first(
+    operator: Client, watcher: Client, job: Job
+) -> None:
+    job.steps.update(state=StepState.RUNNING, lane=Lane.CPU)
+    Step.objects.create(
+        job=job,
+        stage=job.stages.get(),
+        seq=9,
+        kind=StepKind.WORK,
+        lane=Lane.CPU,
+        owner=job.owner,
+        state=StepState.RUNNING,
+    )
+    operator.post(LIMIT, {"lane": "cpu", "max_inflight": "1"})
+    page = watcher.get("/admin/").content.decode()
+    assert "1\u00a0step ends before another begins" in page
+
+
+def test_watchers_see_limits_and_may_not_set_them(watcher: Client) -> None:
+    assert LIMIT not in watcher.get("/admin/").content.decode()
+    assert watcher.post(LIMIT, {"lane": "cpu", "max_inflight": "1"}).status_code == 403
+    assert not LaneLimit.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"lane": "cpu", "max_inflight": "0"}, "A limit is a whole number from 1 to 1000"),
+        ({"lane": "cpu", "max_inflight": "many"}, "to let nothing run, pause the lane"),
+        ({"lane": "gpu", "max_inflight": "1"}, "There is no lane “gpu”."),
+        ({}, "There is no lane “”."),
+    ],
+)
+def test_what_is_no_limit_is_refused_in_words(
+    operator: Client, form: dict[str, str], words: str
+) -> None:
+    assert words in operator.post(LIMIT, form, follow=True).content.decode()
+    assert not LaneLimit.objects.exists()
+    assert not LogEntry.objects.exists()
 
 
 # --- problems ------------------------------------------------------------------

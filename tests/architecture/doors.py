@@ -126,6 +126,20 @@ API = (
     case(
         "api/v1/holds/<str:place>/", "DELETE", (401, 403, 403, 403, 204), "/api/v1/holds/lane:cpu/"
     ),
+    case("api/v1/lanes/", "GET", (401, 403, 403, 403, 200)),
+    case(
+        "api/v1/lanes/<str:lane>/limit/",
+        "PUT",
+        (401, 403, 403, 403, 200),
+        "/api/v1/lanes/cpu/limit/",
+        body={"max_inflight": 2},
+    ),
+    case(
+        "api/v1/lanes/<str:lane>/limit/",
+        "DELETE",
+        (401, 403, 403, 403, 204),
+        "/api/v1/lanes/cpu/limit/",
+    ),
     case("api/v1/uploads/", "GET", SCRIPT),
     case("api/v1/uploads/<str:key>/", "GET", OWN_SCRIPT, "/api/v1/uploads/{free_upload}/"),
     case(
@@ -167,6 +181,12 @@ CONSOLE = (
     case("admin/uploads/worker/", "GET", STAFF),
     case(
         "admin/uploads/worker/hold/", "POST", STAFF_FORM, body={"place": "lane:cpu", "do": "hold"}
+    ),
+    case(
+        "admin/uploads/worker/limit/",
+        "POST",
+        STAFF_FORM,
+        body={"lane": "cpu", "max_inflight": "2"},
     ),
     case("admin/admin/logentry/", "GET", STAFF),
     case("admin/auth/user/", "GET", STAFF),

@@ -81,3 +81,17 @@ def test_a_lane_is_paused_and_goes_on(open_page: OpenPage, boss: Person):
     expect(page.get_by_text(f"Paused by {boss.name}")).to_be_visible()
     page.get_by_role("button", name="Resume cpu").click()
     expect(page.get_by_role("button", name="Pause cpu")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_lane_is_limited_and_the_limit_lifted(open_page: OpenPage, boss: Person, scripts: bool):
+    page = open_page("/admin/", boss, java_script_enabled=scripts)
+    most = page.locator("#most-cpu")
+    most.fill("1")
+    page.get_by_role("button", name="Set the limit of cpu").click()
+    expect(page.get_by_text(f"Set by {boss.name}")).to_be_visible()
+    expect(page.locator("#lanes li", has=most).get_by_text("of 1 running")).to_be_visible()
+    expect(most).to_have_value("1")
+    page.get_by_role("button", name="No limit for cpu").click()
+    expect(page.locator("#lanes li", has=most).get_by_text("of 2 running")).to_be_visible()
+    expect(most).to_have_value("")

@@ -13,7 +13,6 @@ from django.utils import timezone
 from tests.factories import make_user
 from tests.live.drive import claim, fail, finish, make_job, plan, receiving, say
 from uploads.models import EventKind, Job, Result, Upload, Worker
-from uploads.models.feed import cut
 from uploads.storage import store
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -306,14 +305,6 @@ def test_the_state_url_tells_patches_snaps_and_no_news(browser: Client, job: Job
     known = browser.get(address, {"after": job.seq})
     again = browser.get(address, {"after": job.seq}, headers={"If-None-Match": known["ETag"]})
     assert again.status_code == 304
-
-
-def test_events_newer_than_the_row_that_was_read_are_not_told(job: Job) -> None:
-    read = Job.objects.get(pk=job.pk)
-    say(job, "later")
-    told = cut(read, [0]).message(0)
-    assert told["seq"] == read.seq
-    assert "later" not in str(told["ev"])
 
 
 def test_a_page_of_ten_thousand_items_asks_few_questions(

@@ -30,7 +30,7 @@ GIB = 1024**3
 STATES = ("receiving", "to plan", "planned", "retrying", "running")
 WISHES = ("", "paused", "cancelling")
 HOLDS = ("", "all", "lane", "owner")
-LANES = ("alive", "dead")
+LANES = ("alive", "dead", "full")
 WORDS = {
     "cancelling": "Cancelling",
     "paused": "Paused by alice.",
@@ -38,6 +38,7 @@ WORDS = {
     "no_worker": "is alive; it starts as soon as one is.",
     "retry": "The next try begins in about",
     "next": "Next in line: it starts as soon as a worker is free.",
+    "lane_limit": "At most 1 step of ",
     "parts": "It begins when all parts are done.",
 }
 
@@ -97,9 +98,27 @@ def beset(job: Job, lane: Lane, wish: str, hold: str, lanes: str) -> None:
         holding.hold(
             {"owner": owner_place(job.owner_id), "lane": f"lane:{lane}"}.get(hold, hold), "root"
         )
-    if lanes == "alive":
+    if lanes != "dead":
         alive(Lane.CPU), alive(Lane.LIGHT)
+    if lanes == "full":
+        fill(lane, job)
+        holding.limit(lane, 1, "root")
     job.refresh_from_db()
+
+
+def fill(lane: Lane, job: Job) -> None:
+    """Let one more step of the lane run."""
+    later = timezone.now() + timedelta(minutes=1)
+    step_of(
+        job,
+        seq=95,
+        lane=lane,
+        state=StepState.RUNNING,
+        lease_owner="here:b:9:9",
+        lease_token="token",
+        lease_until=later,
+        deadline_at=later,
+    )
 
 
 def expected(state: str, wish: str, hold: str, lanes: str) -> str:
@@ -114,7 +133,9 @@ def expected(state: str, wish: str, hold: str, lanes: str) -> str:
         return "held"
     if lanes == "dead":
         return "no_worker"
-    return "retry" if state == "retrying" else "next"
+    if state == "retrying":
+        return "retry"
+    return "lane_limit" if lanes == "full" else "next"
 
 
 def says(waiting: Waiting, hold: str) -> bool:
@@ -240,6 +261,24 @@ def test_a_reached_limit_is_named(lanes: None, job_of: JobOf, settings: Any) -> 
     assert (told.reason, told.text[:23]) == ("limit", "1 step of this job runs")
     settings.TIDEMILL_OWNER_MAX_INFLIGHT = 1
     assert seen(job_of("two"))["reason"] == "limit"
+
+
+def test_a_full_lane_is_named_with_the_place_in_it(lanes: None, job_of: JobOf) -> None:
+    first, second = job_of("one"), job_of("two")
+    assert Step.objects.claim(Lane.LIGHT, "here:b:1:2")
+    assert (seen(second)["reason"], seen(second)["position"]) == ("next", 1)
+    holding.limit("light", 1, "root")
+    waiting = seen(second)
+    assert waiting["text"] == ("At most 1 step of planning and e-mails runs at once; 1 is running.")
+    assert (waiting["reason"], waiting["position"]) == ("lane_limit", 1)
+    assert waiting["starts_in_seconds"]
+    third = job_of("three", owner=second.owner)
+    assert seen(third)["text"] == (
+        "1 job is ahead of this one. At most 1 step of planning and e-mails runs at once."
+    )
+    holding.limit("light", None, "root")
+    assert seen(second)["reason"] == "next"
+    assert first.steps.get().state == StepState.RUNNING
 
 
 def test_over_quota_what_has_not_begun_waits_and_goes_on_by_itself(

@@ -19,8 +19,15 @@ from uploads.errors import RequestError
 from uploads.models import Job
 
 LONGEST = 200
-COMMANDS = (*(verb.label for verb in VERBS), "Remove")
-KINDS = {"job": "Job", "hold": "Pause", "upload": "Upload", "user": "User", "group": "Group"}
+COMMANDS = (*(verb.label for verb in VERBS), "Limit", "Remove")
+KINDS = {
+    "job": "Job",
+    "hold": "Pause",
+    "lanelimit": "Limit",
+    "upload": "Upload",
+    "user": "User",
+    "group": "Group",
+}
 
 
 @admin.register(LogEntry, site=console)

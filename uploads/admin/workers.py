@@ -1,5 +1,6 @@
-"""Workers in the console: a card for each, the lanes they serve, and the pauses of lanes and people."""
+"""Workers in the console: a card for each, the lanes they serve, pauses, and limits of lanes."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,7 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from uploads.admin.filters import owner_names
-from uploads.admin.holds import command, holds, lane_cards, over_quota
+from uploads.admin.holds import command, holds, lane_cards, limit_command, over_quota
 from uploads.admin.host import this_host
 from uploads.admin.lists import AnyModelAdmin
 from uploads.admin.overview import worker_cards
@@ -38,12 +39,13 @@ class WorkerAdmin(AnyModelAdmin):
         return [
             path("", view(self.cards_view), name="uploads_worker_changelist"),
             path("hold/", view(require_POST(self.hold_view)), name="uploads_hold"),
+            path("limit/", view(require_POST(self.limit_view)), name="uploads_limit"),
         ]
 
     def cards_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show every worker, the silent ones greyed; five queries more than the frame."""
+        """Show every worker, the silent ones greyed; six queries more than the frame."""
         if not self.has_view_permission(request):
             raise RequestError("forbidden")
         held = holds()
@@ -63,10 +65,20 @@ class WorkerAdmin(AnyModelAdmin):
 
     def hold_view(self, request: HttpRequest) -> HttpResponse:
         """Pause, or go on with, all work, a lane or one person's jobs."""
+        return self._obey(request, command)
+
+    def limit_view(self, request: HttpRequest) -> HttpResponse:
+        """Set how many steps of a lane run at once, or lift the limit."""
+        return self._obey(request, limit_command)
+
+    def _obey(
+        self, request: HttpRequest, given: Callable[[Any, Any], tuple[bool, str]]
+    ) -> HttpResponse:
+        """Do what a form says with the right to pause; tell it on the page that it came from."""
         if not request.user.has_perm("uploads.change_hold"):
             raise RequestError("forbidden")
         try:
-            changed, words = command(request.user, request.POST)
+            changed, words = given(request.user, request.POST)
             level = messages.SUCCESS if changed else messages.WARNING
         except RequestError as error:
             level, words = messages.ERROR, str(error.values.get("reason", error.text))

@@ -29,6 +29,7 @@ class Cursor:
         self._unseen: deque[int] = deque()
         self._seen_at = time.monotonic()
         self._sending: asyncio.Task[None] | None = None
+        self._passed_over: Callable[[], None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -49,7 +50,17 @@ class Cursor:
         """Send the message that brings the reader to `seq`."""
         self.sent, self._told = seq, state
         self._unseen.append(seq)
-        self._sending = asyncio.ensure_future(_quietly(self.line.tell, text))
+        self._sending = asyncio.ensure_future(self._send(text))
+
+    def pass_over(self, again: Callable[[], None]) -> None:
+        """Note that there was news while it was not ready; `again` is called when the line is free."""
+        self._passed_over = again
+
+    async def _send(self, text: str) -> None:
+        await _quietly(self.line.tell, text)
+        again, self._passed_over = self._passed_over, None
+        if again is not None:
+            asyncio.get_running_loop().call_soon(again)  # after the end of this task
 
     def seen(self, seq: int) -> bool:
         """Note what the reader has seen; True when that makes room for more."""

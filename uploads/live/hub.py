@@ -174,13 +174,16 @@ class Hub:
             except Job.DoesNotExist:
                 await self._gone(watch)
             except (DatabaseError, InterfaceError) as error:
-                watch.behind = True
+                watch.behind = True  # a later look tells it, also when nothing moves any more
                 log.warning("job %s can't be read now: %s", watch.job_pk, error)
+            except Exception:  # our own bug must not freeze the page for good
+                log.exception("job %s can't be told", watch.job_pk)
 
     async def _tell(self, watch: Watch) -> None:
+        watch.behind = False
         ready = [cursor for cursor in watch.cursors if cursor.ready]
-        # Whoever is passed over now is told at a later look, also when nothing moves any more.
-        watch.behind = len(ready) < len(watch.cursors)
+        for cursor in watch.cursors.difference(ready):
+            cursor.pass_over(watch.moved.set)
         if not ready:
             return
         places = {cursor.sent for cursor in ready}

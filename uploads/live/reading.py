@@ -75,10 +75,9 @@ class Reading:
     @staticmethod
     def messages(job_pk: int, places: set[int | None]) -> Told:
         """Return a message for each place; raises `Job.DoesNotExist` when it was deleted."""
-        job = Job.objects.get(pk=job_pk)
-        made = cut(job, places)
+        made = cut(job_pk, places)
         texts = {place: encode(made.message(place)) for place in places}
-        return Told(job.seq, job.settled_at is not None, encode(made.state), texts)
+        return Told(made.seq, made.settled, encode(made.state), texts)
 
     @staticmethod
     def hang_up() -> None:

@@ -4,6 +4,7 @@ from uploads.models.event import Event, EventKind
 from uploads.models.hold import Hold
 from uploads.models.item import Item
 from uploads.models.job import Job
+from uploads.models.lane_limit import LaneLimit
 from uploads.models.person import Preferences, SignInTry
 from uploads.models.result import Result
 from uploads.models.stage import Input, Stage
@@ -19,6 +20,7 @@ __all__ = [
     "Input",
     "Item",
     "Job",
+    "LaneLimit",
     "Preferences",
     "Result",
     "SetupLink",

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from django.core.exceptions import ObjectDoesNotExist
+from django.apps import apps
 from django.db import connection, transaction
 from django.utils import timezone
 
 from uploads.conf import conf
+from uploads.models import rows
 from uploads.models.hold import lane_place
 from uploads.models.keys import lease_token
 
@@ -37,7 +38,11 @@ ORDER BY due.seq, due.id LIMIT 1
 # making it a join, so that they look no further.
 CHOOSE: Final = f"""
 SELECT step.id, step.needs_memory_bytes, step.weight FROM uploads_step step
-WHERE step.state = 'ready' AND step.id = (
+WHERE step.state = 'ready' AND NOT EXISTS (
+  SELECT 1 FROM uploads_lanelimit bound
+  WHERE bound.lane = %(lane)s AND bound.max_inflight <= (
+    SELECT count(*) FROM uploads_step busy WHERE busy.state = 'running' AND busy.lane = %(lane)s)
+) AND step.id = (
   SELECT ({DUE}) FROM (
     SELECT job.id FROM uploads_job job
     LEFT JOIN (
@@ -67,7 +72,7 @@ SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s
     lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
     deadline_at = %(deadline)s, waiting_code = ''
 WHERE id = %(step)s AND state = 'ready'
-RETURNING job_id
+RETURNING *
 """
 # What runs: the memory of this host's steps, that of the smaller ones, everybody's disk.
 BUSY: Final = """
@@ -89,8 +94,9 @@ SERVED: Final = """
 UPDATE uploads_job
 SET last_claimed_at = %(now)s, started_at = coalesce(started_at, %(now)s),
     state = CASE WHEN state = 'queued' THEN 'running' ELSE state END
-WHERE id = %(job)s
+WHERE id = %(job)s RETURNING *
 """
+STAGE: Final = "SELECT * FROM uploads_stage WHERE id = %(stage)s"
 
 
 @dataclass(frozen=True)
@@ -112,52 +118,47 @@ def claim(steps: "StepQuerySet", lane: str, worker: str, budget: Budget) -> "Ste
     again while something is claimable.
     """
     for _ in range(2 if connection.vendor == "postgresql" else 1):
-        step = _claim_once(steps, lane, worker, budget)
+        step = _claim_once(lane, worker, budget)
         if step is not None or not steps.claimable(lane).exists():
             return step
     return None
 
 
-def _claim_once(steps: "StepQuerySet", lane: str, worker: str, budget: Budget) -> "Step | None":
+def _claim_once(lane: str, worker: str, budget: Budget) -> "Step | None":
     now = timezone.now()
     postgresql = connection.vendor == "postgresql"
     with _light_transaction():
         chosen = _choose(lane, budget, now)
-        job_id = _lease(chosen, worker, now) if chosen else None
-        if job_id is not None and not postgresql:
-            _serve(job_id, now)
-    if chosen is None or job_id is None:
+        step = _lease(chosen, worker, now) if chosen else None
+        served = step is None or postgresql or _serve(step, now)
+    if step is None or not served:
         return None
-    if postgresql:
-        # Not before the step's row is free again: every other transaction locks the job first.
-        _serve(job_id, now)
-    try:
-        step = steps.get(pk=chosen.step_id)
-        step.job  # noqa: B018 - two plain reads cost half of one that joins; the rest comes when asked
-    except ObjectDoesNotExist:
+    # Not before the step's row is free again: every other transaction locks the job first.
+    if postgresql and not _serve(step, now):
         return None  # deleted meanwhile
     return step
 
 
 @contextmanager
 def _light_transaction() -> "Iterator[None]":
-    """Begin a transaction whose commit does not wait for the disk.
+    """Begin a transaction whose commit does not wait for the disk; inside another it is that one's.
 
     A power cut may undo a claim, which makes the step ready again; whatever is
     synced later carries the claim along.
     """
-    alone = not connection.in_atomic_block
-    sqlite = connection.vendor == "sqlite"
-    if alone and sqlite:
-        _row("PRAGMA synchronous=NORMAL", {})
-    try:
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "sqlite":
+        rows.first("PRAGMA synchronous=NORMAL", {})
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            rows.first("PRAGMA synchronous=FULL", {})
+    else:
         with transaction.atomic():
-            if alone and not sqlite:
-                _row(ONE_AT_A_TIME, {})
+            rows.first(ONE_AT_A_TIME, {})
             yield
-    finally:
-        if alone and sqlite:
-            _row("PRAGMA synchronous=FULL", {})
 
 
 @dataclass(frozen=True)
@@ -189,19 +190,19 @@ def _choose(lane: str, budget: Budget, now: datetime) -> _Chosen | None:
     }
     if budget.memory_bytes == budget.disk_bytes == BOUNDLESS:
         return _first(values)
-    used, _smaller, written = _row(BUSY, {**values, "need": 0}) or (0, 0, 0)
+    used, _smaller, written = rows.first(BUSY, {**values, "need": 0}) or (0, 0, 0)
     values["disk"] = budget.disk_bytes - int(written)
     first = _first(values)
     if first is None or not first.need or used + first.need <= budget.memory_bytes:
         return first
-    _used, smaller, _written = _row(BUSY, {**values, "need": first.need}) or (0, 0, 0)
+    _used, smaller, _written = rows.first(BUSY, {**values, "need": first.need}) or (0, 0, 0)
     left = budget.memory_bytes - max(int(used), int(smaller) + first.need)
     return _first({**values, "memory": max(0, min(left, first.need - 1))})
 
 
 def _first(values: dict[str, Any]) -> _Chosen | None:
     """Return the first step in line that fits these bounds."""
-    row = _row(CHOOSE + _locking(), values)
+    row = rows.first(CHOOSE + _locking(), values)
     return _Chosen(*row) if row else None
 
 
@@ -209,16 +210,8 @@ def _locking() -> str:
     return "FOR UPDATE OF step SKIP LOCKED" if connection.vendor == "postgresql" else ""
 
 
-def _row(sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
-    # Until its first row is fetched a statement keeps SQLite's lock.
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row
-
-
-def _lease(chosen: _Chosen, worker: str, now: datetime) -> int | None:
-    """Write a fresh lease into a row that is still ready; return its job's number."""
+def _lease(chosen: _Chosen, worker: str, now: datetime) -> "Step | None":
+    """Write a fresh lease into a row that is still ready; return the step."""
     values = {
         "step": chosen.step_id,
         "now": now,
@@ -227,8 +220,7 @@ def _lease(chosen: _Chosen, worker: str, now: datetime) -> int | None:
         "until": now + timedelta(seconds=conf.LEASE_SECONDS),
         "deadline": now + time_limit(chosen.weight),
     }
-    row = _row(LEASE, values)
-    return int(row[0]) if row else None
+    return rows.model(_model("Step"), LEASE, values)
 
 
 def time_limit(weight: float) -> timedelta:
@@ -237,9 +229,21 @@ def time_limit(weight: float) -> timedelta:
     return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
 
 
-def _serve(job_id: int, now: datetime) -> None:
-    """Note the claim on the job: the time for fairness, and queued → running at the first one."""
-    unsynced = "RETURNING set_config('synchronous_commit', 'off', true)"
+def _serve(step: "Step", now: datetime) -> bool:
+    """Note the claim on the job: the time for fairness, and queued → running at the first one.
+
+    Gives the step its job and stage; False when they are gone.
+    """
+    unsynced = ", set_config('synchronous_commit', 'off', true)"
     sql = SERVED + (unsynced if connection.vendor == "postgresql" else "")
-    with connection.cursor() as cursor:
-        cursor.execute(sql, {"now": now, "job": job_id})
+    job = rows.model(_model("Job"), sql, {"now": now, "job": step.job_id})
+    stage = rows.model(_model("Stage"), STAGE, {"stage": step.stage_id})
+    if job is None or stage is None:
+        return False
+    step.job, step.stage = job, stage
+    return True
+
+
+def _model(name: str) -> Any:
+    # Steps name this module, so it can't name them.
+    return apps.get_model("uploads", name)

@@ -1,4 +1,4 @@
-"""The record of what staff did: one row of Django's log for every command, and holds set with one."""
+"""The record of what staff did: one row of Django's log for every command; holds and limits set with one."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-from uploads.models.hold import Hold, owner_place, place_words
-from uploads.models.holding import hold, lift
+from uploads.models.hold import Hold, lane_place, owner_place, place_words
+from uploads.models.holding import hold, lift, limit
 from uploads.models.job import Job
+from uploads.models.lane_limit import LaneLimit
 from uploads.models.staff import may_hold
 
 SHOWN = 30
@@ -55,6 +56,21 @@ def steer(user: Any, place: str, name: str, *, going_on: bool) -> bool:
         changed = lift(place) if going_on else hold(place, user.get_username())
         if changed:
             note(user, "Resume" if going_on else "Pause", "done.", about=Hold, key=place, name=name)
+    return changed
+
+
+def bound(user: Any, lane: str, most: int | None) -> bool:
+    """Limit how many steps of a lane run at once as staff, and write it down; False when it was so.
+
+    `most` is None for no limit. One transaction. Raises `RequestError` (`bad_request`)
+    for an unknown lane or a limit that is none.
+    """
+    with transaction.atomic():
+        changed = limit(lane, most, user.get_username())
+        if changed:
+            result = "none." if most is None else f"at most {most} at once."
+            name = place_words(lane_place(lane))
+            note(user, "Limit", result, about=LaneLimit, key=lane, name=name)
     return changed
 
 

@@ -1,5 +1,6 @@
 """Events: append-only facts of a job, numbered per job under the job's row lock."""
 
+import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from uploads.errors import fill
+from uploads.models import rows
 
 if TYPE_CHECKING:
     from uploads.models.job import Job
@@ -65,6 +67,12 @@ TEXTS: dict[str, str] = {
 }
 
 
+APPEND = """
+INSERT INTO uploads_event (job_id, seq, kind, body, actor, at)
+VALUES (%(job)s, %(seq)s, %(kind)s, %(body)s, %(actor)s, %(at)s)
+"""
+
+
 class Event(models.Model):
     """One fact; `seq` grows within the job and is the cursor of every page that watches it."""
 
@@ -105,6 +113,12 @@ class Event(models.Model):
         """Return `[seq, kind, body]` as sockets and the state URL send it."""
         shown = {"text": self.text, "level": self.level, "at": self.at.isoformat()}
         return [self.seq, self.kind, {**self.body, **shown}]
+
+
+def append(job_id: int, seq: int, kind: EventKind, body: dict[str, Any], actor: str = "") -> None:
+    """Write one event under its job's row lock; `Job.record` does, and gives the number."""
+    told = {"kind": str(kind), "body": json.dumps(body), "actor": actor, "at": timezone.now()}
+    rows.change(APPEND, {"job": job_id, "seq": seq, **told})
 
 
 def _counted(count: int, words: str) -> str:

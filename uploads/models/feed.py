@@ -1,8 +1,7 @@
-"""The one reader of a job for pages, sockets and scripts: its row first, then its events.
+"""The one reader of a job for pages, sockets and scripts: its row, its steps, its events.
 
-It reads in autocommit, for a transaction would take SQLite's write lock. Because the row is
-read first, an event with a higher number may exist already but is not told yet; nothing with
-a lower one can follow. It knows nothing of sockets.
+All are read at one moment: what is told was true, and no event with a lower number can follow.
+It knows nothing of sockets.
 """
 
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import Any
 
 from uploads.models.event import Event
 from uploads.models.job import Job
+from uploads.models.moment import one_moment
 from uploads.models.snapshot import snapshot
 
 Json = dict[str, Any]
@@ -25,6 +25,7 @@ class Cut:
     since: int
     state: Json
     events: list[list[Any]]
+    settled: bool
 
     def message(self, after: int | None) -> Json:
         """Return what a reader needs that has seen everything up to `after` (None: nothing).
@@ -38,16 +39,16 @@ class Cut:
         return {"t": "patch", "prev": after, "seq": self.seq, "state": self.state, "ev": tail}
 
 
-def cut(job: Job, cursors: Iterable[int | None]) -> Cut:
-    """Return one cut that serves all these readers; `job` is its row, just read."""
+def cut(job_pk: int, cursors: Iterable[int | None]) -> Cut:
+    """Return one cut that serves all these readers; raises `Job.DoesNotExist`."""
+    with one_moment():
+        return _cut(Job.objects.get(pk=job_pk), cursors)
+
+
+def _cut(job: Job, cursors: Iterable[int | None]) -> Cut:
     near = [c for c in cursors if c is not None and job.seq - TAIL <= c <= job.seq]
     since = min(near, default=job.seq)
     events = Event.objects.filter(job=job, seq__gt=since, seq__lte=job.seq).order_by("seq")
     told = [event.as_json() for event in events] if since < job.seq else []
-    return Cut(seq=job.seq, since=since, state=snapshot(job), events=told)
-
-
-def read(key: str, after: int | None) -> Json | None:
-    """Return the message for one reader of the job of this key, or None without such a job."""
-    job = Job.objects.filter(key=key).first()
-    return cut(job, [after]).message(after) if job else None
+    settled = job.settled_at is not None
+    return Cut(seq=job.seq, since=since, state=snapshot(job), events=told, settled=settled)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from uploads.models.job import Job
-from uploads.models.loads import Work, live_workers, times_left, works_of
+from uploads.models.loads import Crew, Work, live_workers, most_at_once, times_left, works_of
 from uploads.models.stage import Stage
 from uploads.models.waiting import Waiting, why_waiting
 from uploads.models.words import whole_seconds
@@ -20,11 +20,12 @@ def glance(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     `progress` is 0…1, `eta_seconds` a range or null, `waiting` null while steps run.
     """
     workers = {f"live_{lane}": live_workers(lane) for lane in Lane}
-    first = Stage.objects.filter(job__in=jobs, position=0).annotate(**workers)
+    most = {f"most_{lane}": most_at_once(lane) for lane in Lane}
+    first = Stage.objects.filter(job__in=jobs, position=0).annotate(**workers, **most)
     stages = {stage.job_id: stage for stage in first}
     unfinished = [job for job in jobs if not job.is_finished]
     works = works_of(unfinished) if unfinished else {}
-    left = times_left(works, _workers(stages.values()))
+    left = times_left(works, _crews(stages.values()))
     still = [job for job in unfinished if not works.get(job.pk, Work()).running]
     reasons = why_waiting(still) if still else {}
     return [
@@ -39,10 +40,13 @@ def glance(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     ]
 
 
-def _workers(stages: Iterable[Stage]) -> dict[str, int]:
-    """Return the live workers of each lane, which every stage was asked with."""
+def _crews(stages: Iterable[Stage]) -> dict[str, Crew]:
+    """Return the crew of each lane, which every stage was asked with."""
     for stage in stages:
-        return {lane: getattr(stage, f"live_{lane}") for lane in Lane}
+        return {
+            lane: Crew(getattr(stage, f"live_{lane}"), getattr(stage, f"most_{lane}"))
+            for lane in Lane
+        }
     return {}
 
 

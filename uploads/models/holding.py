@@ -1,6 +1,6 @@
-"""The verbs of holds: pause all work, a lane or one person's jobs, and go on.
+"""The verbs of holds and of lanes' limits: pause work and go on; let fewer or more steps run at once.
 
-Steps that run end; nothing that is held is claimed, by no host, until it is lifted.
+Steps that run end; nothing that is held, or above a limit, is claimed, by no host.
 """
 
 from django.contrib.auth import get_user_model
@@ -12,6 +12,7 @@ from uploads import bell
 from uploads.errors import RequestError
 from uploads.models.hold import ALL, Hold, lane_place
 from uploads.models.job import Job
+from uploads.models.lane_limit import LaneLimit, checked, known_lane
 from uploads.models.step import Step
 from uploads.states import OPEN_STEP_STATES, Lane
 
@@ -54,6 +55,29 @@ def lift(place: str, *, by_staff: bool = True) -> bool:
         for lane in Lane:
             transaction.on_commit(lambda lane=lane: bell.ring(bell.WORK, lane))  # type: ignore[misc]
     return True
+
+
+def limit(lane: str, most: int | None, actor: str) -> bool:
+    """Let at most so many steps of a lane run at once, None: as many as there are workers.
+
+    False when it is so already. One transaction; the lane is woken after the commit.
+    Raises `RequestError` (`bad_request`) for an unknown lane or a limit that is none.
+    """
+    name = known_lane(lane)
+    rows = LaneLimit.objects.filter(lane=name)
+    fresh = {"set_by": actor, "set_at": timezone.now()}
+    with transaction.atomic():
+        if most is None:
+            changed = bool(rows.delete()[0])
+        else:
+            wanted = {"max_inflight": checked(most), **fresh}
+            _row, changed = LaneLimit.objects.get_or_create(lane=name, defaults=wanted)
+            if not changed:
+                changed = bool(rows.exclude(max_inflight=most).update(**wanted))
+        if changed:
+            _touch(lane_place(name))
+            transaction.on_commit(lambda: bell.ring(bell.WORK, name))
+    return changed
 
 
 def _owner_of(place: str) -> int | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 
 from uploads.errors import remedy, sentence
+from uploads.models import rows
 from uploads.states import ItemState
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from uploads.models.upload import Upload
 
 
+OPEN_OF_STEP = """
+SELECT * FROM uploads_item WHERE step_id = %(step)s AND state = 'open' ORDER BY position
+"""
+
+
 class ItemQuerySet(models.QuerySet["Item"]):
     def open(self) -> Self:
         return self.filter(state=ItemState.OPEN)
@@ -21,6 +27,12 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def unplanned(self) -> Self:
         """Return the open items that no step carries yet."""
         return self.open().filter(step=None)
+
+    def open_of(self, step: "Step") -> "list[Item]":
+        """Return the open items that a batch or join carries, in their order, with their uploads."""
+        items = rows.every(Item, OPEN_OF_STEP, {"step": step.pk})
+        models.prefetch_related_objects(items, "upload")
+        return items
 
 
 class Item(models.Model):

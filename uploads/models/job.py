@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from uploads import bell
 from uploads.errors import remedy, sentence
-from uploads.models import arriving, ending, removal, retrying, wishes
-from uploads.models.event import Event, EventKind
+from uploads.models import arriving, ending, removal, retrying, rows, wishes
+from uploads.models.event import EventKind, append
 from uploads.models.keys import public_key
 from uploads.states import (
     JobState,
@@ -20,7 +20,9 @@ from uploads.states import (
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-TOUCH = "UPDATE uploads_job SET seq = seq + 1 WHERE id = %s RETURNING seq"
+ROW = "SELECT * FROM uploads_job WHERE id = %(job)s"
+TOUCH = "UPDATE uploads_job SET seq = seq + 1 WHERE id = %(job)s RETURNING seq"
+WEIGH = "UPDATE uploads_job SET weight_done = weight_done + %(weight)s WHERE id = %(job)s"
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -33,10 +35,11 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def locked(self, pk: int) -> "Job":
         """Return the job with its row locked until the transaction ends."""
-        rows = self.filter(pk=pk)
-        if connection.vendor == "postgresql":
-            rows = rows.select_for_update()
-        return rows.get()
+        locking = " FOR UPDATE" if connection.vendor == "postgresql" else ""
+        job = rows.model(Job, ROW + locking, {"job": pk})
+        if job is None:
+            raise Job.DoesNotExist
+        return job
 
 
 class Job(models.Model):
@@ -144,15 +147,17 @@ class Job(models.Model):
     def record(self, kind: EventKind, *, actor: str = "", **body: Any) -> None:
         """Append an event under this job's row lock and ring; last in its transaction."""
         self.touch()
-        Event.objects.create(job=self, seq=self.seq, kind=kind, body=body, actor=actor)
+        append(self.pk, self.seq, kind, body, actor)
 
     def touch(self) -> None:
         """Count a change that pages show; takes the job's row lock until the commit."""
-        with connection.cursor() as cursor:  # the most frequent write of all: one plain statement
-            cursor.execute(TOUCH, [self.pk])
-            row = cursor.fetchone()
+        row = rows.first(TOUCH, {"job": self.pk})
         self.seq = row[0] if row else self.seq  # gone meanwhile: nobody looks any more
         transaction.on_commit(lambda: bell.ring(bell.JOB, str(self.pk)))
+
+    def add_weight_done(self, weight: float) -> None:
+        """Count finished work, in estimated seconds; inside its commit."""
+        rows.change(WEIGH, {"job": self.pk, "weight": weight})
 
     def ring_lanes(self) -> None:
         """Wake the workers of every lane that has a ready step of this job, after the commit."""

@@ -14,6 +14,7 @@ from django.utils import timezone
 from uploads.conf import conf
 from uploads.models.hold import ALL, Hold, lane_places
 from uploads.models.job import Job
+from uploads.models.lane_limit import LaneLimit
 from uploads.models.step import Step
 from uploads.models.worker import Worker
 from uploads.states import StepState
@@ -64,7 +65,8 @@ class Line:
 
     @cached_property
     def workers(self) -> list[Worker]:
-        return list(Worker.objects.live())
+        most = LaneLimit.objects.filter(lane=OuterRef("lane")).values("max_inflight")
+        return list(Worker.objects.live().annotate(lane_limit=Subquery(most)))
 
     def lives(self, lane: str) -> bool:
         return any(worker.lane == lane for worker in self.workers)
@@ -90,6 +92,19 @@ class Line:
         return max(0, store.free_bytes() - conf.DISK_RESERVE_BYTES - written)
 
     # --- limits and order --------------------------------------------------------
+
+    @cached_property
+    def limits(self) -> dict[str, int]:
+        """Return how many steps of a lane with workers may run at once, where somebody has set it."""
+        found = {worker.lane: getattr(worker, "lane_limit", None) for worker in self.workers}
+        return {lane: most for lane, most in found.items() if most}
+
+    @cached_property
+    def of_lane(self) -> Counter[str]:
+        return Counter(step.lane for step in self.running)
+
+    def lane_full(self, lane: str) -> bool:
+        return lane in self.limits and self.of_lane[lane] >= self.limits[lane]
 
     def job_full(self, job_id: int, max_inflight: int) -> bool:
         limit = max_inflight or conf.JOB_MAX_INFLIGHT
@@ -126,13 +141,15 @@ class Line:
 
     def _seated(self, lane: str, served: list[Job]) -> dict[int, Place]:
         """Give each job the worker that is free first; a more urgent one keeps it to its end."""
-        busy = [
+        busy = sorted(
             max(0.5, step.weight * (1 - step.progress))
             for step in self.running
             if step.lane == lane
-        ]
-        count = sum(worker.lane == lane for worker in self.workers)
-        free_at = (busy + [0.0] * max(0, count - len(busy)))[: max(1, count)] or [0.0]
+        )
+        workers = sum(worker.lane == lane for worker in self.workers)
+        count = max(1, min(workers, self.limits.get(lane, workers)))
+        # Of more than may run at once, the first ones to end make no room.
+        free_at = ([0.0] * (count - len(busy)) + busy)[-count:]
         heapq.heapify(free_at)
         lowest = served[-1].priority if served else 0
         places = {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import (
     Case,
@@ -26,6 +26,7 @@ from django.utils import timezone
 from uploads.conf import conf
 from uploads.forecast import Busy, Load, foresee, time_range
 from uploads.models.job import Job
+from uploads.models.lane_limit import LARGEST, LaneLimit
 from uploads.models.step import Step
 from uploads.models.worker import Worker
 from uploads.states import Lane, StepKind, StepState
@@ -65,11 +66,24 @@ class Work:
     planning: bool = False
 
 
+class Crew(NamedTuple):
+    """A lane's live workers, and how many of its steps may run at once."""
+
+    live: int
+    most: int = LARGEST
+
+
 def live_workers(lane: str) -> Coalesce:
     """Return an expression for the number of live workers of a lane, asked once a query."""
     live = Worker.objects.live(lane).order_by().values("lane")
     counted = Subquery(live.annotate(count=Count("pk")).values("count"))
     return Coalesce(counted, 0, output_field=IntegerField())
+
+
+def most_at_once(lane: str) -> Coalesce:
+    """Return an expression for how many steps of a lane may run at once, asked once a query."""
+    found = Subquery(LaneLimit.objects.filter(lane=lane).values("max_inflight"))
+    return Coalesce(found, LARGEST, output_field=IntegerField())
 
 
 def works_of(jobs: Sequence[Job]) -> dict[int, Work]:
@@ -170,15 +184,16 @@ def _with_unplanned(work: Work) -> Work:
     return replace(work, load=replace(work.load, unplanned=left))
 
 
-def times_left(works: dict[int, Work], workers: dict[str, int]) -> dict[int, tuple[float, float]]:
-    """Return the range of seconds of each job that can be told one; `workers` by lane.
+def times_left(works: dict[int, Work], crews: dict[str, Crew]) -> dict[int, tuple[float, float]]:
+    """Return the range of seconds of each job that can be told one; `crews` by lane.
 
     Who runs a step is a worker, also without a row: `runop` has such.
     """
     ranges = {}
-    for lane, live in workers.items():
+    for lane, crew in crews.items():
         loads = {pk: work.load for pk, work in works.items() if work.lane == lane}
-        count = max(live, sum(len(load.running) for load in loads.values()))
+        count = max(crew.live, sum(len(load.running) for load in loads.values()))
+        count = min(count, crew.most)
         for pk, course in (foresee(loads, count) if count else {}).items():
             told = time_range(loads[pk], course.ends)
             if told is not None and not works[pk].planning:

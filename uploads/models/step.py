@@ -10,8 +10,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from uploads.conf import conf
+from uploads.models import rows
 from uploads.models.claiming import Budget, claim, time_limit
 from uploads.models.hold import Hold, lane_places
+from uploads.models.lane_limit import LaneLimit
 from uploads.states import StepKind, StepState
 
 if TYPE_CHECKING:
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from uploads.models.item import Item
     from uploads.models.job import Job
     from uploads.models.stage import Stage
+
+
+SUCCEED = """
+UPDATE uploads_step
+SET state = 'succeeded', progress = 1, finished_at = %(now)s, lease_until = NULL,
+    checkpoint = NULL, error = ''
+WHERE id = %(step)s AND lease_token = %(token)s AND state = 'running'
+"""
 
 
 @dataclass(frozen=True)
@@ -36,14 +46,18 @@ class StepQuerySet(models.QuerySet["Step"]):
 
     def claimable(self, lane: str) -> Self:
         """Return the steps of a lane that a worker may take now."""
-        return self.filter(
-            Q(job__cancel_requested_at=None) | ~Q(job__finished_at=None),
-            state=StepState.READY,
-            lane=lane,
-            not_before__lte=timezone.now(),
-            job__settled_at=None,
-            job__paused_at=None,
-        ).unheld(lane)
+        return (
+            self.filter(
+                Q(job__cancel_requested_at=None) | ~Q(job__finished_at=None),
+                state=StepState.READY,
+                lane=lane,
+                not_before__lte=timezone.now(),
+                job__settled_at=None,
+                job__paused_at=None,
+            )
+            .unheld(lane)
+            .exclude(_full(lane))
+        )
 
     def unheld(self, lane: str) -> Self:
         """Return those of a lane's steps that no `Hold` keeps from being claimed."""
@@ -64,6 +78,13 @@ class StepQuerySet(models.QuerySet["Step"]):
         `budget` is what the worker's host gives (None: no bounds). See `claiming`.
         """
         return claim(self, lane, worker, budget or Budget(worker))
+
+
+def _full(lane: str) -> Exists:
+    """Return the condition that as many steps of a lane run as may at once."""
+    running = Step.objects.running().filter(lane=lane).order_by().values("lane")
+    count = running.annotate(count=models.Count("pk")).values("count")
+    return Exists(LaneLimit.objects.filter(lane=lane, max_inflight__lte=models.Subquery(count)))
 
 
 class Step(models.Model):
@@ -174,16 +195,8 @@ class Step(models.Model):
     @staticmethod
     def succeed(lease: Lease) -> bool:
         """Running → succeeded; inside the commit's transaction, which False must undo."""
-        return bool(
-            Step.held(lease).update(
-                state=StepState.SUCCEEDED,
-                progress=1,
-                finished_at=timezone.now(),
-                lease_until=None,
-                checkpoint=None,
-                error="",
-            )
-        )
+        values = {"step": lease.step_id, "token": lease.token, "now": timezone.now()}
+        return bool(rows.change(SUCCEED, values))
 
     @staticmethod
     def postpone(lease: Lease, *, seconds: float, error: str, count_attempt: bool = True) -> bool:

@@ -11,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from uploads.errors import sentence
 from uploads.models.hold import Hold
 from uploads.models.job import Job
+from uploads.models.lane_limit import limit_words
 from uploads.models.line import LINE_SHOWN, Line
 from uploads.models.stage import Input
 from uploads.models.step import Step
@@ -22,7 +23,7 @@ NO_WORKER = {
     "cpu": "No worker for heavy work is alive; it starts as soon as one is.",
     "light": "No worker for planning and e-mails is alive; it starts as soon as one is.",
 }
-HOPEFUL = ("next", "queue", "memory", "limit", "retry", "disk", "disk_full")
+HOPEFUL = ("next", "queue", "lane_limit", "memory", "limit", "retry", "disk", "disk_full")
 
 
 @dataclass(frozen=True)
@@ -220,9 +221,14 @@ def _in_line(ready: _Ready, line: Line) -> Waiting:
     if place is None:
         return Waiting("queue", f"More than {LINE_SHOWN} jobs are ahead of this one.")
     position, starts = place.ahead + 1, (int(place.seconds / 2), round(2 * place.seconds) + 2)
+    ahead = ""
     if place.ahead:
         words = "1 job is" if place.ahead == 1 else f"{place.ahead} jobs are"
-        return Waiting("queue", f"{words} ahead of this one.", position, starts)
+        ahead = f"{words} ahead of this one."
+    if line.lane_full(ready.lane):
+        return Waiting("lane_limit", _full_lane(ready.lane, line, ahead), position, starts)
+    if place.ahead:
+        return Waiting("queue", ahead, position, starts)
     free = line.free_memory(ready.lane, ready.memory_bytes)
     if line.budgets(ready.lane) and ready.memory_bytes > free:
         need, left = filesizeformat(ready.memory_bytes), filesizeformat(max(0, free))
@@ -230,6 +236,14 @@ def _in_line(ready: _Ready, line: Line) -> Waiting:
         return Waiting("memory", text, position, starts)
     text = "Next in line: it starts as soon as a worker is free."
     return Waiting("next", text, position, starts)
+
+
+def _full_lane(lane: str, line: Line, ahead: str) -> str:
+    limit = limit_words(lane, line.limits[lane])
+    if ahead:
+        return f"{ahead} {limit}."
+    running = line.of_lane[lane]
+    return f"{limit}; {running} {'is' if running == 1 else 'are'} running."
 
 
 def _nothing_ready(jobs: Sequence[Job]) -> dict[int, Waiting]:

@@ -20,7 +20,7 @@ def state(request: HttpRequest, key: str) -> HttpResponse:
     if not request.user.is_authenticated:
         raise RequestError("not_signed_in")
     job = asked_job(request, key)
-    answer: HttpResponse = JsonResponse(cut(job, [after]).message(after))
+    answer: HttpResponse = JsonResponse(cut(job.pk, [after]).message(after))
     etag = f'"{sha256(answer.content).hexdigest()[:20]}"'
     if request.headers.get("If-None-Match") == etag:
         answer = HttpResponse(status=304)

@@ -8,7 +8,7 @@ done again and stray files are swept; killed after it, nothing is left to do.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,11 +24,16 @@ from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
 
 
-def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list[Adopted]]) -> None:
+def commit_work(
+    step: Step,
+    outcomes: Sequence[Outcome],
+    adopted: dict[int, list[Adopted]],
+    then: Callable[[], None] | None = None,
+) -> None:
     """End a work or join step with everything it made; raises `LeaseLost` and changes nothing.
 
     A part or join that can't be done fails, and its item with it; a batch succeeds
-    with some of its items failed.
+    with some of its items failed. `then` is called last, in the same transaction.
     """
     with transaction.atomic():
         job = begin(step)
@@ -40,7 +45,7 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         elif not Step.succeed(step.lease):
             raise LeaseLost
         made = add_results(step, outcomes, adopted)
-        Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + step.weight)
+        job.add_weight_done(step.weight)
         if problem is not None:
             fail_item(job, Item.objects.get(pk=outcomes[0].key), problem)
         elif step.kind == StepKind.WORK and step.item_id:
@@ -53,6 +58,8 @@ def commit_work(step: Step, outcomes: Sequence[Outcome], adopted: dict[int, list
         _record(job, step, outcomes, made)
         if job.items_open <= 0 or job.cancel_requested_at:
             job.end_if_done()
+        if then is not None:
+            then()
 
 
 def commit_finished(
@@ -65,7 +72,7 @@ def commit_finished(
     if not Step.held(step.lease).update(weight=F("weight") - weight):
         raise LeaseLost
     made = add_results(step, outcomes, adopted)
-    Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + weight)
+    job.add_weight_done(weight)
     _end_items(job, step, outcomes)
     _record(job, step, outcomes, made, EventKind.STEP_KEPT)
 
@@ -167,7 +174,7 @@ def _record(
     made: dict[int, list[Result]],
     told: EventKind = EventKind.STEP_DONE,
 ) -> None:
-    names = dict(Item.objects.filter(pk__in=[o.key for o in outcomes]).values_list("pk", "name"))
+    names = _names(outcomes) if outcomes else {}
     for outcome in outcomes:
         for level, text in outcome.lines:
             kind = EventKind.WARNING if level == "warning" else EventKind.LOG
@@ -186,6 +193,11 @@ def _record(
         ]
     body["count"] = sum(outcome.done for outcome in outcomes)
     job.record(told, **body)
+
+
+def _names(outcomes: Sequence[Outcome]) -> dict[int, str]:
+    items = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
+    return dict(items.values_list("pk", "name"))
 
 
 def _shown_item(name: str, results: list[Result]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from uploads.conf import conf
@@ -33,13 +33,19 @@ log = logging.getLogger("tidemill.work")
 
 BIG_BYTES = 1024**3
 
+Then = Callable[[], None] | None
 
-def perform(step: Step) -> None:
-    """Run a claimed step to one of its ends; whatever happens, the next step can follow."""
+
+def perform(step: Step, then: Then = None) -> bool:
+    """Run a claimed step to one of its ends; whatever happens, the next step can follow.
+
+    `then` is called inside the transaction that commits its work, if it comes to that.
+    Returns False when the step belonged to another by its end.
+    """
     grip = Grip(step)
     try:
         try:
-            _perform(step, grip)
+            _perform(step, grip, then)
         except Cancelled:
             grip.insist(lambda: commit_cancel(step))
         except Released:
@@ -60,6 +66,8 @@ def perform(step: Step) -> None:
             )
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
+        return False
+    return True
 
 
 def _put_back(step: Step, grip: Grip, full: NoRoom) -> None:
@@ -74,7 +82,7 @@ def _fail(step: Step, grip: Grip, error: TidemillError) -> None:
     grip.insist(lambda: commit_failure(step, error))
 
 
-def _perform(step: Step, grip: Grip) -> None:
+def _perform(step: Step, grip: Grip, then: Then) -> None:
     if step.kind == StepKind.NOTIFY:
         notify.send(step, grip)
         return
@@ -85,7 +93,7 @@ def _perform(step: Step, grip: Grip) -> None:
     if step.kind == StepKind.PLAN:
         _plan(step, grip, operation)
     else:
-        _work(step, grip, operation)
+        _work(step, grip, operation, then)
 
 
 def _plan(step: Step, grip: Grip, operation: Operation[Any]) -> None:
@@ -108,17 +116,17 @@ def _plan(step: Step, grip: Grip, operation: Operation[Any]) -> None:
     grip.insist(lambda: commit_plan(step, items, operation, problems, outcomes))
 
 
-def _work(step: Step, grip: Grip, operation: Operation[Any]) -> None:
+def _work(step: Step, grip: Grip, operation: Operation[Any], then: Then) -> None:
     if step.item is not None:
         items = list(Item.objects.open().filter(pk=step.item.pk).select_related("upload"))
         if not items:
             raise Cancelled  # another part failed: a success without files would fool the join
     else:
-        items = list(step.items.open().select_related("upload").order_by("position"))
+        items = Item.objects.open_of(step)
     if step.kind == StepKind.JOIN and grip.insist(lambda: redo_lost_parts(step)):
         return
     if not items:
-        grip.insist(lambda: commit_work(step, [], {}))
+        grip.insist(lambda: commit_work(step, [], {}, then))
         return
     call = "join" if step.kind == StepKind.JOIN else "run"
     with Scratch(step) as scratch:
@@ -138,7 +146,7 @@ def _work(step: Step, grip: Grip, operation: Operation[Any]) -> None:
             grip.extend()  # to hash and sync that much takes a while
         adopted = adopt(step, outcomes, Patience(grip))
         try:
-            grip.insist(lambda: commit_work(step, outcomes, adopted))
+            grip.insist(lambda: commit_work(step, outcomes, adopted, then))
         except BaseException:
             discard(adopted)
             raise

@@ -61,7 +61,13 @@ def _here() -> str:
 
 def me() -> str:
     """Return this process's name as the owner of leases: `host:boot:pid:start time`."""
-    return f"{local_prefix()}{os.getpid()}:{start_time(os.getpid())}"
+    return _named(os.getpid())
+
+
+@cache
+def _named(pid: int) -> str:
+    # A fork has another pid, so it is asked anew there.
+    return f"{local_prefix()}{pid}:{start_time(pid)}"
 
 
 def start_time(pid: int) -> str | None:

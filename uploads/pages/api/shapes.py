@@ -78,6 +78,15 @@ SCHEMAS: dict[str, Json] = {
         finished_at=maybe(TIME),
     ),
     "Hold": record(place=TEXT, text=TEXT, held_by=TEXT, held_at=TIME),
+    "Lane": record(
+        lane=TEXT,
+        workers=COUNT,
+        ready=COUNT,
+        running=COUNT,
+        max_inflight=maybe({"type": "integer", "minimum": 1}),
+        limited_by=maybe(TEXT),
+        limited_at=maybe(TIME),
+    ),
     "Step": record(
         id=COUNT,
         kind={"type": "string", "enum": [kind.value for kind in StepKind]},

@@ -1,0 +1,87 @@
+"""Rows by plain statements: for what every step does, where the ORM costs ten times the statement.
+
+Everything rare is said in the ORM. It knows no table; a caller's statement is its own.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db import connection, models
+
+M = TypeVar("M", bound=models.Model)
+
+Values = Mapping[str, Any]
+Converter = Callable[[Any], Any]
+
+
+def change(sql: str, values: Values) -> int:
+    """Run a statement that returns nothing; return how many rows it changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(values))
+        return int(cursor.rowcount)
+
+
+def first(sql: str, values: Values) -> tuple[Any, ...] | None:
+    """Return the first row of a statement, or None."""
+    # Until its first row is fetched a statement keeps SQLite's lock.
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(values))
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def model(kind: type[M], sql: str, values: Values) -> M | None:
+    """Return the one row of a statement that gives a model's columns, or None."""
+    found = every(kind, sql, values)
+    return found[0] if found else None
+
+
+def every(kind: type[M], sql: str, values: Values) -> list[M]:
+    """Return all rows of a statement that gives a model's columns; others are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(values))
+        found: list[Sequence[Any]] = cursor.fetchall()
+        columns = tuple(column[0] for column in cursor.description)
+    names, places, converters = _reading(kind, columns, connection.vendor)
+    return [_made(kind, [row[place] for place in places], names, converters) for row in found]
+
+
+def _made(kind: type[M], row: list[Any], names: list[str], converters: dict[int, Converter]) -> M:
+    for place, convert in converters.items():
+        row[place] = convert(row[place])
+    return kind.from_db("default", names, row)
+
+
+@cache
+def _reading(
+    kind: type[models.Model], columns: tuple[str, ...], vendor: str
+) -> tuple[list[str], list[int], dict[int, Converter]]:
+    """Return a model's attributes in its own order, their columns, and how values are read."""
+    fields = kind._meta.concrete_fields
+    compiler = kind._default_manager.all().query.get_compiler("default")
+    stock = compiler.get_converters([field.get_col(kind._meta.db_table) for field in fields])
+    converters = {place: _chain(*found) for place, found in stock.items()}
+    places = [columns.index(str(field.column)) for field in fields]
+    return [field.attname for field in fields], places, converters
+
+
+def _chain(converters: Sequence[Any], expression: Any) -> Converter:
+    """Return Django's converters of one column as one function."""
+
+    def convert(value: Any) -> Any:
+        for one in converters:
+            value = one(value, expression, connection)
+        return value
+
+    return convert
+
+
+def _adapted(values: Values) -> dict[str, Any]:
+    """Return the values as the database stores them: SQLite keeps times as text in UTC."""
+    adapt = connection.ops.adapt_datetimefield_value
+    return {
+        name: adapt(value) if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
