@@ -1,7 +1,13 @@
-"""The command line; knows only where the settings are."""
+"""The command line; knows only where the settings are, and what a full disk is called."""
 
+import errno
 import os
 import sys
+from typing import Final
+
+FULL: Final = (
+    "The disk is full. Make room on the disk with the data folder (TIDEMILL_DATA), then try again."
+)
 
 
 def main() -> None:
@@ -9,4 +15,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except OSError as error:  # the settings themselves make the secret key, for one
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.exit(FULL)

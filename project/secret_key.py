@@ -20,11 +20,13 @@ def kept_key(folder: Path) -> str:
 def _make(path: Path) -> None:
     """Make the key's file, whole or not at all; of several processes the first one's key stays."""
     descriptor, fresh = mkstemp(prefix="secret_key-", dir=path.parent / "scratch")
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(64))
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        os.link(fresh, path)
-    Path(fresh).unlink()
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(64))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        Path(fresh).unlink()
     sync_folder(path.parent)

@@ -7,6 +7,8 @@ it reaches other hosts as well. Ring after the commit, never before.
 """
 
 import contextlib
+import errno
+import logging
 import os
 import select
 import socket
@@ -20,6 +22,8 @@ from django.db import connection
 
 WORK: Final = "work"
 JOB: Final = "job"
+
+log = logging.getLogger("tidemill.bell")
 
 CHANNEL = "tidemill_{topic}"
 DATAGRAM_BYTES = 256
@@ -35,6 +39,16 @@ def run_folder() -> Path:
     return folder
 
 
+def has_room() -> bool:
+    """Tell whether the run folder can take another socket; one look at its file system."""
+    try:
+        status = os.statvfs(run_folder())
+    except OSError:
+        return False
+    names_left = status.f_favail > 0 or status.f_files == 0  # some file systems count no names
+    return names_left and status.f_bavail > 0
+
+
 def ring(topic: str, name: str = "") -> None:
     """Wake every listener of a topic; `name` is a hint (a lane, a job's number)."""
     if connection.vendor == "postgresql":
@@ -42,9 +56,12 @@ def ring(topic: str, name: str = "") -> None:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL.format(topic=topic), name])
         return
     message = name.encode()[:DATAGRAM_BYTES]
-    with _datagrams() as sender:
-        for path in run_folder().glob(f"{topic}-*.sock"):
-            _send(sender, path, message)
+    try:
+        with _datagrams() as sender:
+            for path in run_folder().glob(f"{topic}-*.sock"):
+                _send(sender, path, message)
+    except OSError as error:  # what was committed stays so, and whoever listens looks by itself
+        log.warning("the bell %s could not be rung: %s", topic, error)
 
 
 def _datagrams() -> socket.socket:
@@ -82,7 +99,10 @@ class Listener:
         try:
             self._socket.bind(str(self._path))
         except OSError as error:
-            # The kernel takes about 107 bytes and calls more an invalid argument.
+            self._socket.close()
+            if error.errno is not None and error.errno != errno.EINVAL:
+                raise OSError(error.errno, error.strerror, str(self._path)) from error
+            # The kernel takes about 107 bytes and calls more an invalid argument, Python a long path.
             raise OSError(
                 f"{self._path}: {error}; set TIDEMILL_RUN_DIR to a short path."
             ) from error

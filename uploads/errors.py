@@ -101,6 +101,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The server's disk is nearly full: uploads and work wait and go on by themselves.",
         "Delete old jobs, or ask an administrator to make room.",
     ),
+    "run_folder_full": Entry(
+        503,
+        "The folder of the processes' sockets (TIDEMILL_RUN_DIR) has no room: work begins late.",
+        "Make room on its disk; it goes on by itself.",
+    ),
     "upload_missing": Entry(
         400, "The upload {upload} does not exist or is not yours.", "Upload the file again."
     ),

@@ -13,16 +13,18 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from tests.crash import outages
-from tests.crash.conftest import wait_for, wait_running
+from tests.crash.conftest import described, wait_for, wait_running
+from tests.crash.open_page import MUTE, OpenPage, session_of
 from tests.factories import make_user
 from tests.support import postgresql as private
 from tests.support.server import Server, wait_until
-from uploads.models import Job, Token, Upload
+from uploads.models import Event, Job, Token, Upload
 from uploads.storage import store
 
 pytestmark = pytest.mark.processes
 
 AWAY_SECONDS = 15
+PAGE_AWAY_SECONDS = 6
 PIECE = {"Content-Type": "application/offset+octet-stream"}
 
 
@@ -198,3 +200,45 @@ def test_postgresql_dies_inside_commits(
     connection.close()  # this process's own was cut as well
     for job in jobs:
         wait_for(job, 90)
+
+
+@pytest.mark.parametrize("how", ["locked", "stopped", "shut"])
+def test_an_open_page_hears_everything_once_and_to_the_end(
+    how: str, running: Server, submit: Callable[..., Job], request: pytest.FixtureRequest
+) -> None:
+    if bool(running.database_url) == (how == "locked"):
+        pytest.skip("this kind of database does not go away so")
+    job = submit(6, pause=0.8)
+    session = session_of(running, job.owner)
+    wait_running(job)
+    first, *late = [OpenPage(running, session, job) for _ in range(6)]
+    first.start()
+    wait_until(lambda: first.seqs, 10, "the first page's first message")
+    heard = first.have
+    with away(how, running, request):
+        until = time.monotonic() + PAGE_AWAY_SECONDS
+        for page in late:  # opened while nobody may be able to say whose job it is
+            page.start()
+        time.sleep(max(0, until - time.monotonic()))
+    connection.close()  # this process's own was cut as well
+    wait_for(job, 60)
+    expected = list(Event.objects.filter(job=job).order_by("seq").values_list("seq", flat=True))
+    last = Job.objects.get(pk=job.pk).seq
+    assert heard < last
+    for page in (first, *late):
+        wait_until(lambda page=page: page.have >= last, 20, lambda: described(job))
+        page.close()
+        assert page.seqs == expected, page.codes
+    codes = {code for page in (first, *late) for code in page.codes}
+    if how == "locked":  # SQLite is still read
+        assert codes == set()
+    else:
+        assert 4503 in codes <= {4503, MUTE}, codes
+
+
+def away(how: str, running: Server, request: pytest.FixtureRequest) -> AbstractContextManager[None]:
+    if how == "locked":
+        return outages.locked(running.data / "db.sqlite3")
+    return {"stopped": outages.stopped, "shut": outages.shut}[how](
+        request.getfixturevalue("own_postgresql")
+    )

@@ -13,10 +13,14 @@ UNTESTED = "A FULL DISK IS NOT TESTED: it takes the right to mount a small one"
 
 
 @contextmanager
-def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
-    """Mount a small file system at the folder; skips the test, loudly, where that is not allowed."""
-    folder.mkdir(parents=True)
-    options = ["-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
+def small_disk(folder: Path, mebibytes: int, names: int = 100_000) -> Iterator[Path]:
+    """Mount a file system for so many bytes and files at the folder.
+
+    Skips the test, loudly, where that is not allowed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    limits = f"size={mebibytes}m,nr_inodes={names},mode=700"
+    options = ["-t", "tmpfs", "-o", limits, "tmpfs", str(folder)]
     if os.geteuid() or subprocess.run(["mount", *options], check=False).returncode:
         pytest.skip(UNTESTED)
     try:
@@ -56,6 +60,15 @@ class Filler:
             else:
                 path.unlink()
                 self._number -= 1
+
+    def take_names(self) -> None:
+        """Let no further file be made either; as many others as there may be meanwhile."""
+        while True:
+            self._number += 1
+            try:
+                self._path(self._number).touch()
+            except OSError:
+                return
 
     def give_back(self) -> None:
         for number in range(self._number + 1):

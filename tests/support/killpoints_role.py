@@ -15,6 +15,8 @@ class Scenario:
     client, told nothing, does after the restart. Each runs in a process of its own.
 
     `unsure` allows an e-mail that was perhaps sent to be called so; `empty` begins without tables.
+    `alike` changes a person's few rows, which every kind of database does alike: only `make soak`
+    kills it on both.
     """
 
     role: str
@@ -24,6 +26,7 @@ class Scenario:
     again: Callable[[], Any] = nobody
     unsure: bool = False
     empty: bool = False
+    alike: bool = False
 
     @property
     def redone(self) -> int:

@@ -7,7 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support import killpoints_start, killpoints_web, killpoints_worker
+from tests.support import (
+    killpoints_console,
+    killpoints_people,
+    killpoints_start,
+    killpoints_web,
+    killpoints_worker,
+)
 from tests.support.killpoints import DATABASE_KINDS, WRONG, Point, points_of
 from tests.support.killpoints_checks import Found, examine, sweep
 from tests.support.killpoints_role import Scenario
@@ -17,6 +23,8 @@ from tests.support.postgresql import PostgreSQL
 SCENARIOS: tuple[Scenario, ...] = (
     *killpoints_start.SCENARIOS,
     *killpoints_web.SCENARIOS,
+    *killpoints_people.SCENARIOS,
+    *killpoints_console.SCENARIOS,
     *killpoints_worker.SCENARIOS,
 )
 TRIES = 3
@@ -127,10 +135,15 @@ class Counts:
             self._counted[scenario] = count(scenario, self._base, self.server)
         return self._counted[scenario]
 
+    @property
+    def usual(self) -> list[Scenario]:
+        """Return the scenarios that are worth their time on this kind of database."""
+        return [each for each in SCENARIOS if self.server is None or not each.alike]
+
     def lives(self) -> dict[str, set[str]]:
         """Return every label that is met, with the lives that meet it."""
         met: dict[str, set[str]] = defaultdict(set)
-        for each in SCENARIOS:
+        for each in self.usual:
             for point in self.of(each).points:
                 met[point.label].add(str(each))
         return met
@@ -159,7 +172,7 @@ def choose(counts: Counts, seed: int, kinds: Sequence[str] = ()) -> list[Chosen]
 
     A point's chance depends on the seed and itself alone, for runs differ a little in length.
     """
-    every = [(each, point) for each in SCENARIOS for point in all_points(counts.of(each), kinds)]
+    every = [(each, point) for each in counts.usual for point in all_points(counts.of(each), kinds)]
     every.sort(key=lambda chosen: random.Random(f"{seed} {chosen[0]} {chosen[1]}").random())
     seen: set[tuple[str, str]] = set()
     first: list[Chosen] = []

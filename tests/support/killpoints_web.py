@@ -94,7 +94,7 @@ def visiting(visit: Visit) -> Callable[[], None]:
     return live
 
 
-def _arrive() -> None:
+def arrive() -> None:
     """Let a person sign in and make a token."""
     user = owner()
     session = import_module(settings.SESSION_ENGINE).SessionStore()
@@ -156,7 +156,7 @@ async def _take_over(browser: Browser) -> None:
 
 
 def _held() -> None:
-    _arrive()
+    arrive()
     upload = upload_of("held.txt", "", complete=False)
     Upload.objects.filter(pk=upload.pk).update(length=len(TEXT))
     upload.refresh_from_db()
@@ -173,7 +173,7 @@ async def _take_back(browser: Browser) -> None:
 
 
 def _some_uploads() -> None:
-    _arrive()
+    arrive()
     browser = Browser()
     for name in ("unused", "other", "third"):
         browser.remember(name, upload_of(f"{name}.txt", name).key)
@@ -199,7 +199,7 @@ async def _send_form(browser: Browser) -> None:
 
 
 def _job(name: str, *texts: str) -> None:
-    _arrive()
+    arrive()
     job = job_of(name, *texts)
     Browser().remember("job", job.key)
     plan()
@@ -270,11 +270,11 @@ def _web(name: str, prepare: Callable[[], None], visit: Visit) -> Scenario:
 
 
 SCENARIOS = (
-    _web("upload in pieces for a waiting job", _arrive, _upload_and_start),
-    _web("upload at once", _arrive, _upload_at_once),
+    _web("upload in pieces for a waiting job", arrive, _upload_and_start),
+    _web("upload at once", arrive, _upload_at_once),
     _web("upload that another request holds", _held, _take_over),
     _web("uploads taken back", _some_uploads, _take_back),
-    _web("form, and run again", _arrive, _send_form),
+    _web("form, and run again", arrive, _send_form),
     _web("pause, resume, cancel", _waiting_job, _wishes),
     _web("pause and go on", _waiting_job, _pause_and_go_on),
     _web("retry", _cancelled_job, _retry),

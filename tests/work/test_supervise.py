@@ -107,9 +107,24 @@ def test_children_die_with_their_supervisor(start: Start, tmp_path: Path) -> Non
 def test_a_child_that_lived_long_is_started_again_at_once() -> None:
     child = Child("web", ["true"])
     child.started = time.monotonic() - 60
-    child.ended(1)
+    child.ended()
     assert child.restart_at <= time.monotonic()
     for _ in range(20):
         child.started = time.monotonic()
-        child.ended(1)
+        child.ended()
     assert 29 < child.restart_at - time.monotonic() <= 30
+
+
+def test_a_child_that_can_not_be_started_is_tried_again_and_ends_nobody(
+    start: Start, tmp_path: Path
+) -> None:
+    process = start("echo $$ > pid; exec sleep 60")
+    first = pid_in(tmp_path / "pid")
+    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
+    tmp_path.rename(elsewhere)  # the folder that children start in
+    (elsewhere / "pid").unlink()
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: "can't be started" in (elsewhere / "log").read_text())
+    elsewhere.rename(tmp_path)
+    assert pid_in(tmp_path / "pid") != first
+    assert process.poll() is None

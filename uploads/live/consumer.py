@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -18,6 +20,14 @@ from uploads.live.messages import Close, Refused, bye, read_ack
 
 MESSAGES_PER_SECOND: Final = 20
 AWAY_MS: Final = 3000  # when a page tries again while the database is away
+ANSWER_SECONDS: Final = 4.0  # a page gives its socket up after 6 s without a word
+LOOKUPS: Final = 2
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return threads for looking people up, apart from the one that all sockets' messages pass."""
+    return ThreadPoolExecutor(LOOKUPS, thread_name_prefix="door")
 
 
 class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -34,8 +44,9 @@ class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.accept()
         self.hub = hub()
         try:
-            found = await self._find()
-        except (OperationalError, InterfaceError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                found = await self._find()
+        except (OperationalError, InterfaceError, TimeoutError):
             await self.end(Close.AWAY, bye("away", AWAY_MS))
             return
         if isinstance(found, Close):
@@ -55,7 +66,8 @@ class JobConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _find(self) -> tuple[int, int] | Close:
         """Return the job and the user by number, or why this socket may not stay."""
-        return await database_sync_to_async(self._find_now)()  # type: ignore[no-any-return]
+        ask = database_sync_to_async(self._find_now, thread_sensitive=False, executor=_threads())
+        return await ask()  # type: ignore[no-any-return]
 
     def _find_now(self) -> tuple[int, int] | Close:
         user = user_of(self.scope)

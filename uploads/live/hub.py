@@ -36,6 +36,7 @@ class Watch:
         self.cursors: set[Cursor] = set()
         self.seq = -1
         self.settled = False
+        self.behind = False
         self.read_at = 0.0
         self.moved = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -48,8 +49,10 @@ class Watch:
     def due(self, seq: int, *, new: bool) -> bool:
         """Tell whether a look should read it: it moved, or words may differ by now."""
         age = time.monotonic() - self.read_at
-        return seq != self.seq or (
-            not self.settled and age > (LOOK_SECONDS if new else AGE_SECONDS)
+        return (
+            self.behind
+            or seq != self.seq
+            or (not self.settled and age > (LOOK_SECONDS if new else AGE_SECONDS))
         )
 
 
@@ -137,9 +140,12 @@ class Hub:
         while self._looking is asyncio.current_task():
             try:
                 await self._open_bell()
+            except (DatabaseError, InterfaceError, OSError) as error:
+                log.warning("live pages are told by looking, there is no bell: %s", error)
+            try:
                 await self._look()
-            except (DatabaseError, InterfaceError, OSError):
-                log.warning("the database is away; live pages wait", exc_info=True)
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("the database is away; live pages wait: %s", error)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> None:
@@ -167,12 +173,14 @@ class Hub:
                 await self._tell(watch)
             except Job.DoesNotExist:
                 await self._gone(watch)
-            except (DatabaseError, InterfaceError):
-                log.warning("job %s can't be read now", watch.job_pk, exc_info=True)
+            except (DatabaseError, InterfaceError) as error:
+                watch.behind = True  # a later look tells it, also when nothing moves any more
+                log.warning("job %s can't be read now: %s", watch.job_pk, error)
             except Exception:  # our own bug must not freeze the page for good
                 log.exception("job %s can't be told", watch.job_pk)
 
     async def _tell(self, watch: Watch) -> None:
+        watch.behind = False
         ready = [cursor for cursor in watch.cursors if cursor.ready]
         for cursor in watch.cursors.difference(ready):
             cursor.pass_over(watch.moved.set)

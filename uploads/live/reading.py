@@ -39,12 +39,12 @@ class Reading:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._guarded, function, values)
 
-    @staticmethod
-    def _guarded(function: Callable[..., T], values: tuple[object, ...]) -> T:
+    def _guarded(self, function: Callable[..., T], values: tuple[object, ...]) -> T:
         try:
             return function(*values)
         except (DatabaseError, InterfaceError):
             connection.close()
+            self._version = None  # each connection counts by itself, and what was new was not read
             raise
 
     @staticmethod

@@ -4,6 +4,8 @@ import errno
 import fcntl
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,8 +16,26 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection, connections
 
 from uploads.models import SetupLink
+from uploads.models.outage import outage
 
 MIGRATION_LOCK = 0x7469_6465  # any number, the same on every host
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Let a full disk, or a database that is away, end the command with one sentence."""
+    try:
+        yield
+    except (OSError, OperationalError) as error:
+        trouble = outage(error)
+        if trouble is None:
+            raise
+        if trouble.code == "disk_full":
+            raise CommandError(
+                f"There is no room on the disk with {settings.TIDEMILL_DATA}, "
+                "or on the database's. Make room, then start again."
+            ) from None
+        raise CommandError(f"The database can't be used: {error}") from error
 
 
 def lock_data_folder() -> int:
@@ -58,18 +78,15 @@ def check_port(host: str, port: int) -> None:
 
 def migrate() -> None:
     """Bring the tables up to date; on PostgreSQL one host at a time."""
-    try:
-        if connection.vendor != "postgresql":
+    if connection.vendor != "postgresql":
+        call_command("migrate", interactive=False, verbosity=0)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+        try:
             call_command("migrate", interactive=False, verbosity=0)
-            return
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
-            try:
-                call_command("migrate", interactive=False, verbosity=0)
-            finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
-    except OperationalError as error:
-        raise CommandError(f"The database can't be used: {error}") from error
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
 
 
 def collect_static() -> None:

@@ -6,15 +6,20 @@ from typing import Final
 from django.db import InterfaceError, OperationalError
 
 from uploads.errors import RequestError
-from uploads.storage import NO_ROOM
+from uploads.storage import NO_ROOM, store
 
 # SQLite's SQLITE_FULL and PostgreSQL's disk_full (53100); both are OperationalErrors.
 FULL: Final = ("database or disk is full", "no space left on device")
+# What SQLite says when its log's index (-shm) can't be made or grow, for that reason or another.
+VAGUE: Final = ("disk i/o error", "unable to open database file")
+PAGE_BYTES: Final = 64 * 1024
 
 
 def says_full(error: BaseException) -> bool:
     """Tell whether a database's error means that its disk is full."""
-    return any(words in str(error).lower() for words in FULL)
+    said = str(error).lower()
+    vague = any(words in said for words in VAGUE)
+    return any(words in said for words in FULL) or (vague and store.free_bytes() < PAGE_BYTES)
 
 
 def outage(error: BaseException | None) -> RequestError | None:

@@ -1,12 +1,13 @@
 """API tokens and the one-time set-up link; only hashes are stored."""
 
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import OperationalError, models, transaction
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class Token(models.Model):
             return None
         now = timezone.now()
         if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
-            cls.objects.filter(pk=token.pk).update(last_used_at=now)
+            with suppress(OperationalError):  # a full disk or a held lock must not keep readers out
+                cls.objects.filter(pk=token.pk).update(last_used_at=now)
         return token.owner
 
 

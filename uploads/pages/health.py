@@ -5,6 +5,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from uploads import bell
 from uploads.errors import sentence
 from uploads.models.pulse import lanes
 from uploads.storage import room
@@ -25,6 +26,8 @@ def health(request: HttpRequest) -> JsonResponse:
 def faults() -> list[str]:
     """Return why work would not get done now; empty when all is well."""
     full = [sentence("disk_short", {})] if room.is_short() else []
+    if not bell.has_room():
+        full.append(sentence("run_folder_full", {}))
     try:
         found = lanes()
     except DatabaseError:

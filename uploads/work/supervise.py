@@ -61,7 +61,7 @@ class Child:
             preexec_fn=enter,  # safe: this process has one thread
         )
 
-    def ended(self, status: int) -> None:
+    def ended(self) -> None:
         """Note the end; at once again after a steady run, else after a pause that doubles."""
         now = time.monotonic()
         lived = now - self.started
@@ -144,7 +144,15 @@ class Supervisor:
         now = time.monotonic()
         for child in self.children:
             if child.process is None and now >= child.restart_at:
-                child.start(self.folder)
+                self._try(child)
+
+    def _try(self, child: Child) -> None:
+        """Start a child; with no process or memory left for it, try again after its pause."""
+        try:
+            child.start(self.folder)
+        except OSError as error:
+            child.ended()
+            logger.warning("%s can't be started: %s", child.name, error)
 
     def _reap(self) -> None:
         """Collect every dead child and adopted orphan; kill what a dead child left behind."""
@@ -163,7 +171,7 @@ class Supervisor:
         assert child.process is not None
         child.process.returncode = status
         kill_group(child.process.pid)
-        child.ended(status)
+        child.ended()
         if self._stop_at is None:
             pause = child.restart_at - time.monotonic()
             again = f"again in {pause:.1f} s" if pause > 0 else "starting it again"

@@ -139,10 +139,10 @@ class Sweeper:
                 self.movement.forgive()
             elif not quiet:
                 self._restless = Step.objects.filter(state=StepState.RUNNING).exists()
-        except (DatabaseError, InterfaceError) as error:
+        except (DatabaseError, InterfaceError, OSError) as error:
             self._failures += 1
             self._troubled_at = time.monotonic()
-            logger.warning("The database is away: %s", error)
+            logger.warning("The database or the run folder is away: %s", error)
             self._start_again()
             return float(min(LONGEST_PAUSE_SECONDS, TICK_SECONDS * 2**self._failures))
         self._failures = 0

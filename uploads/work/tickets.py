@@ -79,22 +79,31 @@ class BellBroker(ORM):  # type: ignore[misc]
     def dequeue(self) -> list[Message] | None:
         """Return the next ordinary task or one ticket; otherwise wait and return None.
 
-        While the database is away it only waits, instead of ending the pusher.
+        While the database is away it only waits, instead of ending the pusher. Without a
+        bell, as when the run folder has no room for its socket, it looks each second.
         """
         try:
-            if self._listener is None:
-                self._listener = bell.Listener(bell.WORK)
+            self._listen()
             if found := self._ordinary():
                 return found
             if self._burst < Conf.WORKERS and Step.objects.claimable(self.list_key).exists():
                 self._burst += 1
                 return [(None, ticket())]
-            self._wait(self._listener)
-        except (DatabaseError, OSError) as error:  # no room for the bell's socket, for one
-            logger.warning("The database or the bell is away: %s", error)
+            self._wait()
+        except DatabaseError as error:
+            logger.warning("The database is away: %s", error)
             self._start_again()
             time.sleep(AWAY_SECONDS)
         return None
+
+    def _listen(self) -> None:
+        """Have a bell, opened before the look so that nothing is missed between."""
+        if self._listener is not None:
+            return
+        try:
+            self._listener = bell.Listener(bell.WORK)
+        except OSError as error:
+            logger.warning("There is no bell: %s", error)
 
     def _ordinary(self) -> list[Message]:
         """Lock and return the oldest ordinary task; another pusher may have been faster."""
@@ -106,8 +115,12 @@ class BellBroker(ORM):  # type: ignore[misc]
         mine = rows.filter(pk=row.pk, lock=row.lock).update(lock=self.timeout(row))
         return [(row.pk, row.payload)] if mine else []
 
-    def _wait(self, listener: bell.Listener) -> None:
+    def _wait(self) -> None:
         """Wait for this lane's bell, the next postponed step, or the end of the pause."""
+        if self._listener is None:
+            self._burst = 0
+            time.sleep(AWAY_SECONDS)
+            return
         if self._burst:
             until = time.monotonic() + self._pause
             self._pause = min(LOOK_SECONDS, 2 * self._pause)
@@ -115,7 +128,7 @@ class BellBroker(ORM):  # type: ignore[misc]
             until = time.monotonic() + self._quiet_seconds()
             self._pause = FIRST_PAUSE_SECONDS
         while (left := until - time.monotonic()) > 0:
-            rung = listener.wait(left)
+            rung = self._listener.wait(left)
             if "" in rung or self.list_key in rung:
                 self._pause = FIRST_PAUSE_SECONDS
                 break

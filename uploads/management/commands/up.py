@@ -2,6 +2,7 @@
 
 import signal
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -25,14 +26,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port, web = options["host"], options["port"], not options["no_web"]
-        lock = preparation.lock_data_folder()
-        if web:
-            preparation.check_port(host, port)
-        preparation.migrate()
         setup = None
-        if web:
-            preparation.collect_static()
-            setup = preparation.setup_link()
+        with preparation.in_words():
+            lock = preparation.lock_data_folder()
+            if web:
+                preparation.check_port(host, port)
+            preparation.migrate()
+            if web:
+                preparation.collect_static()
+                setup = preparation.setup_link()
         preparation.let_go_of_database()
         address = reachable(host, port) if web else ""
         Supervisor(
@@ -56,8 +58,9 @@ class Command(BaseCommand):
             self.say(f"Make the first administrator: {conf.PUBLIC_URL or address}{setup}")
 
     def say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+        with suppress(OSError):  # a log file on a full disk must not end what runs
+            self.stdout.write(text)
+            self.stdout.flush()
 
 
 def reachable(host: str, port: int) -> str:
@@ -67,15 +70,19 @@ def reachable(host: str, port: int) -> str:
 
 
 def children(host: str, port: int, *, web: bool, workers: bool) -> list[Child]:
-    """Return what to run; a cluster whose supervisor dies still releases its steps."""
+    """Return what to run; a cluster whose supervisor dies still releases its steps.
+
+    All share one run folder: while /tmp is full, Python would choose another one for a new process.
+    """
+    shared = {"TIDEMILL_RUN_DIR": settings.TIDEMILL_RUN_DIR}
     listen = {"TIDEMILL_HOST": host, "TIDEMILL_PORT": str(port)}
-    found = [Child("web", python("-m", "project.web", **listen))] if web else []
-    found.append(Child("sweep", python("-m", "django", "sweep")))
+    found = [Child("web", python("-m", "project.web", **shared, **listen))] if web else []
+    found.append(Child("sweep", python("-m", "django", "sweep", **shared)))
     if workers:
         found += [
             Child(
                 f"workers ({lane})",
-                python("-m", "django", "qcluster", Q_CLUSTER_NAME=lane),
+                python("-m", "django", "qcluster", **shared, Q_CLUSTER_NAME=lane),
                 orphaned=signal.SIGTERM,
             )
             for lane in settings.LANE_WORKERS
