@@ -57,7 +57,7 @@ def site(
 
 
 def _wait_for_workers(count: int) -> None:
-    from django.db import OperationalError
+    from django.db import DatabaseError
 
     from uploads.models import Worker
 
@@ -66,7 +66,7 @@ def _wait_for_workers(count: int) -> None:
         try:
             if Worker.objects.live().count() >= count:
                 return
-        except OperationalError:
+        except DatabaseError:
             pass  # not migrated yet
         time.sleep(0.1)
     raise RuntimeError("the workers did not start within a minute")

@@ -1,7 +1,12 @@
-"""How many durable, fenced steps without work the workers claim, run and commit in a second."""
+"""How many durable, fenced steps without work the workers claim, run and commit in a second.
+
+On SQLite, and on a PostgreSQL of its own when its programs are here.
+"""
 
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,18 +19,44 @@ ROUNDS = 3
 SYNCS = 200
 
 
-def main() -> dict[str, float]:
+def main() -> None:
     """Print steps per second with two workers, beside what one sync of this disk takes."""
+    if os.environ.get("DATABASE_URL"):
+        rate("PostgreSQL, fsync=on")
+        return
+    rate("SQLite, synchronous=FULL")
+    sys.stdout.flush()
+    on_postgresql()
+
+
+def on_postgresql() -> None:
+    """Start a PostgreSQL and measure on it in a process of its own; settings are read once."""
+    from tests.support.postgresql import PostgreSQL, find_programs
+
+    programs = find_programs()
+    if programs is None:
+        print("PostgreSQL is not installed here.")
+        return
+    server = PostgreSQL(programs, fsync="on")
+    server.start()
+    try:
+        server.create("steps")
+        environment = {**os.environ, "DATABASE_URL": server.url("steps")}
+        subprocess.run([sys.executable, "-m", "benchmarks.steps"], env=environment, check=True)
+    finally:
+        server.stop()
+
+
+def rate(where: str) -> None:
+    """Print the median of some rounds on the database of the settings."""
     with site(workers=2) as running:
         sync = measure_sync(running["folder"])
         rates = [measure() for _ in range(ROUNDS)]
-    rate = statistics.median(rates)
     print(
-        f"{STEPS} steps without work, 2 workers: {rate:.0f}/s "
+        f"{where}: {STEPS} steps without work, 2 workers: {statistics.median(rates):.0f}/s "
         f"(rounds: {', '.join(f'{one:.0f}' for one in rates)}); "
         f"one fdatasync of 4 KiB takes {1000 * sync:.2f} ms"
     )
-    return {"steps_per_second": rate, "sync_ms": 1000 * sync}
 
 
 def measure() -> float:

@@ -96,9 +96,11 @@ SET last_claimed_at = %(now)s, started_at = coalesce(started_at, %(now)s),
     state = CASE WHEN state = 'queued' THEN 'running' ELSE state END
 WHERE id = %(job)s
 """
-MINE: Final = "SELECT * FROM uploads_step WHERE id = %(step)s AND lease_token = %(token)s"
-JOB: Final = "SELECT * FROM uploads_job WHERE id = %(job)s"
-STAGE: Final = "SELECT * FROM uploads_stage WHERE id = %(stage)s"
+MINE: Final = """
+SELECT step.*, job.*, stage.* FROM uploads_step step
+JOIN uploads_job job ON job.id = step.job_id JOIN uploads_stage stage ON stage.id = step.stage_id
+WHERE step.id = %(step)s AND step.lease_token = %(token)s
+"""
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,12 @@ class Claim:
             # Not before the step's row is free again: every other transaction locks the job first.
             _serve(self.job_id, self.at)
         values = {"step": self.step_id, "token": self.token}
-        step: Step | None = rows.model(_model("Step"), MINE, values)
-        if step is None:
+        kinds = [apps.get_model("uploads", name) for name in ("Step", "Job", "Stage")]
+        found = rows.joined(kinds, MINE, values)
+        if not found:
             return None
-        job = rows.model(_model("Job"), JOB, {"job": step.job_id})
-        stage = rows.model(_model("Stage"), STAGE, {"stage": step.stage_id})
-        if job is None or stage is None:
-            return None
-        step.job, step.stage = job, stage
+        step: Step
+        step, step.job, step.stage = found[0]
         return step
 
 
@@ -261,8 +261,3 @@ def _serve(job_id: int, now: datetime) -> None:
     unsynced = " RETURNING set_config('synchronous_commit', 'off', true)"
     sql = SERVED + (unsynced if connection.vendor == "postgresql" else "")
     rows.change(sql, {"now": now, "job": job_id})
-
-
-def _model(name: str) -> Any:
-    # Steps name this module, so it can't name them.
-    return apps.get_model("uploads", name)

@@ -3,7 +3,8 @@
 Everything rare is said in the ORM. It knows no table; a caller's statement is its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -18,16 +19,14 @@ Converter = Callable[[Any], Any]
 
 def change(sql: str, values: Values) -> int:
     """Run a statement that returns nothing; return how many rows it changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, _adapted(values))
+    with _executed(sql, values) as cursor:
         return int(cursor.rowcount)
 
 
 def first(sql: str, values: Values) -> tuple[Any, ...] | None:
     """Return the first row of a statement, or None."""
     # Until its first row is fetched a statement keeps SQLite's lock.
-    with connection.cursor() as cursor:
-        cursor.execute(sql, _adapted(values))
+    with _executed(sql, values) as cursor:
         row: tuple[Any, ...] | None = cursor.fetchone()
     return row
 
@@ -40,18 +39,36 @@ def model(kind: type[M], sql: str, values: Values) -> M | None:
 
 def every(kind: type[M], sql: str, values: Values) -> list[M]:
     """Return all rows of a statement that gives a model's columns; others are left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, _adapted(values))
+    return [made[0] for made in joined((kind,), sql, values)]
+
+
+def joined(kinds: Sequence[type[models.Model]], sql: str, values: Values) -> list[list[Any]]:
+    """Return one model of each kind for each row; it gives all columns of the first, and so on."""
+    with _executed(sql, values) as cursor:
         found: list[Sequence[Any]] = cursor.fetchall()
         columns = tuple(column[0] for column in cursor.description)
-    names, places, converters = _reading(kind, columns, connection.vendor)
-    return [_made(kind, [row[place] for place in places], names, converters) for row in found]
+    readings = []
+    for kind in kinds:
+        readings.append((kind, *_reading(kind, columns, connection.vendor)))
+        # The next table's begin behind: every table has as many as its model has fields.
+        columns = (
+            *[""] * len(kind._meta.concrete_fields),
+            *columns[len(kind._meta.concrete_fields) :],
+        )
+    return [[_made(*reading, row) for reading in readings] for row in found]
 
 
-def _made(kind: type[M], row: list[Any], names: list[str], converters: dict[int, Converter]) -> M:
+def _made(
+    kind: type[M],
+    names: list[str],
+    places: list[int],
+    converters: dict[int, Converter],
+    row: Sequence[Any],
+) -> M:
+    values = [row[place] for place in places]
     for place, convert in converters.items():
-        row[place] = convert(row[place])
-    return kind.from_db("default", names, row)
+        values[place] = convert(values[place])
+    return kind.from_db("default", names, values)
 
 
 @cache
@@ -76,6 +93,13 @@ def _chain(converters: Sequence[Any], expression: Any) -> Converter:
         return value
 
     return convert
+
+
+@contextmanager
+def _executed(sql: str, values: Values) -> Iterator[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(values))
+        yield cursor
 
 
 def _adapted(values: Values) -> dict[str, Any]:
