@@ -3,10 +3,11 @@
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.odd import odd_site, processes_of_steps, submit_text
+from benchmarks.odd import odd_site, processes_of_steps, submit_text, wait_for
 from benchmarks.site import arrive, owner
 
 ROUNDS = 5
@@ -46,24 +47,27 @@ def case(
     running: dict[str, Any], start: Callable[[], Any], reached: Callable[[Any], bool]
 ) -> list[float]:
     """Cancel a job of one kind some times, each when it has got there; return the seconds."""
-    from uploads.models import Job, Step
-
     times = []
     for _ in range(ROUNDS):
         job = start()
-        while not reached(job):
-            time.sleep(0.02)
+        wait_for(partial(reached, job), f"the moment to cancel {job}")
         job.cancel("bench")
         begun = time.monotonic()
-        while (
-            not Job.objects.filter(pk=job.pk).exclude(finished_at=None).exists()
-            or Step.objects.filter(job=job, state="running").exists()
-            or processes_of_steps(running["folder"])
-            or any((running["folder"] / "scratch").iterdir())
-        ):
-            time.sleep(0.01)
+        wait_for(partial(_nothing_left, running, job), f"the end of {job}")
         times.append(time.monotonic() - begun)
     return sorted(times)
+
+
+def _nothing_left(running: dict[str, Any], job: Any) -> bool:
+    """Tell whether the job has ended and nothing of its steps is left."""
+    from uploads.models import Job, Step
+
+    return (
+        Job.objects.filter(pk=job.pk).exclude(finished_at=None).exists()
+        and not Step.objects.filter(job=job, state="running").exists()
+        and not processes_of_steps(running["folder"])
+        and not any((running["folder"] / "scratch").iterdir())
+    )
 
 
 def _is_written(running: dict[str, Any]) -> bool:

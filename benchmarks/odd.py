@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,15 @@ def odd_site(**limits: str) -> Iterator[dict[str, Any]]:
     sys.path.append(str(ODD))
     with site(workers=2) as running:
         yield running
+
+
+def wait_for(reached: Callable[[], bool], what: str, seconds: float = 120) -> None:
+    """Wait until something is so; a benchmark that waits for ever tells nobody why."""
+    give_up = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > give_up:
+            raise RuntimeError(f"{what} did not happen within {seconds:.0f} s")
+        time.sleep(0.01)
 
 
 def submit_text(*texts: str, operation: str = "test.poison", name: str = "") -> Any:

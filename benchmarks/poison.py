@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from benchmarks.odd import odd_site, submit_text
+from benchmarks.odd import odd_site, submit_text, wait_for
 
 JOBS = 15
 POISONS = ("hang", "spin 64", "breed 8", "shout", "fill 2000", "herd 8", "files 20000")
@@ -27,8 +27,7 @@ def beside(name: str, quiet: tuple[float, float]) -> float:
     p50, slowest = measure()
     ended = Job.objects.get(pk=poison.pk).is_finished
     poison.cancel("bench")
-    while not Job.objects.filter(pk=poison.pk).exclude(finished_at=None).exists():
-        time.sleep(0.05)
+    wait_for(Job.objects.filter(pk=poison.pk).exclude(finished_at=None).exists, f"{name}'s end")
     told = " (ended by its limit meanwhile)" if ended else ""
     print(f"{name:12} p50 {p50:.2f} s, slowest {slowest:.2f} s: {p50 / quiet[0]:.2f} times{told}")
     return p50 / quiet[0]
@@ -38,9 +37,9 @@ def wait_until_running(job: object) -> None:
     """Wait until the job's work step runs."""
     from uploads.models import Step
 
-    while not Step.objects.filter(job=job, kind="work").exclude(started_at=None).exists():
-        time.sleep(0.05)
-    time.sleep(1)
+    steps = Step.objects.filter(job=job, kind="work")
+    wait_for(steps.exclude(started_at=None).exists, f"the start of {job}")
+    time.sleep(1)  # so that it is at its worst
 
 
 def measure() -> tuple[float, float]:
@@ -51,8 +50,9 @@ def measure() -> tuple[float, float]:
     for _ in range(JOBS):
         begun = time.monotonic()
         job = submit_text("fine")
-        while not Job.objects.filter(pk=job.pk).exclude(finished_at=None).exists():
-            time.sleep(0.01)
+        wait_for(
+            Job.objects.filter(pk=job.pk).exclude(finished_at=None).exists, "a small job's end"
+        )
         times.append(time.monotonic() - begun)
     return statistics.median(times), max(times)
 
