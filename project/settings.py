@@ -45,6 +45,13 @@ TIDEMILL_RUN_DIR = _values["TIDEMILL_RUN_DIR"] or str(
 )
 
 
+# 16 MiB of log between two checkpoints: pages that change with every step are written once.
+SQLITE_SET_UP = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA cache_size=-16000; PRAGMA temp_store=MEMORY"
+)
+
+
 def _database() -> dict[str, Any]:
     """Return Django's description of the database; `DATABASE_URL` names a PostgreSQL."""
     url = urlsplit(os.environ.get("DATABASE_URL", ""))
@@ -55,11 +62,7 @@ def _database() -> dict[str, Any]:
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": _values["TIDEMILL_DATABASE_SECONDS"],
-                # 16 MiB of log between two checkpoints: pages that change often are written once.
-                "init_command": (
-                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                    "PRAGMA cache_size=-16000; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY"
-                ),
+                "init_command": SQLITE_SET_UP,
             },
             "TEST": {"NAME": DATA_DIR / "test.sqlite3"},
         }

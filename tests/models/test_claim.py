@@ -246,3 +246,20 @@ def test_a_claim_syncs_nothing_and_leaves_the_connection_as_it_was(alice: User) 
         assert cursor.fetchone() == before
     with transaction.atomic():
         assert Step.objects.filter(state=StepState.RUNNING).exists()
+
+
+def test_a_claimed_step_comes_with_its_own_job_and_stage() -> None:
+    """Their numbers differ: a job without a stage and one with two came before."""
+    owner = make_user("alice")
+    Job.objects.create(owner=owner, name="without a stage", state=JobState.SUCCEEDED)
+    job = queued(owner)
+    second = Stage.objects.create(job=job, operation="file.inspect", position=1)
+    Step.objects.filter(job=job).update(stage=second)
+    step = claimed()
+    assert (step.job, step.stage) == (job, second)
+    assert (step.job.pk, step.stage.pk, step.stage.operation) == (
+        step.job_id,
+        step.stage_id,
+        "file.inspect",
+    )
+    assert (step.job.name, step.job.state) == ("a job", JobState.RUNNING)

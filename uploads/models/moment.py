@@ -1,4 +1,4 @@
-"""Reads that belong together see the rows of one moment, without keeping anybody from writing."""
+"""Ways to use the database gently: reads of one moment that stop no writer, a write that never waits."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,3 +40,22 @@ def _without_write_lock() -> Iterator[None]:
         yield
     finally:
         sqlite.transaction_mode = mode
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Let writes inside fail at once with `OperationalError` where SQLite is being written to.
+
+    PostgreSQL locks rows only, and these are nobody else's.
+    """
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    with connection.cursor() as cursor:
+        patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+        cursor.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {patience}")

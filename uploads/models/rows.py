@@ -3,8 +3,7 @@
 Everything rare is said in the ORM. It knows no table; a caller's statement is its own.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -19,14 +18,16 @@ Converter = Callable[[Any], Any]
 
 def change(sql: str, values: Values) -> int:
     """Run a statement that returns nothing; return how many rows it changed."""
-    with _executed(sql, values) as cursor:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(values))
         return int(cursor.rowcount)
 
 
 def first(sql: str, values: Values) -> tuple[Any, ...] | None:
     """Return the first row of a statement, or None."""
     # Until its first row is fetched a statement keeps SQLite's lock.
-    with _executed(sql, values) as cursor:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(values))
         row: tuple[Any, ...] | None = cursor.fetchone()
     return row
 
@@ -44,17 +45,15 @@ def every(kind: type[M], sql: str, values: Values) -> list[M]:
 
 def joined(kinds: Sequence[type[models.Model]], sql: str, values: Values) -> list[list[Any]]:
     """Return one model of each kind for each row; it gives all columns of the first, and so on."""
-    with _executed(sql, values) as cursor:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _adapted(values))
         found: list[Sequence[Any]] = cursor.fetchall()
         columns = tuple(column[0] for column in cursor.description)
-    readings = []
-    for kind in kinds:
-        readings.append((kind, *_reading(kind, columns, connection.vendor)))
-        # The next table's begin behind: every table has as many as its model has fields.
-        columns = (
-            *[""] * len(kind._meta.concrete_fields),
-            *columns[len(kind._meta.concrete_fields) :],
-        )
+    readings, start = [], 0
+    for kind in kinds:  # a table has as many columns as its model has fields
+        end = start + len(kind._meta.concrete_fields)
+        readings.append((kind, *_reading(kind, columns[start:end], start, connection.vendor)))
+        start = end
     return [[_made(*reading, row) for reading in readings] for row in found]
 
 
@@ -73,14 +72,14 @@ def _made(
 
 @cache
 def _reading(
-    kind: type[models.Model], columns: tuple[str, ...], vendor: str
+    kind: type[models.Model], columns: tuple[str, ...], start: int, vendor: str
 ) -> tuple[list[str], list[int], dict[int, Converter]]:
-    """Return a model's attributes in its own order, their columns, and how values are read."""
+    """Return a model's attributes in its own order, their places in a row, and how they are read."""
     fields = kind._meta.concrete_fields
     compiler = kind._default_manager.all().query.get_compiler("default")
     stock = compiler.get_converters([field.get_col(kind._meta.db_table) for field in fields])
     converters = {place: _chain(*found) for place, found in stock.items()}
-    places = [columns.index(str(field.column)) for field in fields]
+    places = [start + columns.index(str(field.column)) for field in fields]
     return [field.attname for field in fields], places, converters
 
 
@@ -93,13 +92,6 @@ def _chain(converters: Sequence[Any], expression: Any) -> Converter:
         return value
 
     return convert
-
-
-@contextmanager
-def _executed(sql: str, values: Values) -> Iterator[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, _adapted(values))
-        yield cursor
 
 
 def _adapted(values: Values) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import OperationalError, models, transaction
 from django.utils import timezone
 
+from uploads.models.moment import hurried
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
@@ -51,7 +53,8 @@ class Token(models.Model):
             return None
         now = timezone.now()
         if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
-            with suppress(OperationalError):  # a full disk or a held lock must not keep readers out
+            # A full disk or a held lock must not keep readers out, nor let them wait.
+            with suppress(OperationalError), hurried():
                 cls.objects.filter(pk=token.pk).update(last_used_at=now)
         return token.owner
 
