@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import suppress
 
 from django.conf import settings
 from django.db import connection
@@ -52,7 +53,8 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
         log.warning("the database is away, this ticket ends: %s", error)
         connection.close()
     if stopping():
-        bell.ring(bell.WORK, chosen)  # where a limit holds, another may have waited for this one
+        with suppress(*AWAY):  # where a limit holds, another may have waited for this one
+            bell.ring(bell.WORK, chosen)
         raise SystemExit(0)  # a worker that was told to stop alone makes room for a fresh one
     return ran
 
