@@ -1,9 +1,11 @@
 """Connections that are cut, stall, overlap or lie; processes that are killed. No byte is lost."""
 
+import array
 import fcntl
 import hashlib
 import os
 import socket
+import termios
 import threading
 import time
 from pathlib import Path
@@ -38,9 +40,16 @@ def test_a_cut_connection_keeps_every_byte_that_was_sent(client: Client, cut: ob
     connection = client.open_patch(location, 0, 10 * MIB)
     connection.sendall(b"x" * sent)
     if cut is reset:  # a reset throws away what the server has not read yet
-        wait_for(lambda: _unread(client.web.port) == 0)
+        wait_for(lambda: is_read(connection, client.web))
     cut(connection)
     wait_for(lambda: client.offset(location) == sent)
+
+
+def is_read(connection: socket.socket, web: Web) -> bool:
+    """Tell whether the server has read all that was sent: nothing waits in either kernel queue."""
+    unsent = array.array("i", [0])
+    fcntl.ioctl(connection, termios.TIOCOUTQ, unsent)
+    return unsent[0] == 0 and _unread(web.port) == 0
 
 
 def _unread(port: int) -> int:
@@ -54,7 +63,7 @@ def test_a_newer_request_takes_over_from_a_stalled_one(client: Client) -> None:
     location = client.new(10_000)
     stalled = client.open_patch(location, 0, 10_000)
     stalled.sendall(b"a" * 4000)
-    wait_for(lambda: is_being_written(client.web, location) and not _unread(client.web.port))
+    wait_for(lambda: is_being_written(client.web, location) and is_read(stalled, client.web))
     began = time.monotonic()
     assert client.offset(location) == 4000
     assert client.patch(location, 4000, b"b" * 6000).status_code == 204
@@ -193,7 +202,7 @@ def test_a_server_that_is_asked_to_stop_puts_its_bytes_away(tmp_path: Path) -> N
         location = client.new(8 * MIB)
         connection = client.open_patch(location, 0, 8 * MIB)
         connection.sendall(b"x" * (2 * MIB + 7))
-        wait_for(lambda: _unread(web.port) == 0)
+        wait_for(lambda: is_read(connection, web))
         began = time.monotonic()
         assert web.stop() == 0
         assert time.monotonic() - began < 6

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 REPEATABLE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -59,3 +59,13 @@ def hurried() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def takes_writes() -> bool:
+    """Tell whether a write could begin now; begins one and takes it back."""
+    try:
+        with hurried(), transaction.atomic():
+            transaction.set_rollback(True)
+    except OperationalError:
+        return False
+    return True

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from uploads import bell
 from uploads.errors import sentence
+from uploads.models.moment import takes_writes
 from uploads.models.pulse import lanes
 from uploads.storage import room
 
@@ -29,11 +30,9 @@ def faults() -> list[str]:
     if not bell.has_room():
         full.append(sentence("run_folder_full", {}))
     try:
-        found = lanes()
+        idle = [lane.lane for lane in lanes() if lane.wanted and not lane.workers]
+        if idle and not takes_writes():  # then their heartbeats tell nothing
+            return [*full, "The database does not answer: another program keeps it locked."]
     except DatabaseError:
         return [*full, "The database does not answer."]
-    return full + [
-        f"No worker of the lane “{lane.lane}” is alive."
-        for lane in found
-        if lane.wanted and not lane.workers
-    ]
+    return full + [f"No worker of the lane “{lane}” is alive." for lane in idle]

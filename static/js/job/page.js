@@ -15,6 +15,7 @@ class JobPage extends HTMLElement {
   connectedCallback() {
     this.shape = null;
     this.held = null;
+    this.state = null;
     this.signs = new Signs(this);
     this.link = new Link(this.dataset.key, Number(this.dataset.seq), {
       message: (state, events, snap) => this.#hold(state, events, snap),
@@ -47,6 +48,7 @@ class JobPage extends HTMLElement {
   }
 
   #apply(state, events, snap) {
+    this.state = state;
     this.dataset.seq = state.seq;
     this.dataset.state = state.state;
     show(this, state);
@@ -91,6 +93,8 @@ class JobPage extends HTMLElement {
     for (const part of fresh.querySelectorAll("[data-part]")) this.#replace(part, whole);
     if (whole) this.querySelector("job-log")?.reload(fresh.querySelector("[data-lines]"));
     this.toggleAttribute("data-ended", fresh.hasAttribute("data-ended"));
+    // It may have been rendered before what the line has told since.
+    if (this.state && Number(fresh.dataset.seq) <= this.state.seq) show(this, this.state);
   }
 
   #replace(part, whole) {
