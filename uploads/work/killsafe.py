@@ -167,10 +167,7 @@ class Sentinel(cluster.Sentinel):  # type: ignore[misc]
     def spawn_process(self, target: Any, *args: Any) -> Any:
         process = super().spawn_process(target, *args)
         if target is cluster.worker:
-            try:
-                presence.announce(process.pid, settings.Q_CLUSTER_NAME)
-            except OSError as error:  # a full run folder; it works unseen rather than not at all
-                logger.warning("Worker %s can't be announced: %s", process.pid, error)
+            presence.announce(process.pid, settings.Q_CLUSTER_NAME)
         return process
 
     def reincarnate(self, process: Any) -> None:
