@@ -140,7 +140,8 @@ def test_health_needs_a_live_worker_in_every_lane(client: Client) -> None:
 
 
 def test_health_is_cheap(client: Client, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(4):
+    """Most when no worker is alive: then it tries whether the database takes writes at all."""
+    with django_assert_max_num_queries(8):
         client.get("/healthz")
 
 

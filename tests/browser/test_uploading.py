@@ -236,8 +236,9 @@ def test_removing_a_file_removes_it_on_the_server(
     page = open_page()
     page.set_input_files(FILES, photos)
     expect(page.locator(".file .here")).to_have_count(3)
-    page.get_by_role("button", name="Remove IMG_1.jpg").click()
-    expect(page.locator(".file")).to_have_count(2)
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        page.get_by_role("button", name="Remove IMG_1.jpg").click()
+        expect(page.locator(".file")).to_have_count(2)
     page.reload()
     expect(page.locator(".file")).to_have_count(2)
     assert [upload.name for upload in _arrived(mill, person)] == ["IMG_0.jpg", "IMG_2.jpg"]

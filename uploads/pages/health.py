@@ -15,7 +15,7 @@ from uploads.storage import room
 @never_cache
 @require_safe
 def health(request: HttpRequest) -> JsonResponse:
-    """Answer 200, or 503 with the reasons in words; three small queries.
+    """Answer 200, or 503 with the reasons in words; three small queries, a few more without workers.
 
     The answer names no person, file or version, for load balancers ask without a token.
     """

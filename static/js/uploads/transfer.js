@@ -187,7 +187,9 @@ export function lockName(key) {
 
 /** Remove an upload on the server. */
 export function forget(key) {
-  return fetch(ENDPOINT + key, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0", "X-CSRFToken": csrfToken() } });
+  const headers = { "Tus-Resumable": "1.0.0", "X-CSRFToken": csrfToken() };
+  // Whoever leaves the page at once has removed the file all the same.
+  return fetch(ENDPOINT + key, { method: "DELETE", headers, keepalive: true });
 }
 
 async function patiently(ask) {
