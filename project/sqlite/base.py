@@ -9,6 +9,8 @@ something long, and SQLite's own patience (the `timeout` option) takes over.
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from django.db.backends.sqlite3 import base
@@ -30,9 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Begin as soon as no other writes; False when one writes for long."""
         until = time.monotonic() + EAGER_SECONDS
         connection: sqlite3.Connection = self.connection
-        patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
-        connection.execute("PRAGMA busy_timeout = 0").close()
-        try:
+        with self.hurried():
             while time.monotonic() < until:
                 try:
                     connection.execute("BEGIN IMMEDIATE").close()
@@ -42,6 +42,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     time.sleep(LOOK_SECONDS)
                 else:
                     return True
-            return False
+        return False
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Take SQLite's own patience away: what finds the lock taken fails at once."""
+        connection: sqlite3.Connection = self.connection
+        patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+        connection.execute("PRAGMA busy_timeout = 0").close()
+        try:
+            yield
         finally:
             connection.execute(f"PRAGMA busy_timeout = {patience}").close()

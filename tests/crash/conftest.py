@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ def _own_databases(django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def kept_up(server: Server) -> Iterator[None]:
+    """Run a server until the block ends; what it said is shown when the last test failed."""
+    try:
+        server.start()
+        server.wait_ready()
+        yield
+        sys.stdout.write(server.output())
+    finally:
+        server.end()
+
+
 @pytest.fixture(scope="module", params=DATABASES)
 def running(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[Server]:
     """Return a whole server that a module's tests kill and heal in turn."""
@@ -32,13 +45,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Iterator[S
     if request.param == "postgresql":
         url = request.getfixturevalue("postgresql").create(f"crash{os.getpid()}")
     server = Server(tmp_path_factory.mktemp("crash") / "data", url)
-    try:
-        server.start()
-        server.wait_ready()
+    with kept_up(server):
         yield server
-        sys.stdout.write(server.output())  # pytest shows it when the last test failed
-    finally:
-        server.end()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from tests.crash import outages
-from tests.crash.conftest import described, wait_for, wait_running
+from tests.crash.conftest import described, kept_up, wait_for, wait_running
 from tests.crash.open_page import MUTE, OpenPage, session_of
 from tests.factories import make_user
 from tests.support import postgresql as private
@@ -54,13 +54,8 @@ def running(
         url,
         environment={"TIDEMILL_DATABASE_SECONDS": "6" if url else "20"},
     )
-    try:
-        server.start()
-        server.wait_ready()
+    with kept_up(server):
         yield server
-        print(server.output())  # noqa: T201 - shown with a failure
-    finally:
-        server.end()
 
 
 class Client(threading.Thread):

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from django.contrib.auth.models import User
 
-from tests.crash.conftest import described, ended, wait_for, wait_running
+from tests.crash.conftest import described, ended, kept_up, wait_for, wait_running
 from tests.factories import make_job, make_upload, make_user
 from tests.support.disks import MIB, Filler, small_disk
 from tests.support.server import Server, wait_until
@@ -32,13 +32,8 @@ def running(disk: Path) -> Iterator[Server]:
     """Return a server on the small disk, with a reserve; on SQLite, whose log is on the same disk."""
     server = Server(disk / "data", environment={"TIDEMILL_DISK_RESERVE_BYTES": str(RESERVE)})
     server.log = disk.parent / "server.log"
-    try:
-        server.start()
-        server.wait_ready()
+    with kept_up(server):
         yield server
-        print(server.output())  # noqa: T201 - shown with a failure
-    finally:
-        server.end()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.conftest import described, ended, is_whole, wait_for
+from tests.crash.conftest import described, ended, is_whole, kept_up, wait_for
 from tests.crash.open_page import OpenPage, session_of
 from tests.support.disks import MIB, Filler, small_disk
 from tests.support.server import ROOT, Server, wait_until
@@ -56,14 +56,8 @@ def start(server: Server, *arguments: str) -> tuple[int, list[str]]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server whose run folder is a small disk of its own."""
     server = Server(tmp_path_factory.mktemp("sockets") / "data")
-    with small_disk(server.run_folder, 1, NAMES):
-        try:
-            server.start()
-            server.wait_ready()
-            yield server
-            print(server.output())  # noqa: T201 - shown with a failure
-        finally:
-            server.end()
+    with small_disk(server.run_folder, 1, NAMES), kept_up(server):
+        yield server
     server.run_folder.rmdir()
 
 

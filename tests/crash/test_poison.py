@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from tests.crash.conftest import described, ended, is_whole
+from tests.crash.conftest import described, ended, is_whole, kept_up
 from tests.factories import make_job, make_upload, make_user
 from tests.support.server import Server, wait_until
 from uploads.models import Job
@@ -51,13 +51,8 @@ Feed = Callable[..., Job]
 def running(tmp_path_factory: Any) -> Iterator[Server]:
     """Return a server with low limits; on SQLite alone, for no row behaves differently."""
     server = Server(tmp_path_factory.mktemp("poison") / "data", environment=LIMITS)
-    try:
-        server.start()
-        server.wait_ready()
+    with kept_up(server):
         yield server
-        print(server.output())  # noqa: T201 - pytest shows it when the last test failed
-    finally:
-        server.end()
 
 
 @pytest.fixture

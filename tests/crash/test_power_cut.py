@@ -18,7 +18,7 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from tests.crash.conftest import described, wait_for
+from tests.crash.conftest import described, kept_up, wait_for
 from tests.support.databases import described as database_at
 from tests.support.databases import using
 from tests.support.power_cut import Disk, Journal, build
@@ -50,13 +50,8 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
             "FORGETFUL_JOURNAL": str(made.path),
         },
     )
-    try:
-        server.start()
-        server.wait_ready()
+    with kept_up(server):
         live(server, made)
-        print(server.output())  # noqa: T201 - shown with a failure
-    finally:
-        server.end()
     yield made
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 
-from uploads.models.moment import hurried, takes_writes
+from uploads.models.lock import hurried, is_locked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,8 +55,8 @@ def test_a_transaction_begins_when_anothers_ends(seconds: float) -> None:
 def test_who_is_in_a_hurry_does_not_wait() -> None:
     before = patience()
     with writing(60):
-        assert not takes_writes()
+        assert is_locked()
         with pytest.raises(OperationalError, match="locked"), hurried():
             User.objects.create_user("alice")
-    assert takes_writes()
+    assert not is_locked()
     assert patience() == before

@@ -1,5 +1,6 @@
 """From submit to the end of the job: rows, files, events."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.factories import make_job, make_upload, make_user
@@ -17,7 +19,7 @@ from uploads.models.snapshot import snapshot
 from uploads.states import ItemState, JobState, Lane, StepKind, StepState
 from uploads.storage import store
 from uploads.work.presence import me
-from uploads.work.run import drain, run_next
+from uploads.work.run import Following, drain, run_next
 from uploads.work.submit import JobRequest, StageRequest, submit
 
 pytestmark = pytest.mark.django_db
@@ -339,3 +341,20 @@ def test_a_file_is_not_blamed_for_its_slow_neighbours(job_of: JobOf, settings: A
     work_off()
     job.refresh_from_db()
     assert (job.state, job.items_done) == (JobState.SUCCEEDED, 2)
+
+
+def test_what_an_undone_commit_claimed_is_not_begun(job_of: JobOf) -> None:
+    job_of("one")
+    following = Following(Lane.LIGHT, time.monotonic() + 60)
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        following.claim()
+        _ = 1 / 0
+    assert following.step() is None
+    with transaction.atomic():
+        following.claim()
+    step = following.step()
+    # On PostgreSQL the claim is a transaction of its own.
+    assert (step is None) == (connection.vendor == "postgresql")
+    assert following.step() is None
+    if step is not None:
+        assert Step.objects.running().get() == step

@@ -1,10 +1,10 @@
-"""Ways to use the database gently: reads of one moment that stop no writer, a write that never waits."""
+"""Reads that belong together see the rows of one moment, without keeping anybody from writing."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 REPEATABLE = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -40,32 +40,3 @@ def _without_write_lock() -> Iterator[None]:
         yield
     finally:
         sqlite.transaction_mode = mode
-
-
-@contextmanager
-def hurried() -> Iterator[None]:
-    """Let writes inside fail at once with `OperationalError` where SQLite is being written to.
-
-    PostgreSQL locks rows only, and these are nobody else's.
-    """
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        yield
-        return
-    with connection.cursor() as cursor:
-        patience = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
-        cursor.execute("PRAGMA busy_timeout = 0")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {patience}")
-
-
-def takes_writes() -> bool:
-    """Tell whether a write could begin now; begins one and takes it back."""
-    try:
-        with hurried(), transaction.atomic():
-            transaction.set_rollback(True)
-    except OperationalError:
-        return False
-    return True

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import OperationalError, models, transaction
 from django.utils import timezone
 
-from uploads.models.moment import hurried
+from uploads.models.lock import hurried
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

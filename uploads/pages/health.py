@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 
 from uploads import bell
 from uploads.errors import sentence
-from uploads.models.moment import takes_writes
+from uploads.models.lock import is_locked
 from uploads.models.pulse import lanes
 from uploads.storage import room
 
@@ -31,7 +31,7 @@ def faults() -> list[str]:
         full.append(sentence("run_folder_full", {}))
     try:
         idle = [lane.lane for lane in lanes() if lane.wanted and not lane.workers]
-        if idle and not takes_writes():  # then their heartbeats tell nothing
+        if idle and is_locked():  # then their heartbeats tell nothing
             return [*full, "The database does not answer: another program keeps it locked."]
     except DatabaseError:
         return [*full, "The database does not answer."]

@@ -36,11 +36,10 @@ BIG_BYTES = 1024**3
 Then = Callable[[], None] | None
 
 
-def perform(step: Step, then: Then = None) -> bool:
+def perform(step: Step, then: Then = None) -> None:
     """Run a claimed step to one of its ends; whatever happens, the next step can follow.
 
     `then` is called inside the transaction that commits its work, if it comes to that.
-    Returns False when the step belonged to another by its end.
     """
     grip = Grip(step)
     try:
@@ -66,8 +65,6 @@ def perform(step: Step, then: Then = None) -> bool:
             )
     except LeaseLost:
         log.warning("step %s belongs to another worker now; its work is discarded", step.pk)
-        return False
-    return True
 
 
 def _put_back(step: Step, grip: Grip, full: NoRoom) -> None:

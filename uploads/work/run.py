@@ -44,7 +44,7 @@ def drain(lane: str = "", budget_seconds: float = BUDGET_SECONDS) -> int:
             run(step, following)
             ran += 1
             step = following.step()
-            if time.monotonic() > until and step is None:
+            if step is None and time.monotonic() > until:
                 bell.ring(bell.WORK, chosen)
                 break
             if step is None and not stopping():
@@ -104,22 +104,19 @@ class Following:
         if connection.vendor == "sqlite" and not over:
             self._claim = take(self._lane, me(), here())
 
-    def forget(self) -> None:
-        """Forget what an undone transaction claimed."""
-        self._claim = None
-
     def step(self) -> Step | None:
-        """Return what the last commit claimed, once."""
+        """Return what the last commit claimed, once.
+
+        Whether that commit happened, although its answer was lost or it was undone, the
+        claim's token tells, which then is in the row or is not.
+        """
         claim, self._claim = self._claim, None
         return claim.load() if claim else None
 
 
 def run(step: Step, following: Following | None = None) -> None:
     """Perform a claimed step and wake whoever its end may have made room for."""
-    kept = perform(step, following.claim if following else None)
-    if not kept and following:
-        following.forget()
-        take_up()  # a commit whose answer was lost may have claimed one
+    perform(step, following.claim if following else None)
     if step.needs_memory_bytes > memory_bytes() // 4:
         bell.ring(bell.WORK, step.lane)
     if conf.JOB_MAX_INFLIGHT or conf.OWNER_MAX_INFLIGHT or step.job.max_inflight:
