@@ -87,6 +87,9 @@ def _database() -> dict[str, Any]:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
+            # What every step says is planned once for each connection.
+            "server_side_binding": True,
+            "prepare_threshold": 5,
             **query,
         },
     }

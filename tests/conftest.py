@@ -22,7 +22,7 @@ from tests.support.databases import described, using  # noqa: E402
 from tests.support.server import Server  # noqa: E402
 
 DATABASES = ("sqlite", "postgresql")
-ON_EACH_DATABASE = ("models", "work")
+ON_EACH_DATABASE = ("models", "work", "admin", "pages")
 
 # Pages under test name static files plainly; a real server has collected and hashed them.
 settings.STORAGES["staticfiles"] = {
@@ -95,7 +95,7 @@ def server(start_server: Callable[..., Server]) -> Server:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of models and work that need a database on each kind of it.
+    """Run the tests of rows, work, pages and console that need a database on each kind of it.
 
     So are those of other folders that ask for `database` by name.
     """

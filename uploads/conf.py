@@ -151,8 +151,11 @@ class Conf:
     )
 
     STEP_SECONDS = seconds(3, "Target length of a step of small items.")
-    LEASE_SECONDS = seconds(30, "A worker that does not renew a step for this long has lost it.")
-    RENEW_SECONDS = seconds(10, "How often a worker renews the lease of a step without news.")
+    LEASE_SECONDS = seconds(12, "A worker that does not renew a step for this long has lost it.")
+    RENEW_SECONDS = seconds(4, "How often a worker renews the lease of a step without news.")
+    OUTAGE_SECONDS = seconds(
+        60, "A running step outlives a database that is away for this long; then it is given up."
+    )
     DRAIN_SECONDS = seconds(20, "Time that running steps get to end when the server stops.")
     STEP_ATTEMPTS = number(
         3, "tries", "How often a step that fails is tried before it is given up."

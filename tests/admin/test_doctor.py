@@ -109,7 +109,7 @@ def test_a_reduced_sandbox_is_a_fault_only_when_a_full_one_is_required() -> None
     [
         ({"TIDEMILL_QUOTA_BYTES": -1}, "tidemill.E001"),
         ({"TIDEMILL_STEP_ATTEMPTS": 0}, "tidemill.E002"),
-        ({"TIDEMILL_LEASE_SECONDS": 15}, "tidemill.E003"),
+        ({"TIDEMILL_LEASE_SECONDS": 7}, "tidemill.E003"),
         ({"TIDEMILL_STEP_MAX_SECONDS": 1}, "tidemill.E004"),
         ({"TIDEMILL_SANDBOX": "strong"}, "tidemill.E005"),
         ({"TIDEMILL_PUBLIC_URL": "mill.example.org"}, "tidemill.E006"),

@@ -18,7 +18,7 @@ from tests.crash.open_page import MUTE, OpenPage, session_of
 from tests.factories import make_user
 from tests.support import postgresql as private
 from tests.support.server import Server, wait_until
-from uploads.models import Event, Job, Token, Upload
+from uploads.models import Event, Job, Step, Token, Upload
 from uploads.storage import store
 
 pytestmark = pytest.mark.processes
@@ -126,6 +126,7 @@ def live_through(
     jobs.append(submit(2))
     for job in jobs:
         wait_for(job, 60)
+    assert not Step.objects.filter(job__in=jobs, crashes__gt=0).exists()  # all that ran went on
     client.join(90)
     wait_until(lambda: client.job, 1, lambda: f"the client's job; it saw {client.statuses}")
     made = Job.objects.get(key=client.job)

@@ -3,6 +3,7 @@
 import builtins
 import io
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from tests.support.killpoints import Switch, behind
 from uploads import bell
 from uploads.work import perform, sandbox
 
-CHANGES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "REPLACE", "TRUNCATE")
+CHANGES = re.compile(
+    r"\s*(?:WITH \w+ AS \(\s*)?(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|REPLACE|TRUNCATE)\b", re.I
+)
 
 
 def arm(switch: Switch) -> None:
@@ -155,7 +158,7 @@ def _arm_database(switch: Switch) -> None:
         return commit(connection)
 
     def executed(self: Any, sql: str, *arguments: Any) -> Any:
-        if not self.db.in_atomic_block and sql.lstrip().upper().startswith(CHANGES):
+        if not self.db.in_atomic_block and CHANGES.match(sql):
             switch.act("commit")
         return execute(self, sql, *arguments)
 

@@ -1,14 +1,12 @@
 """This project's SQLite: writers take turns, and keep SQLite's own patience for what lasts."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
 
+from tests.support.locks import writing
 from uploads.models.lock import hurried, is_locked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,29 +16,6 @@ def patience() -> int:
     with connection.cursor() as cursor:
         found: Any = cursor.execute("PRAGMA busy_timeout").fetchone()
     return int(found[0])
-
-
-@contextmanager
-def writing(seconds: float) -> Iterator[None]:
-    """Let another connection hold the write lock: so long from now, or to the block's end."""
-    held, over = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        try:
-            with transaction.atomic():
-                held.set()
-                over.wait(seconds)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    try:
-        assert held.wait(30)
-        yield
-    finally:
-        over.set()
-        thread.join(30)
 
 
 @pytest.mark.parametrize("seconds", [0.02, 0.5], ids=["short", "long"])

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from tests.support.holders import finish
+from uploads.conf import conf
 from uploads.errors import RequestError, StepError
 from uploads.models import Job, SetupLink, SignInTry, Step, Token, Worker
 from uploads.states import JobState, Lane
@@ -132,9 +133,9 @@ def test_after_any_jump_a_silent_worker_is_missed_in_time(
     watch: Watch[recover.Watched] = Watch(now=lambda: now[0])
     recover.recover_silent_workers(watch)
     set_clock(jump)
-    now[0] = 29
+    now[0] = conf.LEASE_SECONDS - 1
     assert recover.recover_silent_workers(watch) == 0
-    now[0] = 31
+    now[0] = conf.LEASE_SECONDS + 1
     assert recover.recover_silent_workers(watch) == 1
 
 

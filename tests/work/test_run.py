@@ -358,3 +358,16 @@ def test_what_an_undone_commit_claimed_is_not_begun(job_of: JobOf) -> None:
     assert following.step() is None
     if step is not None:
         assert Step.objects.running().get() == step
+
+
+def test_columns_of_a_later_version_change_nothing(job_of: JobOf) -> None:
+    for number in range(6):  # from the sixth time on PostgreSQL keeps what it prepared
+        job_of(f"before {number}")
+        work_off()
+    with connection.cursor() as cursor:
+        for table in ("job", "stage", "step", "item", "event"):
+            cursor.execute(f"ALTER TABLE uploads_{table} ADD COLUMN later integer")
+    job = job_of("after")
+    work_off()
+    job.refresh_from_db()
+    assert (job.state, job.items_done) == (JobState.SUCCEEDED, 1)

@@ -26,18 +26,26 @@ if TYPE_CHECKING:
 
 BOUNDLESS: Final = 2**62
 
-DUE: Final = """
+# What this host's running steps need of its memory; what all running steps write.
+USED: Final = """
+SELECT coalesce(sum(busy.needs_memory_bytes), 0) FROM uploads_step busy
+WHERE busy.state = 'running' AND substr(busy.lease_owner, 1, %(host_length)s) = %(host)s
+"""
+WRITTEN: Final = """
+SELECT coalesce(sum(busy.needs_disk_bytes), 0) FROM uploads_step busy WHERE busy.state = 'running'
+"""
+DUE: Final = f"""
 SELECT due.id FROM uploads_step due
 WHERE due.state = 'ready' AND due.lane = %(lane)s AND due.job_id = line.id
   AND due.not_before <= %(now)s AND due.needs_memory_bytes <= %(memory)s
-  AND (due.needs_disk_bytes = 0 OR due.needs_disk_bytes <= %(disk)s)
+  AND (due.needs_disk_bytes = 0 OR due.needs_disk_bytes <= %(disk)s - ({WRITTEN}))
 ORDER BY due.seq, due.id LIMIT 1
 """
 # The jobs that may be served, in their order; of these the first that has a step that fits.
 # The limit keeps both databases from dropping the order, and a value instead of EXISTS from
 # making it a join, so that they look no further.
 CHOOSE: Final = f"""
-SELECT step.id, step.needs_memory_bytes, step.weight FROM uploads_step step
+SELECT step.id, step.job_id, step.weight, step.needs_memory_bytes, ({USED}) FROM uploads_step step
 WHERE step.state = 'ready' AND NOT EXISTS (
   SELECT 1 FROM uploads_lanelimit bound
   WHERE bound.lane = %(lane)s AND bound.max_inflight <= (
@@ -72,18 +80,8 @@ SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s
     lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
     deadline_at = %(deadline)s, waiting_code = ''
 WHERE id = %(step)s AND state = 'ready'
-RETURNING job_id
 """
-# What runs: the memory of this host's steps, that of the smaller ones, everybody's disk.
-BUSY: Final = """
-SELECT coalesce(sum(CASE WHEN near.here THEN near.memory ELSE 0 END), 0),
-  coalesce(sum(CASE WHEN near.here AND near.memory < %(need)s THEN near.memory ELSE 0 END), 0),
-  coalesce(sum(near.disk), 0)
-FROM (
-  SELECT substr(busy.lease_owner, 1, %(host_length)s) = %(host)s AS here,
-    busy.needs_memory_bytes AS memory, busy.needs_disk_bytes AS disk
-  FROM uploads_step busy WHERE busy.state = 'running') near
-"""
+USED_BY_SMALLER: Final = USED + " AND busy.needs_memory_bytes < %(need)s"
 # One at a time: two workers must not both take the last of their host's memory. A worker that
 # is stopped in the middle gives way after 5 s.
 ONE_AT_A_TIME: Final = """
@@ -97,9 +95,14 @@ SET last_claimed_at = %(now)s, started_at = coalesce(started_at, %(now)s),
 WHERE id = %(job)s
 """
 MINE: Final = """
-SELECT step.*, job.*, stage.* FROM uploads_step step
+SELECT {step}, {job}, {stage} FROM uploads_step step
 JOIN uploads_job job ON job.id = step.job_id JOIN uploads_stage stage ON stage.id = step.stage_id
 WHERE step.id = %(step)s AND step.lease_token = %(token)s
+"""
+# The same on PostgreSQL after it noted the claim on the job; neither waits for the disk.
+SERVED_MINE: Final = f"""
+WITH served AS ({SERVED.strip()} RETURNING *, set_config('synchronous_commit', 'off', true))
+{MINE.replace("uploads_job job", "served job").strip()}
 """
 
 
@@ -126,12 +129,12 @@ class Claim:
 
     def load(self) -> "Step | None":
         """Return the step with its job and stage; None when it was deleted or taken meanwhile."""
-        if connection.vendor == "postgresql":
-            # Not before the step's row is free again: every other transaction locks the job first.
-            _serve(self.job_id, self.at)
-        values = {"step": self.step_id, "token": self.token}
-        kinds = [apps.get_model("uploads", name) for name in ("Step", "Job", "Stage")]
-        found = rows.joined(kinds, MINE, values)
+        # On PostgreSQL the job's row is locked now that the step's is free again: every other
+        # transaction locks the job first.
+        sql = SERVED_MINE if connection.vendor == "postgresql" else MINE
+        kinds = {name: apps.get_model("uploads", name) for name in ("step", "job", "stage")}
+        values = {"step": self.step_id, "token": self.token, "job": self.job_id, "now": self.at}
+        found = rows.joined(kinds, sql, values)
         if not found:
             return None
         step: Step
@@ -160,7 +163,7 @@ def take(lane: str, worker: str, budget: Budget) -> Claim | None:
         chosen = _choose(lane, budget, now)
         taken = _lease(chosen, worker, now) if chosen else None
         if taken is not None and connection.vendor != "postgresql":
-            _serve(taken.job_id, now)
+            rows.change(SERVED, {"now": now, "job": taken.job_id})
     return taken
 
 
@@ -181,18 +184,20 @@ def _light_transaction() -> "Iterator[None]":
         finally:
             rows.first("PRAGMA synchronous=FULL", {})
     else:
-        with transaction.atomic():
-            rows.first(ONE_AT_A_TIME, {})
+        with transaction.atomic(), rows.together():
+            rows.change(ONE_AT_A_TIME, {})
             yield
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The step to take."""
+    """The step to take: its estimate and need, and what memory this host's others use."""
 
     step_id: int
-    need: int
+    job_id: int
     weight: float
+    need: int
+    used: int
 
 
 def _choose(lane: str, budget: Budget, now: datetime) -> _Chosen | None:
@@ -213,30 +218,29 @@ def _choose(lane: str, budget: Budget, now: datetime) -> _Chosen | None:
         "job_limit": conf.JOB_MAX_INFLIGHT,
         "owner_limit": conf.OWNER_MAX_INFLIGHT,
     }
-    if budget.memory_bytes == budget.disk_bytes == BOUNDLESS:
-        return _first(values)
-    used, _smaller, written = rows.first(BUSY, {**values, "need": 0}) or (0, 0, 0)
-    values["disk"] = budget.disk_bytes - int(written)
     first = _first(values)
-    if first is None or not first.need or used + first.need <= budget.memory_bytes:
+    if first is None or not first.need or first.used + first.need <= budget.memory_bytes:
         return first
-    _used, smaller, _written = rows.first(BUSY, {**values, "need": first.need}) or (0, 0, 0)
-    left = budget.memory_bytes - max(int(used), int(smaller) + first.need)
+    smaller = rows.first(USED_BY_SMALLER, {**values, "need": first.need}) or (0,)
+    left = budget.memory_bytes - max(first.used, int(smaller[0]) + first.need)
     return _first({**values, "memory": max(0, min(left, first.need - 1))})
 
 
 def _first(values: dict[str, Any]) -> _Chosen | None:
     """Return the first step in line that fits these bounds."""
     row = rows.first(CHOOSE + _locking(), values)
-    return _Chosen(*row) if row else None
+    if row is None:
+        return None
+    step, job, weight, need, used = row
+    return _Chosen(step, job, weight, need, int(used))
 
 
 def _locking() -> str:
     return "FOR UPDATE OF step SKIP LOCKED" if connection.vendor == "postgresql" else ""
 
 
-def _lease(chosen: _Chosen, worker: str, now: datetime) -> Claim | None:
-    """Write a fresh lease into a row that is still ready."""
+def _lease(chosen: _Chosen, worker: str, now: datetime) -> Claim:
+    """Write a fresh lease into a row that was chosen, and locked, in this transaction."""
     token = lease_token()
     values = {
         "step": chosen.step_id,
@@ -246,18 +250,11 @@ def _lease(chosen: _Chosen, worker: str, now: datetime) -> Claim | None:
         "until": now + timedelta(seconds=conf.LEASE_SECONDS),
         "deadline": now + time_limit(chosen.weight),
     }
-    row = rows.first(LEASE, values)
-    return Claim(chosen.step_id, token, row[0], now) if row else None
+    rows.change(LEASE, values)
+    return Claim(chosen.step_id, token, chosen.job_id, now)
 
 
 def time_limit(weight: float) -> timedelta:
     """Return how long one run may take: 20 times its estimate within documented bounds."""
     seconds = max(conf.STEP_MIN_LIMIT_SECONDS, 20 * weight)
     return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))
-
-
-def _serve(job_id: int, now: datetime) -> None:
-    """Note the claim on the job: the time for fairness, and queued → running at the first one."""
-    unsynced = " RETURNING set_config('synchronous_commit', 'off', true)"
-    sql = SERVED + (unsynced if connection.vendor == "postgresql" else "")
-    rows.change(sql, {"now": now, "job": job_id})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 OPEN_OF_STEP = """
-SELECT * FROM uploads_item WHERE step_id = %(step)s AND state = 'open' ORDER BY position
+SELECT {columns} FROM uploads_item WHERE step_id = %(step)s AND state = 'open' ORDER BY position
 """
 
 

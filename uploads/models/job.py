@@ -20,11 +20,11 @@ from uploads.states import (
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-ROW = "SELECT * FROM uploads_job WHERE id = %(job)s"
+ROW = "SELECT {columns} FROM uploads_job WHERE id = %(job)s"
 TOUCH = "UPDATE uploads_job SET seq = seq + 1 WHERE id = %(job)s RETURNING seq"
 WEIGH = """
 UPDATE uploads_job SET seq = seq + 1, weight_done = weight_done + %(weight)s
-WHERE id = %(job)s RETURNING *
+WHERE id = %(job)s RETURNING {columns}
 """
 
 

@@ -3,7 +3,9 @@
 Everything rare is said in the ORM. It knows no table; a caller's statement is its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -14,6 +16,20 @@ M = TypeVar("M", bound=models.Model)
 
 Values = Mapping[str, Any]
 Converter = Callable[[Any], Any]
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Let PostgreSQL answer many statements at once: each waits only for rows that it reads.
+
+    What fails raises at the next rows or at the end; `change` knows no count here.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def change(sql: str, values: Values) -> int:
@@ -33,54 +49,65 @@ def first(sql: str, values: Values) -> tuple[Any, ...] | None:
 
 
 def model(kind: type[M], sql: str, values: Values) -> M | None:
-    """Return the one row of a statement that gives a model's columns, or None."""
+    """Return the one row of a statement that gives a model's `{columns}`, or None."""
     found = every(kind, sql, values)
     return found[0] if found else None
 
 
 def every(kind: type[M], sql: str, values: Values) -> list[M]:
-    """Return all rows of a statement that gives a model's columns; others are left out."""
-    return [made[0] for made in joined((kind,), sql, values)]
+    """Return all rows of a statement that gives a model's `{columns}`."""
+    return [made[0] for made in joined({"columns": kind}, sql, values)]
 
 
-def joined(kinds: Sequence[type[models.Model]], sql: str, values: Values) -> list[list[Any]]:
-    """Return one model of each kind for each row; it gives all columns of the first, and so on."""
+def joined(kinds: Mapping[str, type[models.Model]], sql: str, values: Values) -> list[list[Any]]:
+    """Return one model of each kind for each row of a statement.
+
+    It gives the columns of each by the alias of its table, in braces and in this order.
+    """
+    said, readings = _prepared(sql, tuple(kinds.items()), connection.vendor)
     with connection.cursor() as cursor:
-        cursor.execute(sql, _adapted(values))
+        cursor.execute(said, _adapted(values))
         found: list[Sequence[Any]] = cursor.fetchall()
-        columns = tuple(column[0] for column in cursor.description)
-    readings, start = [], 0
-    for kind in kinds:  # a table has as many columns as its model has fields
-        end = start + len(kind._meta.concrete_fields)
-        readings.append((kind, *_reading(kind, columns[start:end], start, connection.vendor)))
-        start = end
-    return [[_made(*reading, row) for reading in readings] for row in found]
+    return [[_made(reading, row) for reading in readings] for row in found]
 
 
-def _made(
-    kind: type[M],
-    names: list[str],
-    places: list[int],
-    converters: dict[int, Converter],
-    row: Sequence[Any],
-) -> M:
-    values = [row[place] for place in places]
-    for place, convert in converters.items():
+@dataclass(frozen=True)
+class _Reading:
+    """How a model is made of a row: from which place on, its attributes, and what converts them."""
+
+    kind: type[models.Model]
+    start: int
+    names: list[str]
+    converters: dict[int, Converter]
+
+
+def _made(reading: _Reading, row: Sequence[Any]) -> models.Model:
+    values = list(row[reading.start : reading.start + len(reading.names)])
+    for place, convert in reading.converters.items():
         values[place] = convert(values[place])
-    return kind.from_db("default", names, values)
+    return reading.kind.from_db("default", reading.names, values)
 
 
 @cache
-def _reading(
-    kind: type[models.Model], columns: tuple[str, ...], start: int, vendor: str
-) -> tuple[list[str], list[int], dict[int, Converter]]:
-    """Return a model's attributes in its own order, their places in a row, and how they are read."""
-    fields = kind._meta.concrete_fields
-    compiler = kind._default_manager.all().query.get_compiler("default")
-    stock = compiler.get_converters([field.get_col(kind._meta.db_table) for field in fields])
-    converters = {place: _chain(*found) for place, found in stock.items()}
-    places = [start + columns.index(str(field.column)) for field in fields]
-    return [field.attname for field in fields], places, converters
+def _prepared(
+    sql: str, kinds: tuple[tuple[str, type[models.Model]], ...], vendor: str
+) -> tuple[str, list[_Reading]]:
+    """Return a statement with its columns named, for a table may have more than this program knows."""
+    columns: dict[str, str] = {}
+    readings: list[_Reading] = []
+    start = 0
+    for alias, kind in kinds:
+        fields = kind._meta.concrete_fields
+        of = "" if alias == "columns" else f"{alias}."
+        columns[alias] = ", ".join(
+            f"{of}{connection.ops.quote_name(str(f.column))}" for f in fields
+        )
+        compiler = kind._default_manager.all().query.get_compiler("default")
+        stock = compiler.get_converters([field.get_col(kind._meta.db_table) for field in fields])
+        converters = {place: _chain(*found) for place, found in stock.items()}
+        readings.append(_Reading(kind, start, [field.attname for field in fields], converters))
+        start += len(fields)
+    return sql.format(**columns), readings
 
 
 def _chain(converters: Sequence[Any], expression: Any) -> Converter:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
+from uploads.work.kinship import family
+
 BLOCK_BYTES = 512  # st_blocks counts these everywhere (man 3type stat)
 LOOK_SECONDS = 0.25
 # Files are counted as often as that takes a twentieth of the time, but at most once a second.
@@ -112,17 +114,6 @@ class _Scales(Thread):
 
     def run(self) -> None:
         self.found = real_memory(self._members)
-
-
-def family(root: int) -> Iterator[int]:
-    """Return a process and all below it; those that end meanwhile may be among them."""
-    waiting = [root]
-    while waiting:
-        pid = waiting.pop()
-        yield pid
-        with contextlib.suppress(OSError):
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                waiting += map(int, _read(f"{thread}/children").split())
 
 
 def real_memory(members: list[int]) -> int:

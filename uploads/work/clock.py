@@ -46,6 +46,10 @@ class Watch(Generic[K]):
         self._since = {key: self._since.get(key, now) for key in limits}
         return {key for key, seconds in limits.items() if now - self._since[key] > seconds}
 
+    def forget(self) -> None:
+        """Begin anew with everything: for a while nothing could change."""
+        self._since = {}
+
 
 @dataclass
 class WallClock:

@@ -6,6 +6,7 @@ has to be ended by hand.
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,17 @@ def look(pid: int) -> Process | None:
         resident = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
         return Process(pid, fields[0], int(fields[1]), int(fields[3]), fields[19], resident)
     return None
+
+
+def family(root: int) -> Iterator[int]:
+    """Return the pids of a process and all below it; those that end meanwhile may be among them."""
+    waiting = [root]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        with contextlib.suppress(OSError):
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                waiting += map(int, (thread / "children").read_text().split())
 
 
 def everyone() -> list[Process]:

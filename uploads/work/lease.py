@@ -38,7 +38,6 @@ class Grip:
         self._unsaved = False
         now = time.monotonic()
         self._renewed_at = now
-        self._good_until = now + conf.LEASE_SECONDS
 
     def progress(self, share: float, note: str = "") -> None:
         """Remember how much of the step is done, 0…1; the next tick writes it down."""
@@ -53,7 +52,7 @@ class Grip:
         """Renew the lease when it is due and look for wishes.
 
         Raises `LeaseLost`, `Cancelled` or `Released`; a database that is away is
-        borne until the lease would run out.
+        borne for `TIDEMILL_OUTAGE_SECONDS` since the last renewal.
         """
         if stopping():
             raise Released
@@ -91,7 +90,6 @@ class Grip:
             raise LeaseLost
         self._unsaved = False
         self._renewed_at = time.monotonic()
-        self._good_until = self._renewed_at + conf.LEASE_SECONDS
         self._sent = self._progress
         if moved:
             self.step.job.touch()
@@ -105,14 +103,16 @@ class Grip:
             raise Cancelled
 
     def _bear(self, error: Exception) -> None:
-        # While the database's disk is full nobody else can take the step either.
-        if time.monotonic() > self._good_until - 1 and not says_full(error):
+        # Whether another took the step meanwhile, its token tells afterwards; a worker that
+        # is cut off alone must not go on for ever. On a full disk nobody can take it.
+        away = time.monotonic() - self._renewed_at
+        if away > conf.OUTAGE_SECONDS and not says_full(error):
             raise LeaseLost from error
         log.warning("the database is away, step %s waits: %s", self.step.pk, error)
         close_old_connections()
 
     def insist(self, commit: Callable[[], T]) -> T:
-        """Run a transaction, again and again while the database is away and the lease is good.
+        """Run a transaction, again and again while the database is away, as long as `tick` bears it.
 
         Safe to repeat: the lease's token lets it happen once. A commit that happened
         although its answer was lost is found as `LeaseLost` and discarded by the caller,

@@ -18,6 +18,7 @@ from django.utils import timezone
 from uploads import bell
 from uploads.conf import conf
 from uploads.models import EventKind, Job, Step
+from uploads.models.lock import is_locked
 from uploads.states import OPEN_STEP_STATES, ItemState, JobState, StepKind, StepState
 from uploads.work.apart import set_apart
 from uploads.work.clock import WallClock, Watch
@@ -51,6 +52,9 @@ def recover_silent_workers(watch: Watch[Watched] = _leases) -> int:
     """
     running = {("lease", s.lease_token, s.lease_until): s for s in Step.objects.running()}
     silent = watch.over(dict.fromkeys(running, conf.LEASE_SECONDS))
+    if silent and is_locked():  # then nobody could renew
+        watch.forget()
+        return 0
     return sum(abandon(running[key]) for key in silent)
 
 

@@ -26,8 +26,7 @@ logger = logging.getLogger("tidemill.up")
 
 TICK_SECONDS: Final = 1.0
 STARTING_TICK_SECONDS: Final = 0.2
-STOPPED_SECONDS: Final = 5.0
-LOOK_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 1.0
 STEADY_SECONDS: Final = 30.0
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -83,7 +82,7 @@ class Supervisor:
     _ready: bool = False
     _stop_at: float | None = None
     _looked_at: float = 0
-    _stopped_since: dict[int, float] = field(default_factory=dict)
+    _stopped: set[tuple[int, str]] = field(default_factory=set)
 
     def run(self) -> None:
         """Supervise until SIGINT, SIGTERM or SIGHUP; a second one kills what is left."""
@@ -178,25 +177,23 @@ class Supervisor:
             logger.warning("%s %s; %s", child.name, _ending(status), again)
 
     def _look(self) -> None:
-        """Kill own processes that have been stopped (SIGSTOP) for long, and escaped orphans."""
+        """Kill what two looks in a row find stopped (SIGSTOP) below us, and escaped orphans."""
         now = time.monotonic()
         if now - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = now
-        sessions = {child.process.pid for child in self.children if child.process}
-        everyone = kinship.everyone()
-        stopped = {p.pid for p in everyone if p.session in sessions and p.state == "T"}
-        self._stopped_since = {pid: self._stopped_since.get(pid, now) for pid in stopped}
-        for pid, since in self._stopped_since.items():
-            if now - since > STOPPED_SECONDS:
-                logger.warning("Process %d has been stopped for %d s; killing it", pid, now - since)
-                os.kill(pid, signal.SIGKILL)
-        self._kill_orphans(everyone)
+        below = _below()
+        stopped = {(p.pid, p.start_time) for p in below if p.state == "T"}
+        for pid, _ in stopped & self._stopped:
+            logger.warning("Process %d has been stopped; killing it", pid)
+            _kill(pid)
+        self._stopped = stopped
+        self._kill_orphans(below)
 
-    def _kill_orphans(self, everyone: Sequence[kinship.Process] | None = None) -> None:
+    def _kill_orphans(self, below: Sequence[kinship.Process] | None = None) -> None:
         """Kill adopted processes: their parent is dead, so nobody reads what they do."""
         own = {child.process.pid for child in self.children if child.process}
-        for process in everyone or kinship.everyone():
+        for process in below or _below():
             if process.parent == os.getpid() and process.pid not in own and process.state != "Z":
                 kill_group(process.pid)
                 _kill(process.pid)
@@ -206,6 +203,12 @@ class Supervisor:
         if not self._ready and answers(self.address):
             self._ready = True
             self.on_ready()
+
+
+def _below() -> list[kinship.Process]:
+    """Return every process below this one; a few milliseconds, however many others there are."""
+    found = (kinship.look(pid) for pid in kinship.family(os.getpid()))
+    return [process for process in found if process is not None and process.pid != os.getpid()]
 
 
 def answers(address: str) -> bool:
