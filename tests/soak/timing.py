@@ -64,7 +64,7 @@ def table(strikes: Sequence[Strike], timing: Timing) -> str:
     waits: dict[str, list[float]] = defaultdict(list)
     again: dict[str, list[float]] = defaultdict(list)
     for strike in strikes:
-        for kind in (strike.kind, f"all {strike.signal.name}"):
+        for kind in (strike.kind, f"all {strike.signal.name}", "all"):
             again[kind] += timing.again(strike)
             if (wait := timing.next_step(strike)) is not None:
                 waits[kind].append(wait)
