@@ -27,7 +27,9 @@ logger = logging.getLogger("tidemill.up")
 TICK_SECONDS: Final = 1.0
 STARTING_TICK_SECONDS: Final = 0.2
 LOOK_SECONDS: Final = 1.0
-STEADY_SECONDS: Final = 30.0
+# So many early ends are followed by a start at once; each stretch of life makes up for one.
+FREE_STARTS: Final = 3
+FORGIVING_SECONDS: Final = 10.0
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -42,7 +44,7 @@ class Child:
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0
     restart_at: float = 0
-    failures: int = 0
+    failures: float = 0
 
     def start(self, folder: Path) -> None:
         """Start the process from the main thread, whose death it follows."""
@@ -61,11 +63,12 @@ class Child:
         )
 
     def ended(self) -> None:
-        """Note the end; at once again after a steady run, else after a pause that doubles."""
+        """Note the end; at once again, but after pauses that double when it keeps ending early."""
         now = time.monotonic()
-        lived = now - self.started
-        self.failures = 0 if lived > STEADY_SECONDS else self.failures + 1
-        pause = 0.0 if not self.failures else 0.5 * 2 ** (min(self.failures, 7) - 1)
+        forgiven = (now - self.started) / FORGIVING_SECONDS
+        self.failures = max(0.0, self.failures - forgiven) + 1
+        early = min(self.failures - FREE_STARTS, 7)
+        pause = 0.5 * 2 ** (early - 1) if early > 0 else 0.0
         self.restart_at = now + min(LONGEST_PAUSE_SECONDS, pause)
         self.process = None
 
