@@ -1,5 +1,6 @@
 """How soon work went on after each blow, from the log alone."""
 
+import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
@@ -59,22 +60,62 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, max(0, -(-int(len(ordered) * share * 100) // 100) - 1))]
 
 
+def undisturbed(
+    strikes: Sequence[Strike], timing: Timing, chosen: Sequence[Strike], share: float
+) -> float | None:
+    """Return the wait that a share of blows would not exceed if no later blow came in between.
+
+    Kaplan and Meier's estimate: a blow whose lanes were hit again before their next step tells
+    only that it would have taken longer. None where too few lasted long enough to say.
+    """
+    waits = []
+    for strike in chosen:
+        wait = timing.next_step(strike)
+        hit = _hit_again(strikes, strike)
+        if wait is not None and wait <= hit:
+            waits.append((wait, True))
+        elif math.isfinite(hit):
+            waits.append((hit, False))
+    left, surviving = len(waits), 1.0
+    for wait, seen in sorted(waits):
+        surviving *= 1 - seen / left
+        left -= 1
+        if surviving <= 1 - share + 1e-9:
+            return wait
+    return None
+
+
+def _hit_again(strikes: Sequence[Strike], strike: Strike) -> float:
+    """Return the seconds until the next blow to one of its lanes, infinite if there is none."""
+    later = (
+        other.at - strike.at
+        for other in strikes
+        if other.at > strike.at and set(other.lanes) & set(strike.lanes)
+    )
+    return min(later, default=math.inf)
+
+
 def table(strikes: Sequence[Strike], timing: Timing) -> str:
-    """Return a line for each kind of blow: how many, and the waits at p50, p95 and worst."""
-    waits: dict[str, list[float]] = defaultdict(list)
-    again: dict[str, list[float]] = defaultdict(list)
+    """Return a line for each kind of blow: how many, and the waits at p50, p95 and worst.
+
+    Behind them p95 without what later blows did.
+    """
+    kinds: dict[str, list[Strike]] = defaultdict(list)
     for strike in strikes:
         for kind in (strike.kind, f"all {strike.signal.name}", "all"):
-            again[kind] += timing.again(strike)
-            if (wait := timing.next_step(strike)) is not None:
-                waits[kind].append(wait)
-    lines = [f"{'seconds until':<34}   n   next step: p50   p95 worst   the step again: p50   p95"]
-    for kind in sorted(waits):
-        row = f"{kind:<34} {len(waits[kind]):>3}            "
-        row += " ".join(f"{percentile(waits[kind], s):5.2f}" for s in (0.5, 0.95, 1.0))
-        if again[kind]:
-            row += "                 " + " ".join(
-                f"{percentile(again[kind], s):5.2f}" for s in (0.5, 0.95)
-            )
+            kinds[kind].append(strike)
+    head = "next step: p50   p95 worst   undisturbed p95   the step again: p50   p95"
+    lines = [f"{'seconds until':<34}   n   {head}"]
+    for kind in sorted(kinds):
+        waits = [w for s in kinds[kind] if (w := timing.next_step(s)) is not None]
+        again = [seconds for strike in kinds[kind] for seconds in timing.again(strike)]
+        if not waits:
+            continue
+        alone = undisturbed(strikes, timing, kinds[kind], 0.95)
+        row = f"{kind:<34} {len(waits):>3}            "
+        row += " ".join(f"{percentile(waits, s):5.2f}" for s in (0.5, 0.95, 1.0))
+        row += f"   {'     –' if alone is None else f'{alone:6.2f}'}         "
+        if again:
+            row += " " * 14 + " ".join(f"{percentile(again, s):5.2f}" for s in (0.5, 0.95))
         lines.append(row)
     return "\n".join(lines)
