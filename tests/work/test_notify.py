@@ -1,5 +1,7 @@
 """E-mail at the end: at most once, and honest about what can't be known."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,11 +9,14 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.contrib.auth.models import User
+from django.db import connection
 
 from tests.work.conftest import work_off
 from uploads.errors import RequestError
 from uploads.models import Job, Step, Upload
 from uploads.states import JobState, Lane, StepKind, StepState
+from uploads.work import recover
+from uploads.work.clock import Watch
 from uploads.work.run import run_next
 from uploads.work.submit import JobRequest, StageRequest, submit
 
@@ -24,8 +29,10 @@ class Mailbox:
     def __init__(self) -> None:
         self.letters: list[str] = []
         self.answer = "250 taken"
+        self.pause = 0.0
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        await asyncio.sleep(self.pause)
         if self.answer.startswith("250"):
             self.letters.append(bytes(envelope.content or b"").decode())
         return self.answer
@@ -98,6 +105,33 @@ def test_a_server_that_is_away_is_asked_again_later(
     work_off()
     step = notified_job.steps.get(kind=StepKind.NOTIFY)
     assert (step.state, step.checkpoint) == (StepState.READY, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_mail_server_costs_nobody_their_lease(
+    mailbox: Mailbox, notified_job: Job, settings: Any
+) -> None:
+    settings.TIDEMILL_LEASE_SECONDS, settings.TIDEMILL_RENEW_SECONDS = 1.0, 0.3
+    mailbox.pause = 3.0
+
+    taken: list[int] = []
+    over = threading.Event()
+
+    def sweep() -> None:
+        watch: Watch[recover.Watched] = Watch()
+        while not over.wait(0.1):
+            taken.append(recover.recover_silent_workers(watch))
+        connection.close()
+
+    sweeper = threading.Thread(target=sweep)
+    sweeper.start()
+    work_off()
+    over.set()
+    sweeper.join()
+    assert len(taken) > 20
+    assert sum(taken) == 0
+    (step,) = notified_job.steps.filter(kind=StepKind.NOTIFY)
+    assert (step.state, step.crashes, len(mailbox.letters)) == (StepState.SUCCEEDED, 0, 1)
 
 
 def test_only_a_person_sends_an_unknown_letter_again(mailbox: Mailbox, notified_job: Job) -> None:

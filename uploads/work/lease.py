@@ -1,11 +1,13 @@
 """A worker's grip on its step: renewed, asked for wishes, and lost in good order."""
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
 from uploads.conf import conf
@@ -21,6 +23,7 @@ log = logging.getLogger("tidemill.work")
 
 AWAY = (OperationalError, InterfaceError)
 PAUSE_SECONDS = 0.5
+LOOK_SECONDS = 0.5
 
 
 class Released(Exception):  # noqa: N818
@@ -71,6 +74,31 @@ class Grip:
             self._renew()
         except AWAY as error:
             self._bear(error)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew the lease from a thread while this one waits for somebody else, a mail server.
+
+        A lease that is lost meanwhile is noticed at the next transaction.
+        """
+        over = threading.Event()
+
+        def renew() -> None:
+            try:
+                while not over.wait(LOOK_SECONDS):
+                    self.keep()
+            except LeaseLost as lost:
+                log.warning("step %s was taken away while it waited: %r", self.step.pk, lost)
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=renew, name="lease")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def extend(self) -> None:
         """Start the step's time limit anew, for another child or for adopting big files."""

@@ -27,7 +27,8 @@ def send(step: Step, grip: Grip) -> None:
         return
     connection = mail.get_connection()
     try:
-        connection.open()
+        with grip.kept():
+            connection.open()
     except OSError as error:  # nothing was sent; worth another try
         raise StepError("mail_failed", recipient=recipient, reason=str(error)) from error
     try:
@@ -35,7 +36,8 @@ def send(step: Step, grip: Grip) -> None:
         message.connection = connection
         grip.insist(lambda: _mark(step))
         try:
-            message.send()
+            with grip.kept():
+                message.send()
         except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
             reason = str(error)
             grip.insist(lambda: _end(step, StepState.FAILED, recipient, reason))
