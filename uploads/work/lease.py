@@ -77,7 +77,7 @@ class Grip:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Renew the lease from a thread while this one waits for somebody else, a mail server.
+        """Renew the lease from a thread while this one waits: for a mail server, for a copy.
 
         A lease that is lost meanwhile is noticed at the next transaction.
         """

@@ -224,7 +224,9 @@ class ChildRun:
             output_bytes=conf.OUTPUT_MAX_BYTES,
             profile=self.operation.profile,
         )
-        return run_child(self._request(keys), bounds, on_message=self._hear, tick=self._tick)
+        with self.grip.kept():  # a file system without links has to copy what is big
+            request = self._request(keys)
+        return run_child(request, bounds, on_message=self._hear, tick=self._tick)
 
     def _tick(self) -> None:
         self.grip.tick()
