@@ -9,6 +9,7 @@ LOUDNESS = "ebur128=peak=true:framelog=quiet"
 SILENT_LUFS = -69.0
 SHORTEST_SILENCE_SECONDS = 0.3
 KEPT_SILENCE_SECONDS = 0.15
+LEAST_CUT_SECONDS = 0.25
 
 
 def silence_below(decibels: float) -> str:
@@ -58,4 +59,5 @@ class Measured:
                 begin = max(0.0, stop - KEPT_SILENCE_SECONDS)
             if stop >= self.seconds - 0.05:
                 end = min(self.seconds, start + KEPT_SILENCE_SECONDS)
-        return (begin, end) if begin < end else (0.0, self.seconds)
+        worth = LEAST_CUT_SECONDS < begin + self.seconds - end < self.seconds
+        return (begin, end) if worth else (0.0, self.seconds)

@@ -133,9 +133,9 @@ class _Work:
 
     def _trim(self) -> None:
         begin, end = self.before.bounds()
-        if begin > 0 or end < self.before.seconds:
+        cut = self.before.seconds - (end - begin)
+        if cut > 0:
             self.filters.append(f"atrim=start={begin:.6f}:end={end:.6f},asetpts=PTS-STARTPTS")
-            cut = self.before.seconds - (end - begin)
             self.step.log(f"{cut:.1f} s of silence cut off.")
 
     def _level(self, target: float) -> None:
@@ -251,7 +251,7 @@ def _waveform(target: Path, step: "Context[ConvertSound]") -> Output:
     """Draw the result as a picture for pages."""
     step.report(0.95, "drawing")
     path = step.path("source-waveform.png")
-    drawn = f"aformat=channel_layouts=mono,showwavespic=s={WAVE}:colors=0x6d7cff:scale=sqrt"
+    drawn = f"aformat=channel_layouts=mono,showwavespic=s={WAVE}:colors=0x4a9fd8:scale=sqrt"
     arguments = [*ffmpeg.reading(target), "-filter_complex", f"[0:a:0]{drawn}", "-frames:v", "1"]
     ffmpeg.run([*arguments, str(path)], name=step.name, limits=step.limits)
     width, height = map(int, WAVE.split("x"))

@@ -11,7 +11,10 @@ NEWEST = 60
 SHOWPIECES = 8
 INLINE_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
 INLINE_MEDIA = frozenset(
-    {"video/mp4", "video/webm", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/wav", "audio/flac"}
+    {
+        *("video/mp4", "video/webm", "audio/mpeg", "audio/mp4", "audio/ogg"),
+        *("audio/wav", "audio/x-wav", "audio/flac"),
+    }
 )
 STILLS = "video.poster"
 SMALL_BYTES = 4 * 1024 * 1024
