@@ -174,6 +174,9 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "“{name}” is no sound file or video that can be read.",
         "Save it again as MP3, M4A, FLAC or WAV.",
     ),
+    "range_outside": Entry(
+        400, "“{name}” lasts {duration}; nothing is there at {start}.", "Choose earlier times."
+    ),
     "no_audio_stream": Entry(
         400, "“{name}” has no such sound track: {reason}", "Choose another track, or another file."
     ),

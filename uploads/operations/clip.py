@@ -69,7 +69,7 @@ def parse_ranges(text: str) -> list[Range]:
         raise _refuse("at least one range is needed, such as 0:30-1:15.")
     if len(written) > MOST_RANGES:
         raise _refuse(f"at most {MOST_RANGES} ranges are possible.")
-    return [_range(piece.strip()) for piece in written]
+    return list(dict.fromkeys(_range(piece.strip()) for piece in written))
 
 
 def _range(text: str) -> Range:
@@ -97,7 +97,9 @@ def _refuse(reason: str, field: str = "ranges") -> RequestError:
 
 PRESETS = (
     Preset("first", "The first 30 seconds", "A teaser as MP4.", {"ranges": "0:00-0:30"}),
-    Preset("minute", "The first minute", "MP4, at most 720 lines.", {"ranges": "0-60", "height": 720}),
+    Preset(
+        "minute", "The first minute", "MP4, at most 720 lines.", {"ranges": "0-60", "height": 720}
+    ),
     Preset(
         "fast",
         "Cut fast, nothing encoded",
