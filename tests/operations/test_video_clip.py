@@ -30,10 +30,7 @@ def numbered(video: Make) -> Path:
 def seconds_shown(path: Path) -> list[int]:
     """Return for each picture of a clip which second of the source it shows."""
     with av.open(str(path)) as container:
-        return [
-            round((bytes(frame.planes[0])[0] - 8) / 10)
-            for frame in container.decode(video=0)
-        ]
+        return [round((bytes(frame.planes[0])[0] - 8) / 10) for frame in container.decode(video=0)]
 
 
 def clips(made: list[Output]) -> list[Output]:

@@ -32,8 +32,10 @@ class Clip:
 
     ranges: str = option(
         "0:00-0:30",
-        "Times such as 0:30-1:15, 1:02:00-1:04:30; “2:00-” goes to the end.",
+        "From – to, several with commas: 0:30-1:15, 1:02:00-1:04:30. “2:00-” goes to the end.",
+        label="Which times?",
         max_length=1000,
+        main=True,
     )
     mode: Literal["exact", "keyframes"] = option(
         "exact",
@@ -96,15 +98,21 @@ def _refuse(reason: str, field: str = "ranges") -> RequestError:
 
 
 PRESETS = (
-    Preset("first", "The first 30 seconds", "A teaser as MP4.", {"ranges": "0:00-0:30"}),
     Preset(
-        "minute", "The first minute", "MP4, at most 720 lines.", {"ranges": "0-60", "height": 720}
+        "exact", "Exact to the picture", "MP4 that plays everywhere, one file for each range.", {}
     ),
     Preset(
         "fast",
-        "Cut fast, nothing encoded",
-        "From the key frame before; any length in seconds.",
-        {"ranges": "0:00-0:30", "mode": "keyframes"},
+        "Fast: nothing is encoded",
+        "Seconds, however long; starts at the key frame before.",
+        {"mode": "keyframes"},
+    ),
+    Preset("joined", "All in one file", "The ranges one after another, exact.", {"joined": True}),
+    Preset(
+        "message",
+        "Small, for messages",
+        "MP4 of at most 480 lines, exact.",
+        {"height": 480, "quality": 26},
     ),
 )
 
