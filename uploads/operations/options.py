@@ -67,9 +67,11 @@ def option(
     return value
 
 
-def upload_option(help: str, *, accepts: Sequence[str], label: str = "") -> Path | None:
+def upload_option(
+    help: str, *, accepts: Sequence[str], label: str = "", main: bool = False
+) -> Path | None:
     """Declare an option that is a file of the owner, such as a watermark's logo; may be left out."""
-    metadata = {"help": help, "label": label, "accepts": tuple(accepts)}
+    metadata = {"help": help, "label": label, "accepts": tuple(accepts), "main": main}
     value: Path | None = dataclasses.field(default=None, metadata=metadata)
     return value
 
