@@ -1,5 +1,8 @@
 """Marks on pictures: where they stand, how large, how strong; logos; the real, shut-in child."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,12 +10,19 @@ from typing import Any
 import pytest
 import pyvips
 
-from tests.operations.conftest import Listener, Told, flat
+from tests.operations.conftest import ROOT, Listener, Told, flat
 from uploads.errors import RequestError
 from uploads.operations import Context, Output
 from uploads.operations.watermark import Watermark, watermark
 
 Perform = Callable[..., list[Output]]
+WITHOUT_FONTS = """
+import sys
+from pathlib import Path
+from uploads.operations import Context
+from uploads.operations.watermark import Watermark, watermark
+list(watermark.run(Path(sys.argv[1]), Context(Watermark(), Path(sys.argv[2]))))
+"""
 
 
 @pytest.fixture
@@ -137,6 +147,21 @@ def test_markup_in_the_text_is_text(grey: Path, perform: Perform) -> None:
 def test_nothing_to_draw_is_refused_in_words() -> None:
     with pytest.raises(RequestError, match="A logo or a text is needed"):
         Watermark(text="  ")
+
+
+def test_a_server_without_fonts_says_so(grey: Path, tmp_path: Path) -> None:
+    """Fontconfig reads its settings once, so this takes a process of its own."""
+    (settings := tmp_path / "fonts.conf").write_text('<?xml version="1.0"?><fontconfig/>')
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_FONTS, str(grey), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "FONTCONFIG_FILE": str(settings)},
+        timeout=60,
+        check=False,
+    )
+    assert "no font is installed on the server" in told.stderr
 
 
 def test_the_shut_in_child_finds_its_fonts(grey: Path, child: Callable[..., Told]) -> None:
