@@ -169,6 +169,17 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "no_video_stream": Entry(
         400, "“{name}” has no picture track.", "Choose an operation for audio, or another file."
     ),
+    "not_a_sound": Entry(
+        400,
+        "“{name}” is no sound file or video that can be read.",
+        "Save it again as MP3, M4A, FLAC or WAV.",
+    ),
+    "range_outside": Entry(
+        400, "“{name}” lasts {duration}; nothing is there at {start}.", "Choose earlier times."
+    ),
+    "no_audio_stream": Entry(
+        400, "“{name}” has no such sound track: {reason}", "Choose another track, or another file."
+    ),
     "media_damaged": Entry(
         400, "“{name}” is damaged: {reason}", "Fetch the file again from where it came."
     ),

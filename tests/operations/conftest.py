@@ -156,6 +156,10 @@ def media_type(path: Path) -> str:
         ".ts": "video/mp2t",
         ".mkv": "video/x-matroska",
         ".txt": "text/plain",
+        ".mp3": "audio/mpeg",
+        ".wav": "audio/x-wav",
+        ".flac": "audio/flac",
+        ".m4a": "audio/mp4",
     }
     return kinds.get(path.suffix, f"video/{path.suffix[1:]}")
 

@@ -1,7 +1,8 @@
-"""The sample files: real pictures and a real video, made in a process of their own."""
+"""The sample files: real pictures, a real tune and a real video, made in a process of their own."""
 
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 
 import av
@@ -22,12 +23,20 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_photographs_of_some_megapixels(samples: list[Path]) -> None:
-    photographs = [pyvips.Image.new_from_file(str(path)) for path in samples[:-1]]
+    photographs = [pyvips.Image.new_from_file(str(path)) for path in samples[:-2]]
     assert len(photographs) == 5
     assert all(2e6 < image.width * image.height < 3.5e6 for image in photographs)
     assert sorted(image.get("orientation") for image in photographs) == [1, 1, 1, 1, 6]
     assert all(image.deviate() > 20 for image in photographs)
     assert all(any("GPS" in field for field in image.get_fields()) for image in photographs)
+
+
+def test_a_tune(samples: list[Path]) -> None:
+    with av.open(str(samples[-2])) as container:
+        (sound,) = container.streams.audio
+        assert float(sound.duration * sound.time_base) == pytest.approx(12.2, abs=0.1)
+        loudest = max(max(array("h", bytes(f.planes[0]))) for f in container.decode(sound))
+        assert 8000 < loudest < 32000
 
 
 def test_a_video_with_sound(samples: list[Path]) -> None:

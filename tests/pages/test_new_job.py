@@ -1,6 +1,7 @@
 """The new-job page as a form: what it offers, what it starts, what it says when it can't."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,44 @@ def test_a_preset_decides_the_options_whatever_the_fields_say(photo: Path):
     job = _job(browser, user, browser.post("/", form))
 
     assert job.stages.get().options["format"] == "webp"
+
+
+def film_of(user: Any, folder: Path) -> Any:
+    path = folder / "film.mp4"
+    path.write_bytes(b"not looked at here")
+    return make_upload(user, path, media_type="video/mp4")
+
+
+def test_what_no_preset_can_know_is_asked_for_beside_it(tmp_path: Path):
+    browser, user = signed_in()
+    form = {
+        "operation": "video.clip",
+        "uploads": [film_of(user, tmp_path).key],
+        "video.clip-preset": "fast",
+        "video.clip-ranges": "1:00-1:30",
+    }
+
+    options = _job(browser, user, browser.post("/", form)).stages.get().options
+
+    assert (options["ranges"], options["mode"]) == ("1:00-1:30", "keyframes")
+
+
+def test_a_fault_in_it_comes_back_with_what_was_written(tmp_path: Path):
+    browser, user = signed_in()
+    form = {
+        "operation": "video.clip",
+        "uploads": [film_of(user, tmp_path).key],
+        "video.clip-preset": "fast",
+        "video.clip-ranges": "half past",
+    }
+
+    answer = browser.post("/", form)
+    page = answer.content.decode()
+
+    assert answer.status_code == 400
+    assert "“half past” is no range" in page
+    assert 'value="half past"' in page
+    assert re.search(r'name="video.clip-preset" value="fast"[^>]* checked', page)
 
 
 def test_own_settings_come_from_the_fields(photo: Path):

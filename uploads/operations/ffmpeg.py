@@ -30,11 +30,16 @@ SDR = (
     "tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
 )
 STDERR_CHARACTERS = 4000
+LINE_BYTES = 64 * 1024
 # FFmpeg's exit status when more than two thirds of what it read could not be decoded.
 TOO_MANY_ERRORS = 69
 REPORT_SECONDS = "0.5"
 
+# How FFmpeg marks complaints when it is asked for more (`-v level+info`).
+COMPLAINTS = (b"[error]", b"[fatal]", b"[panic]")
+
 Progress = Callable[[int, float], None]
+Heard = Callable[[str], None]
 
 
 def program(limits: Limits) -> str:
@@ -89,22 +94,29 @@ def refuse_text(source: Path, name: str) -> None:
 
 
 def run(
-    arguments: Sequence[str], *, name: str, limits: Limits, progress: Progress | None = None
+    arguments: Sequence[str],
+    *,
+    name: str,
+    limits: Limits,
+    progress: Progress | None = None,
+    heard: Heard | None = None,
 ) -> str:
     """Run FFmpeg to its end and return what it complained about (at most 4,000 characters).
 
     `progress` gets frames and seconds written so far, twice a second; what it
-    raises (`Cancelled`) ends FFmpeg. Raises `InputError` when the file is at
+    raises (`Cancelled`) ends FFmpeg. `heard` gets, in another thread, each line that is
+    no complaint, such as what filters measured. Raises `InputError` when the file is at
     fault and `StepError` when something else is.
     """
-    command = [program(limits), "-nostdin", "-hide_banner", "-v", "error", "-y"]
+    level = "error" if heard is None else "level+info"
+    command = [program(limits), "-nostdin", "-hide_banner", "-nostats", "-v", level, "-y"]
     command += ["-progress", "pipe:1", "-stats_period", REPORT_SECONDS, *arguments]
     frames, seconds = 0, 0.0
     # No new session and no preexec_fn: the worker ends the child's whole group.
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
-        tail = _Tail(_pipe(running.stderr))
+        tail = _Tail(_pipe(running.stderr), heard)
         try:
             for frames, seconds in follow(_pipe(running.stdout)):
                 if progress is not None:
@@ -143,15 +155,19 @@ def follow(lines: Iterable[bytes]) -> Iterator[tuple[int, float]]:
 class _Tail:
     """Drains a pipe in a thread, so that a talkative FFmpeg never blocks, and keeps its end."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], heard: Heard | None) -> None:
         self._stream = stream
+        self._heard = heard
         self._kept = b""
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
     def _drain(self) -> None:
-        while chunk := self._stream.read1(65536):  # type: ignore[attr-defined]
-            self._kept = (self._kept + chunk)[-STDERR_CHARACTERS:]
+        while line := self._stream.readline(LINE_BYTES):
+            if self._heard is None or any(mark in line for mark in COMPLAINTS):
+                self._kept = (self._kept + line)[-STDERR_CHARACTERS:]
+            else:
+                self._heard(line.decode("utf-8", "replace").strip())
 
     def text(self) -> str:
         self._thread.join()

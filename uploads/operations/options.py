@@ -17,7 +17,10 @@ FieldType = Literal["integer", "number", "boolean", "text", "choice", "integers"
 
 @dataclass(frozen=True)
 class OptionField:
-    """One option as forms, schemas and command lines need it."""
+    """One option as forms, schemas and command lines need it.
+
+    A `main` one is asked for in plain sight, beside any preset; the others are folded away.
+    """
 
     name: str
     label: str
@@ -31,6 +34,7 @@ class OptionField:
     choices: tuple[tuple[str, str], ...] = ()
     max_length: int | None = None
     accepts: tuple[str, ...] = ()
+    main: bool = False
 
 
 def option(
@@ -43,8 +47,12 @@ def option(
     unit: str = "",
     choices: Mapping[str, str] | None = None,
     max_length: int = 200,
+    main: bool = False,
 ) -> T:
-    """Declare one option: default, one line of help, bounds (inclusive), unit, words for choices."""
+    """Declare one option: default, one line of help, bounds (inclusive), unit, words for choices.
+
+    `main` is for what no preset can know, such as the times of a clip.
+    """
     metadata = {
         "help": help,
         "label": label,
@@ -53,14 +61,17 @@ def option(
         "unit": unit,
         "choices": dict(choices or {}),
         "max_length": max_length,
+        "main": main,
     }
     value: T = dataclasses.field(default=default, metadata=metadata)
     return value
 
 
-def upload_option(help: str, *, accepts: Sequence[str], label: str = "") -> Path | None:
+def upload_option(
+    help: str, *, accepts: Sequence[str], label: str = "", main: bool = False
+) -> Path | None:
     """Declare an option that is a file of the owner, such as a watermark's logo; may be left out."""
-    metadata = {"help": help, "label": label, "accepts": tuple(accepts)}
+    metadata = {"help": help, "label": label, "accepts": tuple(accepts), "main": main}
     value: Path | None = dataclasses.field(default=None, metadata=metadata)
     return value
 
@@ -89,6 +100,7 @@ def _field(declared: "dataclasses.Field[Any]", hint: Any) -> OptionField:
         choices=tuple((value, words.get(value, value)) for value in choices),
         max_length=meta.get("max_length"),
         accepts=meta.get("accepts", ()),
+        main=meta.get("main", False),
     )
 
 

@@ -57,6 +57,8 @@ class Sound:
     start: float
     bit_rate: int | None
     language: str
+    duration: float | None
+    sample_format: str
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,8 @@ def _sound(stream: Any) -> Sound:
         start=_start(stream),
         bit_rate=(coded.bit_rate or None) if coded else None,
         language=stream.language or "",
+        duration=float(stream.duration * stream.time_base) if stream.duration else None,
+        sample_format=coded.format.name if coded and coded.format else "",
     )
 
 

@@ -10,7 +10,10 @@ from uploads.operations.base import Operation, registered
 
 BUILT_IN = (
     "uploads.operations.image",
+    "uploads.operations.watermark",
     "uploads.operations.video",
+    "uploads.operations.clip",
+    "uploads.operations.audio",
     "uploads.operations.poster",
     "uploads.operations.inspect",
 )

@@ -1,4 +1,4 @@
-"""Makes sample files to try things with: a few landscapes and a short video with sound.
+"""Makes sample files to try things with: a few landscapes, a short video, a tune.
 
 Run in a process of its own (`python -m uploads.operations.samples FOLDER`),
 because it loads native libraries; takes about three seconds and no download.
@@ -18,6 +18,25 @@ Colour = tuple[int, int, int]
 
 WIDTH, HEIGHT = 2000, 1332
 VIDEO_SECONDS = 8
+TUNE_SECONDS = 12
+# Hertz, one after another each half second.
+TUNE = (
+    392,
+    523.25,
+    587.33,
+    659.25,
+    783.99,
+    659.25,
+    587.33,
+    523.25,
+    440,
+    523.25,
+    659.25,
+    880,
+    783.99,
+    587.33,
+    523.25,
+)
 PANORAMA_WIDTH = 2560
 
 
@@ -48,14 +67,14 @@ SCENES = (
 
 
 def make_samples(folder: Path) -> list[Path]:
-    """Write five photographs and one video into a folder; returns their paths.
+    """Write five photographs, a tune and a video into a folder; returns their paths.
 
     One photograph is stored lying down with an EXIF turn, as phones do, and one
     holds a place (GPS), so that it can be seen that results lose it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = [_photograph(scene, folder) for scene in SCENES]
-    return [*made, _video(folder)]
+    return [*made, _tune(folder), _video(folder)]
 
 
 def _photograph(scene: Scene, folder: Path) -> Path:
@@ -150,6 +169,27 @@ def _video(folder: Path) -> Path:
         limits=Limits(),
     )
     still.unlink()
+    return path
+
+
+def _tune(folder: Path) -> Path:
+    """Strike chimes, one each half second, that fade away."""
+    path = folder / "Chimes.flac"
+    struck = []
+    for place, hertz in enumerate(TUNE):
+        since = f"(t-{0.3 + 0.5 * place:.1f})"
+        tone = f"(sin({hertz}*2*PI*t)+0.35*sin({2.76 * hertz:.2f}*2*PI*t)*exp(-6*{since}))"
+        struck.append(f"if(gt({since},0),{tone}*exp(-2.2*{since})*min(1,200*{since}),0)")
+    sound = f"0.5*({'+'.join(struck)})"
+    ffmpeg.run(
+        [
+            *("-f", "lavfi", "-i", f"aevalsrc='{sound}':s=44100:d={TUNE_SECONDS}"),
+            *("-af", "aecho=0.8:0.6:110|190:0.3|0.2", "-sample_fmt", "s16"),
+            *("-metadata", "title=Chimes", "-metadata", "artist=Tidemill", str(path)),
+        ],
+        name=path.name,
+        limits=Limits(),
+    )
     return path
 
 

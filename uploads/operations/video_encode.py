@@ -43,6 +43,8 @@ def encode(source: Path, step: "Context[Transcode]", part: Json) -> Iterator[Out
 def count_pictures(path: Path, name: str) -> int:
     """Return how many pictures a finished part holds."""
     with opened(path, name) as container:
+        if not container.streams.video:  # FFmpeg was given none to write
+            return 0
         return sum(1 for packet in container.demux(video=0) if packet.size)
 
 

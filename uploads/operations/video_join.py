@@ -74,7 +74,7 @@ def join(source: Path, step: "Context[Transcode]", parts: Sequence[PartResult]) 
         )
         meta |= {"copied": True, "saved_seconds": saved}
     yield Output(target, meta=meta)
-    yield _poster(target, step, made, (first["width"], first["height"]))
+    yield poster(target, step, made, (first["width"], first["height"]))
 
 
 def _mux(target: Path, step: "Context[Transcode]", parts: Sequence[PartResult]) -> None:
@@ -218,9 +218,15 @@ def _differs(name: str, reason: str) -> StepError:
     return StepError("verification_failed", name=name, reason=reason)
 
 
-def _poster(video: Path, step: "Context[Transcode]", made: Made, size: tuple[int, int]) -> Output:
+def poster(
+    video: Path,
+    step: Context[Any],
+    made: Made,
+    size: tuple[int, int],
+    name: str = "source-poster.jpg",
+) -> Output:
     """Take the key frame a tenth into the video: a quick look; `video.poster` chooses."""
-    target = step.path("source-poster.jpg")
+    target = step.path(name)
     at = made.picture_start + 0.1 * (made.picture_end - made.picture_start)
     factor = min(1.0, POSTER_WIDTH / size[0])
     width, height = (max(1, round(edge * factor)) for edge in size)

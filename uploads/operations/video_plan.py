@@ -54,7 +54,7 @@ def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
     refuse_truncated(index, step.name)
     shape = _shape(media, media.picture, step.options)
     frames = len(index.times) + index.untimed
-    seconds = _seconds(media.picture, shape, frames, step.options)
+    seconds = seconds_of(media.picture, shape, frames, step.options.speed, step.options.frame_rate)
     size = source.stat().st_size
     if step.options.copy_fitting and fits(media, media.picture, shape, step.options, size):
         copying = {"kind": "copy", "frames": frames, "saved_seconds": round(seconds, 1), **shape}
@@ -123,12 +123,15 @@ def scaled(picture: Picture, lines: int | None, longest: int | None) -> tuple[in
     return max(2, round(width / 2) * 2), max(2, round(height / 2) * 2)
 
 
-def _seconds(picture: Picture, shape: dict[str, Any], frames: int, options: "Transcode") -> float:
+def seconds_of(
+    picture: Picture, shape: dict[str, Any], frames: int, speed: str, frame_rate: int | None = None
+) -> float:
+    """Return the estimated seconds of one worker to encode so many pictures in a shape."""
     decoded = picture.coded_width * picture.coded_height * DECODE_NANOSECONDS
-    encoded = shape["width"] * shape["height"] * ENCODE_NANOSECONDS[options.speed]
+    encoded = shape["width"] * shape["height"] * ENCODE_NANOSECONDS[speed]
     kept = 1.0
-    if options.frame_rate and picture.rate:
-        kept = min(1.0, options.frame_rate / float(picture.rate))
+    if frame_rate and picture.rate:
+        kept = min(1.0, frame_rate / float(picture.rate))
     return float(frames * (decoded + encoded * kept) * 1e-9)
 
 

@@ -24,6 +24,14 @@ class OptionsForm(forms.Form):
         for described in fields_of(operation.options):
             self.fields[described.name] = _field(described, owner)
 
+    def main(self) -> list[forms.BoundField]:
+        """Return the fields that are asked for beside any preset."""
+        return [self[name] for name in main_names(self.operation)]
+
+    def folded(self) -> list[forms.BoundField]:
+        """Return the other fields, which a preset fills."""
+        return [field for field in self if field.name not in main_names(self.operation)]
+
     def values(self) -> dict[str, Any]:
         """Return what was sent; an option that was not keeps its default, a box unticked is no."""
         sent = {name for name in self.cleaned_data if self.add_prefix(name) in self.data}
@@ -92,21 +100,34 @@ def shown_value(value: Any) -> Any:
     return "" if value is None else value
 
 
+def main_names(operation: Operation[Any]) -> list[str]:
+    """Return the names of the options that no preset knows."""
+    return [described.name for described in fields_of(operation.options) if described.main]
+
+
 def preset_values(operation: Operation[Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return every option of a preset as the form's fields show it."""
     full = canonical(parse_options(operation.options, options))
     return {name: shown_value(value) for name, value in full.items()}
 
 
+def sent_main(operation: Operation[Any], data: Any) -> dict[str, Any]:
+    """Return what a posted form says of the main options."""
+    sent = {name: data.get(f"{operation.name}-{name}") for name in main_names(operation)}
+    return {name: value for name, value in sent.items() if value is not None}
+
+
 def chosen_options(operation: Operation[Any], owner: Any, data: Any) -> dict[str, Any]:
-    """Return the options that a posted form asks for: a preset's, or the person's own.
+    """Return the options that a posted form asks for: a preset's with the main ones, or all.
 
     Raises `RequestError` (`invalid_options`) with the first fault of the form.
     """
     name = data.get(f"{operation.name}-preset", "")
     for preset in operation.presets:
         if preset.name == name:
-            return dict(preset.options)
+            chosen = {**preset.options, **sent_main(operation, data)}
+            parse_options(operation.options, chosen)
+            return chosen
     if name != OWN and not any(key.startswith(f"{operation.name}-") for key in data):
         return dict(operation.presets[0].options) if operation.presets else {}
     form = OptionsForm(operation, data, owner=owner)

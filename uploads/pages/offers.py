@@ -6,7 +6,7 @@ from typing import Any
 
 from uploads.operations import Operation, Preset
 from uploads.operations.registry import BUILT_IN, operations
-from uploads.pages.forms import OWN, OptionsForm, preset_values
+from uploads.pages.forms import OWN, OptionsForm, main_names, preset_values, sent_main
 
 FAMILIES = {"image": "pictures", "video": "videos", "audio": "sound", "*": "any file"}
 
@@ -71,11 +71,19 @@ def _offer(operation: Operation[Any], owner: Any, data: Any, chosen: str) -> Off
     known = name if name in {preset.name for preset in operation.presets} else ""
     first = known or ("" if own else operation.presets[0].name)
     choices = [
-        Choice(preset, json.dumps(preset_values(operation, preset.options)), preset.name == first)
+        Choice(preset, json.dumps(_filled(operation, preset)), preset.name == first)
         for preset in operation.presets
     ]
     form = OptionsForm(operation, data if mine and own else None, owner=owner)
     if not form.is_bound and operation.presets:
         shown = next(p for p in operation.presets if p.name == (first or operation.presets[0].name))
         form.initial = preset_values(operation, shown.options)
+        if mine:
+            form.initial |= sent_main(operation, data)
     return Offer(operation, choices, form, operation.name == chosen, own)
+
+
+def _filled(operation: Operation[Any], preset: Preset) -> dict[str, Any]:
+    """Return what the choice of a preset puts into the fields: not what no preset knows."""
+    values = preset_values(operation, preset.options)
+    return {name: value for name, value in values.items() if name not in main_names(operation)}

@@ -22,7 +22,12 @@ from uploads.work.submit import JobRequest, StageRequest, submit
 
 SECONDS = 60
 _turn = Lock()  # making them burns CPU outside the workers
-SHOWN_WITH = {"image": "image.convert", "video": "video.transcode"}
+# Kind, its operation, the job's name; in this order.
+SHOWN = (
+    ("image", "image.convert", "Sample pictures"),
+    ("video", "video.transcode", "Sample video"),
+    ("audio", "audio.convert", "Sample sound"),
+)
 
 
 def start_samples(owner: Any) -> list[Job]:
@@ -40,19 +45,18 @@ def start_samples(owner: Any) -> list[Job]:
     finally:
         _turn.release()
     jobs = []
-    for kind, name in SHOWN_WITH.items():
+    for kind, name, title in SHOWN:
         mine = [upload.key for upload in uploads if upload.kind == kind]
         if mine and name in operations():
-            jobs.append(submit(owner, _request(name, kind, mine)))
+            jobs.append(submit(owner, _request(name, title, mine)))
     if not jobs:
         raise StepError("tool_failed", tool="The sample maker", reason="nothing came out of it.")
     return jobs
 
 
-def _request(name: str, kind: str, keys: list[str]) -> JobRequest:
+def _request(name: str, title: str, keys: list[str]) -> JobRequest:
     presets = operations()[name].presets
     options = presets[0].options if presets else {}
-    title = "Sample pictures" if kind == "image" else "Sample video"
     return JobRequest([StageRequest(name, options)], keys, name=title)
 
 

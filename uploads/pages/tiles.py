@@ -11,7 +11,10 @@ NEWEST = 60
 SHOWPIECES = 8
 INLINE_IMAGES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif", "image/avif"})
 INLINE_MEDIA = frozenset(
-    {"video/mp4", "video/webm", "audio/mpeg", "audio/mp4", "audio/ogg", "audio/wav", "audio/flac"}
+    {
+        *("video/mp4", "video/webm", "audio/mpeg", "audio/mp4", "audio/ogg"),
+        *("audio/wav", "audio/x-wav", "audio/flac"),
+    }
 )
 STILLS = "video.poster"
 SMALL_BYTES = 4 * 1024 * 1024
@@ -100,7 +103,13 @@ def tiles(results: Iterable[Result]) -> list[Tile]:
             previews[row.item_id].append(row)
     for item_id, rows_beside in _stills(shown).items():
         previews[item_id].extend(rows_beside)
-    return [Tile(result, previews[result.item_id]) for result in shown]
+    return [Tile(result, _own(result, previews[result.item_id])) for result in shown]
+
+
+def _own(result: Result, previews: Sequence[Result]) -> Sequence[Result]:
+    """Return the previews that bear a result's name, else all of its item's."""
+    stem = result.name.rpartition(".")[0]
+    return [made for made in previews if made.name.startswith(f"{stem}-")] or previews
 
 
 def _stills(results: Iterable[Result]) -> dict[int | None, list[Result]]:

@@ -83,7 +83,12 @@ function media(link) {
   const { kind, name } = link.dataset;
   if (link.hasAttribute("data-shows")) return Object.assign(new Image(), { src: link.href, alt: name });
   if (link.hasAttribute("data-plays")) {
-    return Object.assign(document.createElement(kind), { src: link.href, controls: true, preload: "metadata" });
+    const player = Object.assign(document.createElement(kind), { src: link.href, controls: true, preload: "metadata" });
+    const wave = kind === "audio" && link.querySelector("img");
+    if (!wave) return player;
+    const heard = Object.assign(document.createElement("figure"), { className: "heard" });
+    heard.append(Object.assign(new Image(), { src: wave.src, alt: "" }), player);
+    return heard;
   }
   const words = document.createElement("p");
   words.textContent = "This kind of file can't be shown here; download it to open it.";

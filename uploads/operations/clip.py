@@ -1,0 +1,153 @@
+"""The operation `video.clip`: one or many ranges of a video, exact or on key frames.
+
+Knows options and presets; `clip_cut` does the work, imported when there is some.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from uploads.errors import RequestError
+from uploads.operations.base import Context, Output, Part, PartResult, Preset, operation
+from uploads.operations.options import option
+
+MOST_RANGES = 50
+TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d{1,3})?)")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Seconds from the start of the video; an `end` of infinity is the video's own."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What to cut out of each video, and how it comes out."""
+
+    ranges: str = option(
+        "0:00-0:30",
+        "From – to, several with commas: 0:30-1:15, 1:02:00-1:04:30. “2:00-” goes to the end.",
+        label="Which times?",
+        max_length=1000,
+        main=True,
+    )
+    mode: Literal["exact", "keyframes"] = option(
+        "exact",
+        "Exact encodes again. Key frames copies in seconds, but starts up to some seconds early.",
+        choices={"exact": "Exact to the picture", "keyframes": "Fast, from the key frame before"},
+    )
+    joined: bool = option(
+        default=False, label="One file", help="All ranges one after another in one video."
+    )
+    height: int | None = option(
+        None, "Most lines of the picture; empty keeps the size.", min=16, max=4320, unit="pixels"
+    )
+    quality: int = option(
+        20, "Constant quality (CRF): 18 looks like the source, 28 is small.", min=10, max=40
+    )
+    speed: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
+    ] = option("veryfast", "Slower speeds make smaller files of the same quality.")
+    audio: Literal["keep", "drop"] = option(
+        "keep", "The sound of the same times.", choices={"keep": "With sound", "drop": "No sound"}
+    )
+
+    def __post_init__(self) -> None:
+        parse_ranges(self.ranges)
+        if self.joined and self.mode == "keyframes":
+            raise _refuse("One file of several ranges needs exact cuts.", "joined")
+
+
+def parse_ranges(text: str) -> list[Range]:
+    """Read "0:30-1:15, 2:00-"; raises `RequestError` (`invalid_options`) with the range in words."""
+    written = [piece for piece in re.split(r"[,;\n]", text) if piece.strip()]
+    if not written:
+        raise _refuse("at least one range is needed, such as 0:30-1:15.")
+    if len(written) > MOST_RANGES:
+        raise _refuse(f"at most {MOST_RANGES} ranges are possible.")
+    return list(dict.fromkeys(_range(piece.strip()) for piece in written))
+
+
+def _range(text: str) -> Range:
+    ends = [end.strip() for end in re.split(r"\s*(?:-|–|—|\bto\b|\.\.)\s*", text)]
+    if len(ends) != 2:
+        raise _refuse(f"“{text}” is no range; write it like 0:30-1:15.")
+    start = _seconds(ends[0], text) if ends[0] else 0.0
+    end = _seconds(ends[1], text) if ends[1] else math.inf
+    if end <= start:
+        raise _refuse(f"“{text}” ends before it starts.")
+    return Range(start, end)
+
+
+def _seconds(time: str, text: str) -> float:
+    found = TIME.fullmatch(time)
+    if found is None:
+        raise _refuse(f"“{text}” is no range; write it like 0:30-1:15 or 1:02:00-1:04:30.")
+    hours, minutes, seconds = found.groups(default="0")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def _refuse(reason: str, field: str = "ranges") -> RequestError:
+    return RequestError("invalid_options", reason=reason, field=field)
+
+
+PRESETS = (
+    Preset(
+        "exact", "Exact to the picture", "MP4 that plays everywhere, one file for each range.", {}
+    ),
+    Preset(
+        "fast",
+        "Fast: nothing is encoded",
+        "Seconds, however long; starts at the key frame before.",
+        {"mode": "keyframes"},
+    ),
+    Preset("joined", "All in one file", "The ranges one after another, exact.", {"joined": True}),
+    Preset(
+        "message",
+        "Small, for messages",
+        "MP4 of at most 480 lines, exact.",
+        {"height": 480, "quality": 26},
+    ),
+)
+
+
+@operation(
+    "video.clip",
+    label="Cut clips",
+    accepts=["video/*"],
+    options=Clip,
+    presets=PRESETS,
+    seconds=lambda size: 1 + size / 20e6,
+    memory_bytes=8 * 1024**3,
+)
+def clip(source: Path, step: Context[Clip]) -> Iterator[Output]:
+    """Cut ranges out of videos, exact to the picture or on key frames, one file each or joined."""
+    from uploads.operations import clip_cut
+
+    if step.part is not None:
+        yield from clip_cut.cut(source, step, step.part)
+        return
+    for part in clip_cut.plan(source, step):
+        yield from clip_cut.cut(source, step, part.params)
+
+
+@clip.plan
+def plan(source: Path, step: Context[Clip]) -> Sequence[Part]:
+    """Make each range a part of its own; all that are joined are one."""
+    from uploads.operations import clip_cut
+
+    return clip_cut.plan(source, step)
+
+
+@clip.join
+def join(source: Path, step: Context[Clip], parts: Sequence[PartResult]) -> Iterator[Output]:
+    """Hand the clips on in the order of their ranges."""
+    from uploads.operations import clip_cut
+
+    yield from clip_cut.collect(step, parts)
