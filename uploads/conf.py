@@ -161,7 +161,7 @@ class Conf:
         3, "tries", "How often a step that fails is tried before it is given up."
     )
     STEP_CRASHES = number(
-        3, "deaths", "How many worker deaths a step may cause before it is given up."
+        5, "deaths", "How many worker deaths a step may cause before it is given up."
     )
     STEP_MAX_SECONDS = seconds(6 * 3600, "Longest time that one step may run.")
     STEP_MIN_LIMIT_SECONDS = seconds(

@@ -84,6 +84,10 @@ class Engine(ABC):
     def effects(self) -> list[Line]:
         """Return every effect of a task so far."""
 
+    def fate(self, number: int) -> str:
+        """Return what became of a task without effect, where the engine knows it."""
+        return "nothing is known of it"
+
     def close(self) -> None:
         """End everything."""
         self.kill_all()

@@ -212,7 +212,10 @@ class Trial:
         starts = Counter(line.number for line in self.engine.starts() if line.number >= first)
         wanted = range(first, self._next)
         self.figures.tasks = len(wanted)
-        self.figures.lost = sum(effects[number] == 0 for number in wanted)
+        lost = [number for number in wanted if effects[number] == 0]
+        for number in lost[:10]:
+            self.say(f"  lost: task {number}, {self.engine.fate(number)}")
+        self.figures.lost = len(lost)
         self.figures.doubled = sum(count > 1 for count in effects.values())
         self.figures.rework = sum(max(0, count - 1) for count in starts.values())
 

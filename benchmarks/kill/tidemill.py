@@ -109,6 +109,11 @@ class Tidemill(Engine):
             if e.what == "result" and e.job in self._numbers
         ]
 
+    def fate(self, number: int) -> str:
+        key = next(key for key, one in self._numbers.items() if one == number)
+        job = Job.objects.get(pk=key)
+        return f"{job.state}: {' '.join(item.error_text for item in job.items.all())}"
+
     def _read(self) -> list[log.Effect]:
         self._log += log.read(self._log[-1].id if self._log else 0)
         return self._log

@@ -130,7 +130,7 @@ def test_a_file_whose_worker_always_dies_fails_alone(running: Server, feed: Feed
     job.refresh_from_db()
     deaf.refresh_from_db()
     assert deaf.error_code == "worker_lost"
-    assert "“deaf.txt” stopped its worker 3 times" in deaf.error_text
+    assert "“deaf.txt” stopped its worker 5 times" in deaf.error_text
     assert (job.state, job.items_done) == (JobState.PARTIAL, 2)
     wait_until(lambda: strays(running) == [], 15, "the end of its processes")
     wait_until(lambda: list((running.data / "scratch").iterdir()) == [], 15, "its files to go")

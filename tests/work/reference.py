@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 TRIES = 3
+DEATHS = 5
 OPEN = ("pending", "ready", "running")
 
 
@@ -183,7 +184,7 @@ class Job:
             self.end_if_done()
             return
         step.crashes += 1
-        if step.crashes == TRIES:
+        if step.crashes == DEATHS:
             step.state = "failed"
             self._fail_carried(number)
             self.end_if_done()

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from tests.support.invariants import assert_consistent
 from tests.work.conftest import work_off
+from uploads.conf import conf
 from uploads.models import Job, Step, Upload
 from uploads.states import JobState, Lane, StepKind, StepState, UploadState
 from uploads.storage import store
@@ -142,10 +143,10 @@ def test_a_file_that_a_job_has_just_taken_is_not_given_up(job_of: JobOf) -> None
 
 def test_a_plan_that_fails_before_it_takes_its_items_fails_them(job_of: JobOf) -> None:
     job = job_of("one", "two")
-    for _ in range(3):
+    for _ in range(conf.STEP_CRASHES):
         abandon(claim(Lane.LIGHT))
     job.refresh_from_db()
     assert (job.state, job.items_failed) == (JobState.FAILED, 2)
     assert add_missing_plans() == 0
-    assert "3 times" in job.items.all()[0].error_text
+    assert "5 times" in job.items.all()[0].error_text
     assert_consistent()

@@ -70,14 +70,14 @@ def test_a_worker_of_another_host_is_judged_by_its_lease_only(job_of: JobOf) -> 
     assert recover.recover_silent_workers(watch) == 0
 
 
-def test_a_step_that_kills_its_worker_three_times_fails_with_words(job_of: JobOf) -> None:
+def test_a_step_that_kills_its_worker_again_and_again_fails_with_words(job_of: JobOf) -> None:
     job = job_of("one")
-    for _ in range(3):
+    for _ in range(conf.STEP_CRASHES):
         claimed_by(job, DEAD)
         assert recover.recover_dead_workers() == 1
     job.refresh_from_db()
     assert job.state == JobState.FAILED
-    assert "3 times" in job.items.get().error_text
+    assert "5 times" in job.items.get().error_text
 
 
 def test_a_dead_workers_step_of_a_cancelled_job_is_cancelled(job_of: JobOf) -> None:
@@ -179,7 +179,7 @@ def test_the_scratch_of_steps_that_run_no_more_is_removed(job_of: JobOf) -> None
 
 def test_the_files_of_a_batch_that_costs_workers_go_on_one_by_one(job_of: JobOf) -> None:
     job = job_of("one", "two", "three", operation="test.poison")
-    for _ in range(2):
+    for _ in range(conf.STEP_CRASHES - 1):
         claimed_by(job, DEAD)
         assert recover.recover_dead_workers() == 1
     steps = job.steps.filter(kind="work", state=StepState.READY)
