@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 
 from uploads.models import SetupLink
 from uploads.models.outage import outage
@@ -79,14 +79,28 @@ def check_port(host: str, port: int) -> None:
 def migrate() -> None:
     """Bring the tables up to date; on PostgreSQL one host at a time."""
     if connection.vendor != "postgresql":
-        call_command("migrate", interactive=False, verbosity=0)
+        _migrate_at_once()
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
         try:
-            call_command("migrate", interactive=False, verbosity=0)
+            _migrate_at_once()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATION_LOCK])
+
+
+def _migrate_at_once() -> None:
+    """Apply all migrations or none.
+
+    Django notes some only after their commit; killed in between, it would make the same table
+    at every later start, and fail.
+    """
+    # SQLite takes no change of its foreign keys' checks within a transaction.
+    with connection.constraint_checks_disabled(), transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else filled tables can't be altered
+        call_command("migrate", interactive=False, verbosity=0)
 
 
 def collect_static() -> None:
