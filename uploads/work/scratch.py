@@ -131,7 +131,8 @@ class Scratch:
         paths = []
         for result in results:
             target = self.inputs / f"part-{number}" / f"{result.position}-{result.name}"
-            store.fetch(result.storage_key, target)
+            if not target.exists():  # a second child, after the first one died
+                store.fetch(result.storage_key, target)
             paths.append(str(target))
         return {"paths": paths, "meta": [result.meta for result in results]}
 
