@@ -220,8 +220,11 @@ def test_after_a_reload_the_page_lists_what_is_here_and_what_is_missing(photo: P
 
 def test_a_file_that_a_job_has_taken_is_not_offered_again(photo: Path):
     browser, user = signed_in()
-    make_job(user, [make_upload(user, photo)], "image.convert")
-    assert "IMG_1.jpg" not in browser.get("/").content.decode()
+    upload = make_upload(user, photo)
+    listed = f'name="uploads" value="{upload.key}"'
+    assert listed in browser.get("/").content.decode()
+    make_job(user, [upload], "image.convert")
+    assert listed not in browser.get("/").content.decode()
 
 
 def test_names_with_markup_are_shown_as_text(photo: Path):
