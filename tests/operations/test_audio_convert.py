@@ -11,6 +11,7 @@ import pytest
 from tests.operations.conftest import Listener, moving, sounding
 from uploads.errors import InputError
 from uploads.operations import Output
+from uploads.operations.meter import Measured
 
 Perform = Callable[..., list[Output]]
 Make = Callable[..., Path]
@@ -234,3 +235,12 @@ def test_progress_grows_from_pass_to_pass(
     perform("audio.convert", recording, loudness=-20)
     assert listener.fractions == sorted(listener.fractions)
     assert listener.fractions[-1] >= 0.9
+
+
+def test_the_gate_of_the_loudness_is_not_that_of_the_range() -> None:
+    said = "I: -20.0 LUFS|Threshold: -30.0 LUFS|LRA: 0.0 LU|Threshold: -40.0 LUFS|Peak: -3.0 dBFS"
+    measured = Measured()
+    for line in said.split("|"):
+        measured.hear(line)
+    assert (measured.loudness, measured.threshold, measured.range) == (-20.0, -30.0, 0.0)
+    assert measured.peak == -3.0

@@ -99,9 +99,8 @@ def _migrate_at_once() -> None:
     with connection.constraint_checks_disabled(), transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                cursor.execute(
-                    "SET CONSTRAINTS ALL IMMEDIATE"
-                )  # else filled tables can't be altered
+                # With checks put off, a table that was just filled can't be altered.
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         call_command("migrate", interactive=False, verbosity=0)
 
 

@@ -12,7 +12,6 @@ from uploads.operations.options import option
 if TYPE_CHECKING:
     from uploads.operations.pixels import Box, Header, Target
 
-PREVIEW_EDGE = 320
 PREVIEW_MAX_EDGE = 480
 
 
@@ -117,6 +116,7 @@ PRESETS = (
 def convert(source: Path, step: Context[Convert]) -> Iterator[Output]:
     """Change format and size of pictures; colours and rotation right, place removed, never enlarged."""
     from uploads.operations import pixels
+    from uploads.operations.preview import preview
 
     header = pixels.read_header(source, step.name)
     target = _target(step.options, header)
@@ -143,7 +143,7 @@ def convert(source: Path, step: Context[Convert]) -> Iterator[Output]:
         meta: dict[str, Any] = {"width": width, "height": height, **facts}
         yield Output(path, meta={**meta, "preview": True} if small else meta)
     if not previewed:
-        yield _preview(image, step)
+        yield preview(image, step)
 
 
 def _target(options: Convert, header: "Header") -> "Target":
@@ -184,14 +184,3 @@ def _wanted(options: Convert, header: "Header") -> "list[tuple[str, Box | None]]
 
 def _edge(box: "Box | None") -> float:
     return float("inf") if box is None else max(box.width, box.height)
-
-
-def _preview(image: Any, step: Context[Convert]) -> Output:
-    from uploads.operations import pixels
-
-    small = pixels.shrink(image, pixels.Box(PREVIEW_EDGE, PREVIEW_EDGE))
-    target: Target = "webp" if small.hasalpha() or small.get_n_pages() > 1 else "jpeg"
-    path = step.path("source-preview" + pixels.SUFFIXES[target])
-    pixels.write(small, path, target, None, "strip")
-    width, height = pixels.size_of(small)
-    return Output(path, role="preview", meta={"width": width, "height": height})

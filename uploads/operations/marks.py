@@ -9,18 +9,17 @@ import pyvips
 from uploads.errors import StepError
 from uploads.operations import pixels
 from uploads.operations.base import Context, Output
+from uploads.operations.preview import preview
 
 if TYPE_CHECKING:
     from uploads.operations.watermark import Watermark
 
-PREVIEW_EDGE = 320
 FONT = "sans bold"
 # Text is drawn this high and then made as wide as it has to be.
 TEXT_DPI = 600
 EDGE_SHARE = 0.04
 SLANT_DEGREES = -30
 ROW_GAP = 1.6
-KEPT = {"jpeg", "png", "webp"}
 LIGHT, DARK = 255, 0
 
 
@@ -44,7 +43,7 @@ def watermark(source: Path, step: "Context[Watermark]") -> Iterator[Output]:
     yield Output(
         path, meta={"width": width, "height": height, "source_bytes": source.stat().st_size}
     )
-    yield _preview(marked, step)
+    yield preview(marked, step)
 
 
 def _target(wanted: str, kind: str) -> pixels.Target:
@@ -131,12 +130,3 @@ def _rows(mark: Any, width: int, height: int) -> Any:
     turned = tiled.crop(0, 0, side, side).rotate(SLANT_DEGREES)
     left, top = (turned.width - width) // 2, (turned.height - height) // 2
     return turned.crop(left, top, width, height).cast("uchar").copy(interpretation="srgb")
-
-
-def _preview(image: Any, step: "Context[Watermark]") -> Output:
-    small = pixels.shrink(image, pixels.Box(PREVIEW_EDGE, PREVIEW_EDGE))
-    target: pixels.Target = "webp" if small.hasalpha() else "jpeg"
-    path = step.path("source-preview" + pixels.SUFFIXES[target])
-    pixels.write(small, path, target, None, "strip")
-    width, height = pixels.size_of(small)
-    return Output(path, role="preview", meta={"width": width, "height": height})

@@ -23,7 +23,7 @@ class Measured:
 
     seconds: float = 0.0
     loudness: float = -70.0
-    threshold: float = -80.0
+    threshold: float | None = None
     range: float = 0.0
     peak: float = -math.inf
     silences: list[list[float]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Measured:
             self.range = value
         elif name == "Peak":
             self.peak = value
-        elif self.range == 0:  # the first of two: that of the loudness
+        elif self.threshold is None:  # the first of two: that of the loudness
             self.threshold = value
 
     def bounds(self) -> tuple[float, float]:

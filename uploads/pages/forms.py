@@ -30,7 +30,8 @@ class OptionsForm(forms.Form):
 
     def folded(self) -> list[forms.BoundField]:
         """Return the other fields, which a preset fills."""
-        return [field for field in self if field.name not in main_names(self.operation)]
+        main = main_names(self.operation)
+        return [field for field in self if field.name not in main]
 
     def values(self) -> dict[str, Any]:
         """Return what was sent; an option that was not keeps its default, a box unticked is no."""
