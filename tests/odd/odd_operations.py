@@ -148,6 +148,7 @@ def query(source: Path, step: Context[QueryOptions]) -> Iterator[Path]:
     database.close()
     target = step.path("answer.txt")
     target.write_text("\n".join(map(str, found)))
+    yield target
 
 
 @operation("test.fat", label="Fat", accepts=["text/*"], options=CopyOptions)
