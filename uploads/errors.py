@@ -177,6 +177,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "range_outside": Entry(
         400, "“{name}” lasts {duration}; nothing is there at {start}.", "Choose earlier times."
     ),
+    "size_unreachable": Entry(
+        400,
+        "“{name}” lasts {duration}, which does not fit into {size}; it needs about {least}.",
+        "Ask for at least that, or take a part of it.",
+    ),
     "no_audio_stream": Entry(
         400, "“{name}” has no such sound track: {reason}", "Choose another track, or another file."
     ),

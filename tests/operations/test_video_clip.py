@@ -11,7 +11,8 @@ from tests.operations.conftest import H264, Listener, moving, sounding
 from tests.operations.test_video_transcode import SOURCES, facts, pictures
 from uploads.errors import InputError, RequestError
 from uploads.operations import Context, Output, PartResult
-from uploads.operations.clip import Clip, Range, clip, parse_ranges
+from uploads.operations.clip import Clip, clip
+from uploads.operations.times import Range, parse_ranges
 
 Perform = Callable[..., list[Output]]
 Make = Callable[..., Path]
@@ -49,7 +50,7 @@ def clips(made: list[Output]) -> list[Output]:
     ],
 )
 def test_ranges_are_read_as_people_write_them(text: str, expected: list[Range]) -> None:
-    assert parse_ranges(text) == expected
+    assert parse_ranges(text, "ranges") == expected
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,7 @@ class Context(Generic[O]):
     reporter: Reporter = field(default_factory=_Silent)
     files: Mapping[str, Path] = field(default_factory=dict)
     saved: Json | None = None
+    sample_seconds: float | None = None
 
     def path(self, name: str) -> Path:
         """Return where to write the file `name`; it lies alone in this item's scratch folder."""

@@ -3,27 +3,14 @@
 Knows options and presets; `clip_cut` does the work, imported when there is some.
 """
 
-import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from uploads.errors import RequestError
 from uploads.operations.base import Context, Output, Part, PartResult, Preset, operation
 from uploads.operations.options import option
-
-MOST_RANGES = 50
-TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d{1,3})?)")
-
-
-@dataclass(frozen=True)
-class Range:
-    """Seconds from the start of the video; an `end` of infinity is the video's own."""
-
-    start: float
-    end: float
+from uploads.operations.times import parse_ranges, refuse
 
 
 @dataclass(frozen=True)
@@ -59,42 +46,9 @@ class Clip:
     )
 
     def __post_init__(self) -> None:
-        parse_ranges(self.ranges)
+        parse_ranges(self.ranges, "ranges")
         if self.joined and self.mode == "keyframes":
-            raise _refuse("One file of several ranges needs exact cuts.", "joined")
-
-
-def parse_ranges(text: str) -> list[Range]:
-    """Read "0:30-1:15, 2:00-"; raises `RequestError` (`invalid_options`) with the range in words."""
-    written = [piece for piece in re.split(r"[,;\n]", text) if piece.strip()]
-    if not written:
-        raise _refuse("at least one range is needed, such as 0:30-1:15.")
-    if len(written) > MOST_RANGES:
-        raise _refuse(f"at most {MOST_RANGES} ranges are possible.")
-    return list(dict.fromkeys(_range(piece.strip()) for piece in written))
-
-
-def _range(text: str) -> Range:
-    ends = [end.strip() for end in re.split(r"\s*(?:-|–|—|\bto\b|\.\.)\s*", text)]
-    if len(ends) != 2:
-        raise _refuse(f"“{text}” is no range; write it like 0:30-1:15.")
-    start = _seconds(ends[0], text) if ends[0] else 0.0
-    end = _seconds(ends[1], text) if ends[1] else math.inf
-    if end <= start:
-        raise _refuse(f"“{text}” ends before it starts.")
-    return Range(start, end)
-
-
-def _seconds(time: str, text: str) -> float:
-    found = TIME.fullmatch(time)
-    if found is None:
-        raise _refuse(f"“{text}” is no range; write it like 0:30-1:15 or 1:02:00-1:04:30.")
-    hours, minutes, seconds = found.groups(default="0")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-
-
-def _refuse(reason: str, field: str = "ranges") -> RequestError:
-    return RequestError("invalid_options", reason=reason, field=field)
+            raise refuse("One file of several ranges needs exact cuts.", "joined")
 
 
 PRESETS = (

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from uploads.errors import InputError, StepError
-from uploads.operations import ffmpeg, video_join, video_plan
+from uploads.operations import ffmpeg, video_join, video_shape
 from uploads.operations.base import Context, Json, Output, Part, PartResult
-from uploads.operations.clip import Range, parse_ranges
 from uploads.operations.packets import Index, read_index, refuse_truncated
 from uploads.operations.probe import Media, Picture, clock, probe
-from uploads.operations.video_encode import COPYABLE_SOUNDS, count_pictures
+from uploads.operations.times import Range, parse_ranges
+from uploads.operations.video_encode import count_pictures
+from uploads.operations.video_sound import COPYABLE
 
 if TYPE_CHECKING:
     from uploads.operations.clip import Clip
@@ -46,11 +47,11 @@ def plan(source: Path, step: "Context[Clip]") -> list[Part]:
     warning, the ranges that start after its end.
     """
     video = _look(source, step)
-    wanted = _within(video, parse_ranges(step.options.ranges), step)
+    wanted = _within(video, parse_ranges(step.options.ranges, "ranges"), step)
     shape = _shape(video, step)
     cuts = [_cut(video, one, step) for one in wanted]
     groups = [cuts] if step.options.joined else [[cut] for cut in cuts]
-    memory = video_plan.memory_bytes(video.picture, shape)
+    memory = video_shape.memory_bytes(video.picture, shape)
     return [
         Part(
             {"cuts": group, **shape},
@@ -91,7 +92,7 @@ def _within(video: _Video, wanted: list[Range], step: "Context[Clip]") -> list[R
 
 def _shape(video: _Video, step: "Context[Clip]") -> Json:
     picture = video.picture
-    width, height = video_plan.scaled(picture, step.options.height, None)
+    width, height = video_shape.scaled(picture, step.options.height, None)
     sounds = [sound for sound in video.media.sounds if sound.codec != "unknown"]
     sound = sounds[0] if sounds and step.options.audio == "keep" else None
     return {
@@ -125,7 +126,7 @@ def _weight(
         share = seconds / max(0.1, video.seconds)
         return float(0.2 + share * source.stat().st_size / COPY_BYTES_PER_SECOND)
     rate = len(video.times) / max(0.1, video.seconds) if video.times else 30
-    return 0.3 + video_plan.seconds_of(
+    return 0.3 + video_shape.seconds_of(
         video.picture, shape, round(seconds * rate), step.options.speed
     )
 
@@ -186,7 +187,7 @@ def _counted(part: Json) -> bool:
 
 def _name(part: Json, step: "Context[Clip]") -> str:
     fits = part["codec"] in MP4_PICTURES and (
-        part["sound"] is None or part["sound_codec"] in COPYABLE_SOUNDS
+        part["sound"] is None or part["sound_codec"] in COPYABLE["mp4"]
     )
     suffix = ".mp4" if step.options.mode == "exact" or fits else ".mkv"
     return _stem(part) + suffix

@@ -37,6 +37,8 @@ REPORT_SECONDS = "0.5"
 
 # How FFmpeg marks complaints when it is asked for more (`-v level+info`).
 COMPLAINTS = (b"[error]", b"[fatal]", b"[panic]")
+# SVT-AV1 talks past FFmpeg's log, about how it was set.
+CHATTER = (b"Svt[info]", b"Svt[warn]")
 
 Progress = Callable[[int, float], None]
 Heard = Callable[[str], None]
@@ -100,13 +102,14 @@ def run(
     limits: Limits,
     progress: Progress | None = None,
     heard: Heard | None = None,
+    folder: Path | None = None,
 ) -> str:
     """Run FFmpeg to its end and return what it complained about (at most 4,000 characters).
 
     `progress` gets frames and seconds written so far, twice a second; what it
     raises (`Cancelled`) ends FFmpeg. `heard` gets, in another thread, each line that is
-    no complaint, such as what filters measured. Raises `InputError` when the file is at
-    fault and `StepError` when something else is.
+    no complaint, such as what filters measured. `folder` is where it runs. Raises
+    `InputError` when the file is at fault and `StepError` when something else is.
     """
     level = "error" if heard is None else "level+info"
     command = [program(limits), "-nostdin", "-hide_banner", "-nostats", "-v", level, "-y"]
@@ -114,7 +117,11 @@ def run(
     frames, seconds = 0, 0.0
     # No new session and no preexec_fn: the worker ends the child's whole group.
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as running:
         tail = _Tail(_pipe(running.stderr), heard)
         try:
@@ -164,6 +171,8 @@ class _Tail:
 
     def _drain(self) -> None:
         while line := self._stream.readline(LINE_BYTES):
+            if line.startswith(CHATTER):
+                continue
             if self._heard is None or any(mark in line for mark in COMPLAINTS):
                 self._kept = (self._kept + line)[-STDERR_CHARACTERS:]
             else:

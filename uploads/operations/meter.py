@@ -10,6 +10,8 @@ SILENT_LUFS = -69.0
 SHORTEST_SILENCE_SECONDS = 0.3
 KEPT_SILENCE_SECONDS = 0.15
 LEAST_CUT_SECONDS = 0.25
+# FFmpeg's filter that compresses; it puts out 192 kHz.
+COMPRESSOR = "loudnorm"
 
 
 def silence_below(decibels: float) -> str:
@@ -61,3 +63,17 @@ class Measured:
                 end = min(self.seconds, start + KEPT_SILENCE_SECONDS)
         worth = LEAST_CUT_SECONDS < begin + self.seconds - end < self.seconds
         return (begin, end) if worth else (0.0, self.seconds)
+
+
+def levelled(before: Measured, target: float, peak: float) -> str:
+    """Return the filter that makes sound so loud: a volume where its peaks allow it, else `loudnorm`.
+
+    `target` in LUFS, `peak` in dBTP; `before` must not be silent.
+    """
+    gain = target - before.loudness
+    if before.peak + gain <= peak:
+        return f"volume={gain:.2f}dB"
+    measured = f"measured_I={before.loudness}:measured_LRA={before.range}"
+    measured += f":measured_TP={before.peak}:measured_thresh={before.threshold}"
+    span = min(50.0, max(7.0, before.range))
+    return f"{COMPRESSOR}=I={target}:TP={peak}:LRA={span}:{measured}"

@@ -1,6 +1,6 @@
 """Reads the times of a video's packets without decoding one, and tells where the file ends."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ CLAIMING_CONTAINERS = ("mov", "matroska", "flv", "asf")
 
 @dataclass
 class Index:
-    """Times of all pictures and key frames of one track, in ticks, in order of showing."""
+    """Times of all pictures and key frames of one track, in ticks, in order of showing; bytes by time."""
 
     times: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
+    sizes: dict[int, int] = field(default_factory=dict)
     untimed: int = 0
     end: int = 0
     claimed_seconds: float = 0.0
@@ -29,6 +30,20 @@ class Index:
         """Tell whether the file holds clearly less than its header claims."""
         missing = self.claimed_seconds - self.reached_seconds
         return missing > max(TRUNCATED_SECONDS, 0.01 * self.claimed_seconds)
+
+    def within(self, start: int, end: int) -> "Index":
+        """Return the index of the pictures that are shown from one tick until before another."""
+        return replace(
+            self,
+            times=[time for time in self.times if start <= time < end],
+            keys=[key for key in self.keys if start <= key < end],
+            end=min(self.end, end),
+        )
+
+    def shortened(self, share: float) -> "Index":
+        """Return the index of about this share of the pictures, where no times tell which."""
+        times = self.times[: round(share * len(self.times))]
+        return replace(self, times=times, untimed=max(1, round(share * self.untimed)))
 
 
 def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
@@ -67,6 +82,7 @@ def _note(index: Index, packet: Any) -> None:
         index.untimed += 1
         return
     index.times.append(packet.pts)
+    index.sizes[packet.pts] = packet.size
     index.end = max(index.end, packet.pts + (packet.duration or 0))
     if packet.is_keyframe:
         index.keys.append(packet.pts)

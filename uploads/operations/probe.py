@@ -20,6 +20,8 @@ from uploads.operations.base import Limits
 from uploads.operations.ffmpeg import FORMATS, PROTOCOLS, refuse_text
 
 ATTACHED_PICTURE = 0x400
+# What FFmpeg can turn into text; the others (PGS, DVD, DVB) are pictures.
+TEXT_SUBTITLES = {"srt", "subrip", "ass", "ssa", "mov_text", "webvtt", "text"}
 HDR_TRANSFERS = {16: "smpte2084", 18: "arib-std-b67"}
 
 av.logging.set_level(None)
@@ -62,6 +64,19 @@ class Sound:
 
 
 @dataclass(frozen=True)
+class Subtitle:
+    """One subtitle track; those that are not text are made of pictures."""
+
+    index: int
+    codec: str
+    language: str
+
+    @property
+    def is_text(self) -> bool:
+        return self.codec in TEXT_SUBTITLES
+
+
+@dataclass(frozen=True)
 class Media:
     """What a media file says about itself; times in seconds, `start` is the earliest track's."""
 
@@ -72,7 +87,7 @@ class Media:
     picture: Picture | None
     sounds: tuple[Sound, ...]
     streams: int
-    subtitles: tuple[str, ...]
+    subtitles: tuple[Subtitle, ...]
 
 
 @contextmanager
@@ -121,7 +136,7 @@ def probe(source: Path, name: str, limits: Limits) -> Media:
             sounds=tuple(_sound(stream) for stream in container.streams.audio),
             streams=len(container.streams),
             subtitles=tuple(
-                stream.codec_context.name
+                Subtitle(stream.index, stream.codec_context.name, stream.language or "")
                 for stream in container.streams.subtitles
                 if stream.codec_context
             ),

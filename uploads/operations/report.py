@@ -65,7 +65,7 @@ def _media(source: Path, step: "Context[Inspect]") -> Json:
         "bit_rate": media.bit_rate,
         "video": _plain(media.picture) if media.picture else None,
         "audio": [_plain(sound) for sound in media.sounds],
-        "subtitles": list(media.subtitles),
+        "subtitles": [track.codec for track in media.subtitles],
     }
     if not step.options.full_decode:
         return facts

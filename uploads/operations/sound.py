@@ -140,19 +140,13 @@ class _Work:
 
     def _level(self, target: float) -> None:
         """Turn the volume where the peaks allow it, else compress as well (FFmpeg's `loudnorm`)."""
-        before, peak = self.before, self.step.options.peak
-        if before.silent:
+        if self.before.silent:
             self.step.warn("It is silent; its loudness was left as it is.")
             return
-        gain = target - before.loudness
-        if before.peak + gain <= peak:
-            self.filters.append(f"volume={gain:.2f}dB")
-            return
-        measured = f"measured_I={before.loudness}:measured_LRA={before.range}"
-        measured += f":measured_TP={before.peak}:measured_thresh={before.threshold}"
-        span = min(50.0, max(7.0, before.range))
-        self.filters.append(f"loudnorm=I={target}:TP={peak}:LRA={span}:{measured}")
-        self.step.log("Its peaks were compressed to make it that loud.")
+        turned = meter.levelled(self.before, target, self.step.options.peak)
+        self.filters.append(turned)
+        if turned.startswith(meter.COMPRESSOR):
+            self.step.log("Its peaks were compressed to make it that loud.")
 
     def encode(self, target: Path) -> str:
         """Write the result; return FFmpeg's complaints about the source."""

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError
-from uploads.operations import ffmpeg
+from uploads.operations import ffmpeg, video_filters, video_sound, video_subtitles
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.probe import opened
+from uploads.operations.video_budget import LEAST_RATE
+from uploads.operations.video_codecs import Encoding
 
 if TYPE_CHECKING:
     from uploads.operations.video import Transcode
@@ -23,21 +25,34 @@ PREROLLS: tuple[float | None, ...] = (0.0, 1.0, 4.0, 15.0, None)
 SEEK_MARGIN_SECONDS = 0.010
 # A part of which less can be decoded is no result, not even with a warning.
 DECODABLE_SHARE = 0.5
-COPYABLE_SOUNDS = {"aac", "mp3", "mp3float", "ac3", "eac3", "alac", "flac", "opus"}
+# How often a part that has to fit is encoded, and how much smaller than needed after a miss.
+MOST_TRIES, SMALLER = 3, 0.98
+# The share of the progress that the first of two passes gets.
+FIRST_PASS = 0.35
 
 
 def encode(source: Path, step: "Context[Transcode]", part: Json) -> Iterator[Output]:
     """Make the files of one part; `meta` says their number of pictures and any damage."""
-    if part["kind"] == "sound":
-        yield _sound(source, step, part["sound"], 0.0, 1.0)
-    elif part["kind"] == "copy":
+    kind = part["kind"]
+    if kind == "sound":
+        yield video_sound.encode(source, step, part["sound"], (0.0, 1.0))
+    elif kind == "subtitles":
+        yield from video_subtitles.make(source, step, part)
+    elif kind == "copy":
         yield _copy(source, step, part)
-    elif part["kind"] == "segment":
-        yield _pictures(source, step, part, 0.0, 1.0)
+        if part["subtitles"] and step.options.subtitles == "extract":
+            yield from video_subtitles.make(source, step, part)
+    elif kind == "segment":
+        yield _pictures(source, step, part, (0.0, 1.0))
     else:
-        yield _pictures(source, step, part, 0.0, 0.9 if part["sound"] else 1.0)
-        if part["sound"]:
-            yield _sound(source, step, part["sound"], 0.9, 1.0)
+        sounds = part["sounds"]
+        pictures = 0.9 if sounds else 1.0
+        yield _pictures(source, step, part, (0.0, pictures))
+        for place, sound in enumerate(sounds):
+            low, high = (pictures + (1 - pictures) * at / len(sounds) for at in (place, place + 1))
+            yield video_sound.encode(source, step, sound, (low, high))
+        if part["subtitles"]:
+            yield from video_subtitles.make(source, step, part)
 
 
 def count_pictures(path: Path, name: str) -> int:
@@ -49,21 +64,16 @@ def count_pictures(path: Path, name: str) -> int:
 
 
 def _pictures(
-    source: Path, step: "Context[Transcode]", part: Json, low: float, high: float
+    source: Path, step: "Context[Transcode]", part: Json, span: tuple[float, float]
 ) -> Output:
     """Encode the pictures of one part; reads from further back until the count is right."""
     target = step.path(f"part-{part['start'] or 0}.mp4")
+    filters = video_filters.of(source, step, part)
     expected = part["frames"]
     found = -1
     for preroll in PREROLLS if part["start"] is not None else (None,):
-
-        def progress(frames: int, seconds: float) -> None:
-            step.report(low + (high - low) * min(1.0, frames / max(1, expected)))
-
-        arguments = _arguments(source, step, part, preroll)
-        complaints = ffmpeg.run(
-            [*arguments, str(target)], name=step.name, limits=step.limits, progress=progress
-        )
+        reading = [*_reading(source, part, preroll), "-vf", filters]
+        complaints = _encode(reading, target, step, part, span)
         before, found = found, count_pictures(target, step.name)
         if found == expected:
             # Starting further back, FFmpeg complains about pictures that are not ours.
@@ -78,102 +88,121 @@ def _pictures(
     return Output(target, meta={"frames": found, "damaged": damaged})
 
 
-def _arguments(
-    source: Path, step: "Context[Transcode]", part: Json, preroll: float | None
-) -> list[str]:
-    options = step.options
+def _encode(
+    reading: list[str],
+    target: Path,
+    step: "Context[Transcode]",
+    part: Json,
+    span: tuple[float, float],
+) -> str:
+    """Encode by quality, or to the part's bit rate: again where it took more bytes than its share."""
+    options, rate = step.options, part.get("bit_rate")
+    complaints = ""
+    for _ in range(MOST_TRIES):
+        encoding = Encoding(
+            options.codec, options.speed, options.quality, rate, part["kind"] == "segment"
+        )
+        complaints = _passes([*reading, *encoding.arguments()], target, step, part, span, encoding)
+        share = (part.get("bit_rate") or 0) * part["seconds"] / 8
+        size = target.stat().st_size if target.exists() else 0
+        if not rate or size <= share or options.bit_rate:
+            break
+        rate = max(LEAST_RATE // 2, int(rate * share / size * SMALLER))
+    return complaints
+
+
+def _passes(
+    arguments: list[str],
+    target: Path,
+    step: "Context[Transcode]",
+    part: Json,
+    span: tuple[float, float],
+    encoding: Encoding,
+) -> str:
+    """Run FFmpeg once, or twice of which the first time only looks."""
+    low, high = span
+    middle = low + (high - low) * FIRST_PASS if encoding.passes > 1 else low
+    shown = _progress(step, part, (middle, high))
+    target.unlink(missing_ok=True)
+    arguments = [*arguments, *_timing(step, part)]
+    written = [*_ticks(part), str(target.absolute())]
+    if encoding.passes == 1:
+        return _run([*arguments, *written], step, shown)
+    looking = [*arguments, "-pass", "1", "-f", "null", "-"]
+    _run(looking, step, _progress(step, part, (low, middle)))
+    return _run([*arguments, "-pass", "2", *written], step, shown)
+
+
+def _run(arguments: list[str], step: "Context[Transcode]", progress: ffmpeg.Progress) -> str:
+    return ffmpeg.run(
+        arguments, name=step.name, limits=step.limits, progress=progress, folder=step.folder
+    )
+
+
+def _progress(step: "Context[Transcode]", part: Json, span: tuple[float, float]) -> ffmpeg.Progress:
+    low, high = span
+
+    def progress(frames: int, seconds: float) -> None:
+        step.report(low + (high - low) * min(1.0, frames / max(1, part["frames"])))
+
+    return progress
+
+
+def _reading(source: Path, part: Json, preroll: float | None) -> list[str]:
+    """Return the arguments that open the source at the part and choose its pictures."""
     numerator, denominator = part["base"]
     one_of_many = part["kind"] == "segment"
     arguments = ["-filter_threads", "1"] if one_of_many else []
-    seeking = part["start"] is not None
-    if seeking:
+    if part["start"] is not None:
         base = numerator / denominator
-        if preroll is not None and part["start"] > part["offset"]:
-            at = part["start"] * base + SEEK_MARGIN_SECONDS - preroll
+        if preroll is not None and part["start"] > part["begin"]:
+            at = part["key"] * base + SEEK_MARGIN_SECONDS - preroll
             arguments += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{at:.6f}"]
         arguments += ["-to", f"{part['end'] * base + 1:.6f}", "-copyts"]
+    elif part["window"]:
+        begin, end = part["window"]
+        arguments += ["-ss", f"{begin:.6f}", "-t", f"{end - begin:.6f}"]
     # Two decoding threads feed one encoding thread; more would only take memory.
     arguments += ["-threads", "2"] if one_of_many else []
     arguments += [*ffmpeg.reading(source), "-map", f"0:{part['stream']}"]
-    arguments += ["-an", "-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
-    arguments += ["-vf", _filters(options, part)]
-    arguments += ["-fps_mode", "passthrough" if seeking else "vfr"]
-    if seeking:
-        arguments += ["-enc_time_base", ffmpeg.demux_time_base(step.limits)]
-        arguments += ["-frames:v", str(part["frames"])]
-        arguments += ["-video_track_timescale", str(denominator)]
-    arguments += ["-c:v", "libx264", "-preset", options.speed, "-crf", str(options.quality)]
-    arguments += ["-threads", "1"] if one_of_many else []
-    return [*arguments, "-pix_fmt", "yuv420p"]
+    return [*arguments, "-an", "-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
 
 
-def _filters(options: "Transcode", part: Json) -> str:
-    filters: list[str] = []
-    if part["interlaced"]:
-        # The deinterlacer counts time in half ticks; the parts are cut in whole ones.
-        numerator, denominator = part["base"]
-        filters.append(f"bwdif=mode=send_frame:deint=interlaced,settb={numerator}/{denominator}")
-    if part["start"] is not None:
-        filters.append(f"trim=start_pts={part['start']}:end_pts={part['end']}")
-        if part["pace"] is not None:
-            slot = f"floor((pts-{part['offset']})*{part['pace']!r})"
-            before = f"floor((prev_pts-{part['offset']})*{part['pace']!r})"
-            first = int(part["first"])
-            filters.append(f"select='if(eq(n,0),{first},gt({slot},{before}))'")
-        filters.append(f"setpts=PTS-{part['start']}")
-    elif options.frame_rate:
-        filters.append(f"fps=fps='min(source_fps,{options.frame_rate})'")
-    if part["scale"]:
-        filters.append(f"scale={part['width']}:{part['height']},setsar=1")
-    if part["transfer"]:
-        filters.append(ffmpeg.SDR)
-    return ",".join(filters) or "null"
+def _timing(step: "Context[Transcode]", part: Json) -> list[str]:
+    """Return the arguments that keep the pictures' own times, and stop after the last one."""
+    if part["start"] is None:
+        return ["-fps_mode", "vfr"]
+    arguments = ["-fps_mode", "passthrough", "-frames:v", str(part["frames"])]
+    return [*arguments, "-enc_time_base", ffmpeg.demux_time_base(step.limits)]
 
 
-def _sound(
-    source: Path, step: "Context[Transcode]", sound: Json, low: float, high: float
-) -> Output:
-    """Make the whole sound track at once: encoders put silence at the start of each piece."""
-    target = step.path("sound.mp4")
-    total = max(0.1, sound["duration"])
-
-    def progress(frames: int, seconds: float) -> None:
-        step.report(low + (high - low) * min(1.0, seconds / total), "sound")
-
-    copied = step.options.audio == "copy" and sound["codec"] in COPYABLE_SOUNDS
-    if step.options.audio == "copy" and not copied:
-        step.log(f"The sound ({sound['codec']}) does not fit into an MP4: converted to AAC.")
-    how = ["copy"] if copied else _aac(step.options, sound)
-    arguments = [*ffmpeg.reading(source), "-map", f"0:{sound['index']}", "-vn", "-sn", "-dn"]
-    arguments += ["-map_metadata", "-1", "-map_chapters", "-1", "-c:a", *how, str(target)]
-    complaints = ffmpeg.run(arguments, name=step.name, limits=step.limits, progress=progress)
-    return Output(target, meta={"sound": True, "damaged": bool(complaints)})
-
-
-def _aac(options: "Transcode", sound: Json) -> list[str]:
-    stereo = ["-ac", "2"] if sound["surround"] else []
-    return ["aac", "-b:a", f"{options.audio_rate}k", *stereo]
+def _ticks(part: Json) -> list[str]:
+    return [] if part["start"] is None else ["-video_track_timescale", str(part["base"][1])]
 
 
 def _copy(source: Path, step: "Context[Transcode]", part: Json) -> Output:
-    """Put the tracks of a video that already fits into a new MP4, without encoding pictures."""
-    target = step.path("copy.mp4")
-
-    def progress(frames: int, seconds: float) -> None:
-        step.report(min(1.0, frames / max(1, part["frames"])), "copying")
-
-    options, sound = step.options, part["sound"]
+    """Put the tracks of a video that already fits into a new file, without encoding pictures."""
+    target = step.path("copy" + part["suffix"])
     arguments = [*ffmpeg.reading(source), "-map", f"0:{part['stream']}", "-c:v", "copy"]
-    if sound:
-        kept = sound["codec"] == "aac" or (
-            options.audio == "copy" and sound["codec"] in COPYABLE_SOUNDS
-        )
-        how = ["copy"] if kept else _aac(options, sound)
-        arguments += ["-map", f"0:{sound['index']}", "-c:a", *how]
-    arguments += ["-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
-    arguments += ["-movflags", "+faststart"] if options.faststart else []
-    complaints = ffmpeg.run(
-        [*arguments, str(target)], name=step.name, limits=step.limits, progress=progress
-    )
+    if step.options.codec == "h265" and part["suffix"] == ".mp4":
+        arguments += ["-tag:v", "hvc1"]
+    for place, sound in enumerate(part["sounds"]):
+        kept = sound["codec"].removesuffix("float") == sound["becomes"]
+        how = video_sound.encoder({**sound, "becomes": "copy"} if kept else sound, [])
+        arguments += ["-map", f"0:{sound['index']}", *_numbered(how, place)]
+    if step.options.subtitles == "keep":
+        for place, track in enumerate(part["subtitles"]):
+            how = ["-c:s", video_subtitles.encoder(step, track)]
+            arguments += ["-map", f"0:{track['index']}", *_numbered(how, place)]
+            arguments += [f"-metadata:s:s:{place}", f"language={track['language'] or 'und'}"]
+    arguments += ["-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
+    arguments += ["-movflags", "+faststart"] if step.options.faststart else []
+    written = [*arguments, str(target.absolute())]
+    complaints = _run(written, step, _progress(step, part, (0.0, 1.0)))
     frames = count_pictures(target, step.name)
     return Output(target, meta={"frames": frames, "damaged": bool(complaints)})
+
+
+def _numbered(arguments: list[str], place: int) -> list[str]:
+    """Return the encoder's arguments for one track of several."""
+    return [f"{a}:{place}" if a in {"-c:a", "-b:a", "-af", "-c:s"} else a for a in arguments]

@@ -5,14 +5,20 @@ each part knows exactly which pictures it must deliver. Nothing is written.
 """
 
 import math
-from itertools import pairwise
+from bisect import bisect_left, bisect_right
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uploads.errors import InputError
-from uploads.operations.base import Context, Part
+from uploads.operations import video_budget
+from uploads.operations.base import Context, Json, Part
 from uploads.operations.packets import Index, read_index, refuse_truncated
-from uploads.operations.probe import Media, Picture, probe
+from uploads.operations.probe import Media, Picture, clock, probe
+from uploads.operations.times import parse_ranges
+from uploads.operations.video_codecs import Encoding
+from uploads.operations.video_shape import MIB, fits, memory_bytes, seconds_of, shape_of
+from uploads.operations.video_subtitles import refuse_without_fonts
 
 if TYPE_CHECKING:
     from uploads.operations.video import Transcode
@@ -20,144 +26,143 @@ if TYPE_CHECKING:
 SHORT_SECONDS = 20.0
 PIECE_MIN_SECONDS = 4.0
 PIECE_MAX_SECONDS = 60.0
-# Nanoseconds of one core for each pixel: measured with FFmpeg 9 on 2 cores, 1080p to 720p.
-DECODE_NANOSECONDS = 4.5
-ENCODE_NANOSECONDS = {
-    "ultrafast": 6.0,
-    "superfast": 10.0,
-    "veryfast": 14.0,
-    "faster": 20.0,
-    "fast": 28.0,
-    "medium": 36.0,
-    "slow": 65.0,
-    "slower": 130.0,
-}
-# Measured with FFmpeg 9 at 2160p, two decoding threads, one encoding: 92 bytes a pixel
-# (veryfast) and 184 (medium) in all; slower speeds look further ahead.
-DECODE_BYTES_PER_PIXEL = 60
-ENCODE_BYTES_PER_PIXEL = 200
-MIB = 1024**2
 COPY_SECONDS_PER_BYTE = 1 / 200e6
-# Bits for each pixel that an ordinary H.264 file of CRF 23 does not exceed.
-FITTING_BITS_PER_PIXEL = 0.2
+# Two passes cost this much more than one: the first looks without writing.
+SECOND_PASS = 1.6
+# Measuring the loudness reads all sound once more.
+SOUND_SECONDS_PER_SECOND = {False: 1 / 60, True: 1 / 35}
 
 
 def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
-    """Return the parts of one video: segments and a sound part, or one part for the whole.
+    """Return the parts of one video: segments, sound and subtitles, or one part for the pictures.
 
-    Raises `InputError` for what is no video, is beyond the limits or ends too early.
+    Raises `InputError` for what is no video, is beyond the limits or ends too early, or can't
+    become what is asked for.
     """
     media = probe(source, step.name, step.limits)
     if media.picture is None:
         raise InputError("no_video_stream", name=step.name)
     index = read_index(source, media, step)
     refuse_truncated(index, step.name)
-    shape = _shape(media, media.picture, step.options)
-    frames = len(index.times) + index.untimed
-    seconds = seconds_of(media.picture, shape, frames, step.options.speed, step.options.frame_rate)
-    size = source.stat().st_size
+    shape = shape_of(media, media.picture, step)
+    if shape["burnt"]:
+        refuse_without_fonts(step.name)
+    begin, keys = index.times[0] if index.times else 0, index.keys
+    index = _windowed(index, media, media.picture, shape, step)
+    frames, size = len(index.times) + index.untimed, source.stat().st_size
+    seconds = _seconds(media.picture, shape, frames, step.options)
     if step.options.copy_fitting and fits(media, media.picture, shape, step.options, size):
         copying = {"kind": "copy", "frames": frames, "saved_seconds": round(seconds, 1), **shape}
         return [Part(copying, weight=0.2 + size * COPY_SECONDS_PER_BYTE)]
-    memory = memory_bytes(media.picture, shape)
-    sound = 0.2 + media.duration / 60 if shape["sound"] else 0.0
+    bit_rate = video_budget.fit(media.picture, shape, frames, step)
     pieces = _pieces(index, media.picture, step)
+    for piece in pieces:
+        piece["key"] = _key_before(keys, piece["start"])
+    if bit_rate is not None:
+        video_budget.allot(pieces, _bytes(index, pieces), bit_rate)
+    memory = memory_bytes(media.picture, shape, step.options.codec)
+    others = _other_parts(shape, step.options)
     if len(pieces) == 1:
-        whole = {"kind": "whole", **pieces[0], **shape}
-        return [Part(whole, weight=seconds + sound, memory_bytes=memory)]
+        whole = {"kind": "whole", "begin": begin, **pieces[0], **shape}
+        return [Part(whole, seconds + sum(part.weight for part in others), memory)]
     parts = [
         Part(
-            {"kind": "segment", **piece, **shape},
+            {"kind": "segment", "begin": begin, **piece, **shape},
             weight=max(0.1, seconds * piece["frames"] / max(1, frames)),
             memory_bytes=memory,
             disk_bytes=MIB + size * piece["frames"] // max(1, frames),
         )
         for piece in pieces
     ]
-    if sound:
-        parts.append(Part({"kind": "sound", "sound": shape["sound"]}, weight=sound))
-    return parts
+    return [*parts, *others]
 
 
-def memory_bytes(picture: Picture, shape: dict[str, Any]) -> int:
-    """Return what encoding these pictures takes, however many: decoded and looked-ahead ones."""
-    decoded = picture.coded_width * picture.coded_height * DECODE_BYTES_PER_PIXEL
-    return int(64 * MIB + decoded + shape["width"] * shape["height"] * ENCODE_BYTES_PER_PIXEL)
+def _other_parts(shape: Json, options: "Transcode") -> list[Part]:
+    """Return a part for each sound track, and one for all subtitles."""
+    pace = SOUND_SECONDS_PER_SECOND[options.loudness is not None]
+    sounds = [
+        Part({"kind": "sound", "sound": sound}, weight=0.2 + shape["duration"] * pace)
+        for sound in shape["sounds"]
+    ]
+    if not shape["subtitles"]:
+        return sounds
+    told = {name: shape[name] for name in ("subtitles", "window", "duration")}
+    return [*sounds, Part({"kind": "subtitles", **told}, weight=0.2 + shape["duration"] / 600)]
 
 
-def _shape(media: Media, picture: Picture, options: "Transcode") -> dict[str, Any]:
-    """Return what every part must know to make pictures that fit together."""
-    width, height = scaled(picture, options.height, options.longest_edge)
-    base = picture.time_base
-    return {
-        "stream": picture.index,
-        "base": [base.numerator, base.denominator],
-        "origin": round(media.start / float(base)),
-        "width": width,
-        "height": height,
-        "scale": (width, height) != (picture.width, picture.height) or not picture.square,
-        "interlaced": picture.interlaced,
-        "transfer": picture.transfer,
-        "duration": media.duration,
-        "sound": _sound(media, options),
-        "source_width": picture.width,
-        "source_height": picture.height,
-    }
+def _seconds(picture: Picture, shape: Json, frames: int, options: "Transcode") -> float:
+    seconds = seconds_of(picture, shape, frames, options.speed, options.frame_rate, options.codec)
+    rated = Encoding(options.codec, options.speed, options.quality, 1)
+    aimed = options.size_mb or options.bit_rate
+    return seconds * (SECOND_PASS if aimed and rated.passes > 1 else 1.0)
 
 
-def _sound(media: Media, options: "Transcode") -> dict[str, Any] | None:
-    """Return the sound track that is kept: the first that can be decoded."""
-    known = [sound for sound in media.sounds if sound.codec != "unknown"]
-    if not known or options.audio == "drop":
-        return None
-    sound = known[0]
-    chosen = {"index": sound.index, "codec": sound.codec, "surround": sound.channels > 2}
-    return {**chosen, "start": sound.start - media.start, "duration": media.duration}
+def _windowed(
+    index: Index, media: Media, picture: Picture, shape: Json, step: "Context[Transcode]"
+) -> Index:
+    """Keep only the pictures that are wanted, and note the window in `shape`."""
+    window = _window(media, step)
+    if window is None:
+        return index
+    begin, end = window
+    base = float(picture.time_base)
+    first, after = (math.ceil((media.start + at) / base - 1e-6) for at in window)
+    if index.untimed:
+        index = index.shortened((end - begin) / max(0.1, media.duration))
+    else:
+        index = index.within(first, after)
+        if not index.times:
+            lasts = clock(media.duration)
+            raise InputError("range_outside", name=step.name, start=clock(begin), duration=lasts)
+    shape |= {"window": [begin, end], "duration": end - begin, "origin": first}
+    for sound in shape["sounds"]:
+        start = max(0.0, sound["start"] - begin)
+        sound |= {"window": [begin, end], "duration": end - begin, "start": start}
+    return index
 
 
-def scaled(picture: Picture, lines: int | None, longest: int | None) -> tuple[int, int]:
-    """Return even width and height within both limits, at the same ratio, never enlarged."""
-    short, long = sorted((picture.width, picture.height))
-    factor = min(1.0, (lines or short) / short, (longest or long) / long)
-    width, height = picture.width * factor, picture.height * factor
-    return max(2, round(width / 2) * 2), max(2, round(height / 2) * 2)
+def _window(media: Media, step: "Context[Transcode]") -> tuple[float, float] | None:
+    """Return the seconds that are wanted: a range, or the middle of it for a sample."""
+    begin, end = 0.0, media.duration
+    if step.options.only:
+        (wanted,) = parse_ranges(step.options.only, "only")
+        begin, end = wanted.start, min(wanted.end, media.duration)
+        if begin >= end:
+            lasts = clock(media.duration)
+            raise InputError("range_outside", name=step.name, start=clock(begin), duration=lasts)
+    if step.sample_seconds is not None and end - begin > step.sample_seconds:
+        begin += (end - begin - step.sample_seconds) / 3
+        end = begin + step.sample_seconds
+    return (begin, end) if (begin, end) != (0.0, media.duration) else None
 
 
-def seconds_of(
-    picture: Picture, shape: dict[str, Any], frames: int, speed: str, frame_rate: int | None = None
-) -> float:
-    """Return the estimated seconds of one worker to encode so many pictures in a shape."""
-    decoded = picture.coded_width * picture.coded_height * DECODE_NANOSECONDS
-    encoded = shape["width"] * shape["height"] * ENCODE_NANOSECONDS[speed]
-    kept = 1.0
-    if frame_rate and picture.rate:
-        kept = min(1.0, frame_rate / float(picture.rate))
-    return float(frames * (decoded + encoded * kept) * 1e-9)
+def _bytes(index: Index, pieces: list[Json]) -> list[int]:
+    """Return the bytes that the pictures of each piece have in the source."""
+    if pieces[0]["start"] is None:
+        return [1]
+    sums = [0, *accumulate(index.sizes[time] for time in index.times)]
+    bounds = [
+        (bisect_left(index.times, piece["start"]), bisect_left(index.times, piece["end"]))
+        for piece in pieces
+    ]
+    return [sums[end] - sums[start] for start, end in bounds]
 
 
-def fits(
-    media: Media, picture: Picture, shape: dict[str, Any], options: "Transcode", size: int
-) -> bool:
-    """Tell whether a video already is what the options ask for, so that copying will do."""
-    if picture.codec != "h264" or picture.pixel_format not in {"yuv420p", "yuvj420p"}:
-        return False
-    if shape["scale"] or picture.interlaced or not picture.rate or media.duration <= 0:
-        return False
-    if options.frame_rate and picture.rate > options.frame_rate:
-        return False
-    bits = picture.bit_rate or size * 8 / media.duration
-    better = 2 ** ((23 - options.quality) / 6)
-    limit = FITTING_BITS_PER_PIXEL * better * picture.width * picture.height
-    return bits <= limit * float(picture.rate)
+def _key_before(keys: list[int], start: int | None) -> int:
+    """Return the key frame from which pictures are read: a window may begin between two."""
+    before = bisect_right(keys, start or 0) - 1
+    return keys[before] if before >= 0 else start or 0
 
 
-def _pieces(index: Index, picture: Picture, step: "Context[Transcode]") -> list[dict[str, Any]]:
+def _pieces(index: Index, picture: Picture, step: "Context[Transcode]") -> list[Json]:
     """Cut the pictures into pieces at key frames: start and end in ticks, expected pictures."""
     base = float(picture.time_base)
     times = index.times
     doubtful = bool(index.untimed) or len(set(times)) != len(times) or not index.keys
     if doubtful:
-        return [{"start": None, "end": None, "frames": len(times) + index.untimed}]
+        frames = len(times) + index.untimed
+        rate = float(picture.rate or 25)
+        return [{"start": None, "end": None, "frames": frames, "seconds": frames / rate}]
     length = (index.end - times[0]) * base
     cuts = [times[0]]
     if length >= SHORT_SECONDS:
@@ -169,21 +174,20 @@ def _pieces(index: Index, picture: Picture, step: "Context[Transcode]") -> list[
     return _counted(index, [*cuts, index.end + 1], picture, step.options.frame_rate)
 
 
-def _counted(
-    index: Index, bounds: list[int], picture: Picture, cap: int | None
-) -> list[dict[str, Any]]:
+def _counted(index: Index, bounds: list[int], picture: Picture, cap: int | None) -> list[Json]:
     times = index.times
     keep = kept(times, picture, cap)
-    pieces: list[dict[str, Any]] = []
+    pieces: list[Json] = []
     at = 0
     for start, end in pairwise(bounds):
         first, frames = keep[at], 0
         while at < len(times) and times[at] < end:
             frames += keep[at]
             at += 1
+        seconds = float((end - start) * picture.time_base)
         piece = {"start": start, "end": end, "frames": frames, "first": bool(first)}
         whole = {"pace": pace(picture, cap), "offset": times[0], "last": index.end - times[-1]}
-        pieces.append({**piece, **whole})
+        pieces.append({**piece, **whole, "seconds": seconds})
     return pieces
 
 
