@@ -71,3 +71,11 @@ def together(sources: Sequence[Path], step: Context[Words]) -> Iterator[Path]:
     target = step.path("count.txt")
     target.write_text(str(len(sources)))
     yield target
+
+
+@operation("child.sample", label="Sample", accepts=["*/*"], options=Words)
+def sample(source: Path, step: Context[Words]) -> Iterator[Path | Output]:
+    """Write how much of 40 seconds it shall do."""
+    target = step.path("source.txt")
+    target.write_text("")
+    yield Output(target, meta={"sample_share": step.sample_share(40.0)})

@@ -77,6 +77,15 @@ def test_a_bad_input_ends_its_item_and_the_next_goes_on(tmp_path: Path) -> None:
     assert messages[-1] == {"t": "done", "item": "i1"}
 
 
+@pytest.mark.parametrize(("asked", "share"), [(10.0, 0.25), (60.0, 1.0), (None, 1.0)])
+def test_an_operation_knows_how_much_a_sample_wants(
+    tmp_path: Path, asked: float | None, share: float
+) -> None:
+    messages, _ = _serve(_request(tmp_path, "child.sample", "long", sample_seconds=asked))
+    output = next(message for message in messages if message["t"] == "output")
+    assert output["meta"] == {"sample_share": share}
+
+
 def test_an_unexpected_error_is_the_operations_own_with_its_trace(tmp_path: Path) -> None:
     messages, _ = _serve(_request(tmp_path, "child.fail", "x"))
     assert (messages[1]["code"], messages[1]["fault"]) == ("operation_bug", "step")

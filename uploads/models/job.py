@@ -81,6 +81,9 @@ class Job(models.Model):
     )
     error_code = models.CharField(max_length=40, blank=True)
     error_values = models.JSONField(default=dict, blank=True)
+    sample_seconds = models.FloatField(
+        null=True, blank=True, help_text="In a sample: how much of a long file it does."
+    )
     notify = models.CharField(max_length=254, blank=True, help_text="E-mail address, or empty.")
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -130,6 +133,11 @@ class Job(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def is_sample(self) -> bool:
+        """Tell whether it only tries its options out on some of the files."""
+        return self.sample_seconds is not None
 
     @property
     def is_paused(self) -> bool:

@@ -99,6 +99,8 @@ class Context(Generic[O]):
     """What the function may know and say while it works on one item (or one part of it).
 
     `saved` is what an earlier run of the same work saved last by `checkpoint`, or None.
+    `sample_seconds` is set in a job that only tries something out: what has a duration needs
+    no more of it than that (see `sample_share`).
     """
 
     options: O
@@ -131,6 +133,14 @@ class Context(Generic[O]):
         if len(json.dumps(state)) > CHECKPOINT_BYTES:
             raise ValueError(f"a checkpoint holds at most {CHECKPOINT_BYTES} bytes of JSON")
         self.reporter.checkpoint(state)
+
+    def sample_share(self, seconds: float) -> float:
+        """Return how much of a file of so many seconds to do, 0…1; all of it unless in a sample.
+
+        Who does less says how much in its result's meta, as `sample_share`.
+        """
+        wanted = seconds if self.sample_seconds is None else self.sample_seconds
+        return min(1.0, wanted / seconds) if seconds > 0 else 1.0
 
     def log(self, text: str) -> None:
         """Add one line to the job's log."""

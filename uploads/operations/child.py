@@ -4,6 +4,7 @@ Reads one JSON object from standard input:
 
     {"module", "operation", "call": "run" | "plan" | "join", "options": {…},
      "files": {option: path}, "limits": {…}, "confine": {…} | null, "out": folder,
+     "sample_seconds": seconds | null,
      "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts", "saved"}]}
 
 and writes one JSON object a line to the descriptor that was its standard output:
@@ -165,6 +166,7 @@ class Child:
             reporter=PipeReporter(self.pipe, item["key"], lambda: self.stopping),
             files=files,
             saved=item.get("saved"),
+            sample_seconds=self.request.get("sample_seconds"),
         )
 
     def _collect(self, item: dict[str, Any], outputs: Iterable[Path | Output]) -> None:

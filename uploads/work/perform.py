@@ -249,6 +249,7 @@ class ChildRun:
             "options": self.step.stage.options,
             "files": self.scratch.files(),
             "limits": dataclasses.asdict(limits()),
+            "sample_seconds": self.step.job.sample_seconds,
             "out": str(self.scratch.out),
             "items": items,
         }
