@@ -34,6 +34,9 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "invalid_options": Entry(
         400, "An option does not fit: {reason}", "Correct the option and start again."
     ),
+    "bad_names": Entry(
+        400, "The names of the results don't work: {reason}", "Correct the pattern, or empty it."
+    ),
     "unknown_operation": Entry(
         400, "There is no operation “{operation}”.", "Choose one of: {known}."
     ),

@@ -74,6 +74,15 @@ def test_stages_are_the_longer_spelling_of_operation(api: Api, photo: Upload) ->
     assert job["options"]["format"] == "png"
 
 
+def test_the_names_of_results_are_a_pattern(api: Api, photo: Upload) -> None:
+    assert start(api, photo, names="{name}-{n:3}")["names"] == "{name}-{n:3}"
+    body = {"operation": "image.convert", "uploads": [photo.key]}
+    refused = api.post("jobs/", {**body, "names": "{what}"}, status=400)
+    assert refused["code"] == "bad_names"
+    assert "“{what}” is no placeholder" in refused["message"]
+    api.post("jobs/", {**body, "names": 7}, status=400)
+
+
 def test_name_priority_and_notify_are_kept(api: Api, photo: Upload) -> None:
     with override_settings(TIDEMILL_EMAIL_URL="smtp://localhost"):
         job = start(api, photo, name="Holiday", priority=-7, notify=True)

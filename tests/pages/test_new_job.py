@@ -181,6 +181,33 @@ def test_what_is_missing_is_said(photo: Path, form: dict[str, Any], words: str):
     assert words in answer.content.decode()
 
 
+def test_the_names_of_the_results_are_asked_for(photo: Path):
+    browser, user = signed_in()
+    upload = make_upload(user, photo)
+    form = {"operation": "image.convert", "uploads": [upload.key], "names": " trip-{n:3} "}
+
+    job = _job(browser, user, browser.post("/", form))
+
+    assert job.names == "trip-{n:3}"
+    again = browser.get(f"/?again={job.key}").content.decode()
+    assert 'value="trip-{n:3}"' in again
+    assert "<strong data-to>trip-001</strong>" in again
+
+
+def test_a_pattern_that_is_not_understood_comes_back_at_its_field(photo: Path):
+    browser, user = signed_in()
+    upload = make_upload(user, photo)
+    form = {"operation": "image.convert", "uploads": [upload.key], "names": "{nummer}"}
+
+    answer = browser.post("/", form)
+    page = answer.content.decode()
+
+    assert answer.status_code == 400
+    assert "“{nummer}” is no placeholder; there are {name}, {n}, {date}" in page
+    assert 'value="{nummer}"' in page
+    assert not Job.objects.exists()
+
+
 def test_a_foreign_upload_starts_nothing(photo: Path):
     _, alice = signed_in("alice")
     bob, _ = signed_in("bob")

@@ -62,6 +62,7 @@ def _shown(
         "name": job.name,
         "operation": stage.operation if stage else "",
         "options": stage.options if stage else {},
+        "names": job.names,
         "state": job.state,
         "paused": job.is_paused,
         "priority": job.priority,

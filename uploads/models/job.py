@@ -81,6 +81,9 @@ class Job(models.Model):
     )
     error_code = models.CharField(max_length=40, blank=True)
     error_values = models.JSONField(default=dict, blank=True)
+    names = models.CharField(
+        max_length=200, blank=True, help_text="Pattern of the results' names, or empty."
+    )
     sample_seconds = models.FloatField(
         null=True, blank=True, help_text="In a sample: how much of a long file it does."
     )

@@ -31,5 +31,5 @@ def again(user: Any, key: str) -> Again:
     return Again(
         keys=list(sources.values_list("upload__key", flat=True)),
         operation=stage.operation,
-        data={**values, f"{stage.operation}-preset": OWN},
+        data={**values, f"{stage.operation}-preset": OWN, "names": job.names},
     )

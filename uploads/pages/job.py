@@ -69,6 +69,7 @@ def _recipe(job: Job, stage: Stage) -> str:
     if len(keys) > SHOWN_INPUTS:
         keys[SHOWN_INPUTS:] = ["…"]
     body = {"operation": stage.operation, "options": stage.options, "uploads": keys}
+    body |= {"names": job.names} if job.names else {}
     return json.dumps(body, ensure_ascii=False).replace("'", "\\u0027")
 
 

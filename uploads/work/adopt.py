@@ -9,7 +9,7 @@ import mimetypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from threading import Event
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -18,6 +18,7 @@ from django.db.models import Max
 from uploads.models import Item, Result, Step
 from uploads.states import StepKind
 from uploads.storage import store
+from uploads.work.called import Names
 from uploads.work.outcome import Made, Outcome
 
 log = logging.getLogger("tidemill.work")
@@ -97,6 +98,7 @@ def add_results(
         return {}
     items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
     part = step.kind == StepKind.WORK and step.item_id is not None
+    names = Names(step)
     rows: dict[int, list[Result]] = {}
     # An earlier run of this step may have been stopped after some of its files.
     last = Result.objects.filter(step=step).aggregate(n=Max("position"))["n"]
@@ -110,7 +112,7 @@ def add_results(
                     item=item,
                     step=step,
                     position=position,
-                    name=file.made.path.name if part else shown_name(item, file.made),
+                    name=(file.made.path.name if part else names.of(item, file.made, outcome.made)),
                     relative_path=item.relative_path,
                     role="part" if part else file.made.role,
                     storage_key=file.key,
@@ -123,15 +125,6 @@ def add_results(
             position += 1
     Result.objects.bulk_create([row for group in rows.values() for row in group])
     return rows
-
-
-def shown_name(item: Item, made: Made) -> str:
-    """Return a result's name: the owner's file name in the place of `source`."""
-    stem = PurePath(item.name).stem or item.name
-    name = made.path.name
-    if name.startswith("source"):
-        name = stem + name.removeprefix("source")
-    return name[-255:]
 
 
 def _media_type(made: Made) -> str:

@@ -10,6 +10,7 @@ from django.template.defaultfilters import filesizeformat
 from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.models import EventKind, Input, Item, Job, Result, Stage, Upload
+from uploads.naming import check_pattern
 from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options
 from uploads.operations.registry import find
@@ -29,7 +30,10 @@ LARGEST_INFLIGHT = 10_000
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A whole request; `uploads` are the keys of files arrived or still arriving."""
+    """A whole request; `uploads` are the keys of files arrived or still arriving.
+
+    `names` is a pattern as `uploads.naming` has them.
+    """
 
     stages: Sequence[StageRequest]
     uploads: Sequence[str]
@@ -37,6 +41,7 @@ class JobRequest:
     priority: int = 0
     max_inflight: int = 0
     notify: str = ""
+    names: str = ""
     idempotency_key: str | None = None
 
 
@@ -71,6 +76,7 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     _check_order(owner, request)
     if request.notify and not conf.EMAIL_URL:
         raise RequestError("mail_off")
+    check_pattern(request.names)
     _check_room(owner, request)
     operation = find(request.stages[0].operation)
     options = parse_options(operation.options, request.stages[0].options)
@@ -83,6 +89,7 @@ def _submit(owner: Any, request: JobRequest) -> Job:
         priority=request.priority,
         max_inflight=request.max_inflight,
         notify=request.notify,
+        names=request.names,
         idempotency_key=request.idempotency_key or None,
     )
     stage = Stage.objects.create(

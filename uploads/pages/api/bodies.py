@@ -8,6 +8,7 @@ from django.core.validators import validate_email
 from django.http import HttpRequest
 
 from uploads.errors import RequestError
+from uploads.naming import PLACEHOLDERS
 from uploads.pages.api.door import Schema, json_body
 from uploads.work.submit import JobRequest, StageRequest
 
@@ -17,6 +18,7 @@ _OPTIONS: Schema = {
     "type": "object",
     "description": "As `operations/NAME/` describes; left out: the defaults.",
 }
+_PLACES = ", ".join(f"`{{{word}}}` {meaning}" for word, meaning in PLACEHOLDERS.items())
 STAGE: Schema = {
     "type": "object",
     "properties": {"operation": {"type": "string"}, "options": _OPTIONS},
@@ -35,6 +37,11 @@ JOB_BODY: Schema = {
             "description": "Ids of uploads, arrived or still arriving.",
         },
         "name": {"type": "string"},
+        "names": {
+            "type": "string",
+            "description": f"How results are called, such as `{{name}}-{{n:3}}`; {_PLACES}. "
+            "Empty: each as its file. Endings and suffixes of several results stay.",
+        },
         "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
         "max_inflight": {
             "type": "integer",
@@ -69,6 +76,7 @@ def job_request(request: HttpRequest) -> JobRequest:
         stages=_stages(body),
         uploads=uploads,
         name=_field(body, "name", str, ""),
+        names=_field(body, "names", str, "").strip(),
         priority=_field(body, "priority", int, 0),
         max_inflight=_field(body, "max_inflight", int, 0),
         notify=_address(request, body.get("notify", False)),

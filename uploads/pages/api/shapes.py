@@ -63,6 +63,7 @@ SCHEMAS: dict[str, Json] = {
         name=TEXT,
         operation=TEXT,
         options=OBJECT,
+        names=TEXT,
         state={"type": "string", "enum": [state.value for state in JobState]},
         paused={"type": "boolean"},
         priority={"type": "integer", "minimum": -100, "maximum": 100},

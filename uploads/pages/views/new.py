@@ -16,6 +16,7 @@ from uploads.pages.again import Again, again
 from uploads.pages.answers import SeeOther
 from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
 from uploads.pages.forms import chosen_options
+from uploads.pages.names import NamesField
 from uploads.pages.offers import offers
 from uploads.pages.samples import start_samples
 from uploads.pages.space import space_of
@@ -31,6 +32,7 @@ FIELD_ERRORS = {
     "empty_file": "files",
     "unknown_operation": "operation",
     "nothing_fits": "operation",
+    "bad_names": "names",
     "invalid_options": "options",
     "unknown_field": "options",
 }
@@ -80,6 +82,7 @@ def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
         keys,
         name=request.POST.get("name", ""),
         notify=_recipient(request),
+        names=request.POST.get("names", "").strip(),
     )
 
 
@@ -98,6 +101,7 @@ def _page(
     data = request.POST if request.method == "POST" else None
     wanted = request.POST.get("operation") or request.GET.get("operation", "")
     filled = before.data if before else data
+    names = filled.get("names", "") if filled else ""
     place = FIELD_ERRORS.get(error.code, "page") if error else ""
     mail = data.get("notify") == "on" if data else Preferences.of(request.user).mail_when_done
     return {
@@ -111,6 +115,7 @@ def _page(
         "mail_possible": bool(conf.EMAIL_URL),
         "mail_wanted": mail,
         "name": data.get("name", "") if data else "",
+        "names": NamesField(names, rows[0].upload.name if rows else ""),
         "error": error,
         "error_at": place,
     }

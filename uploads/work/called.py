@@ -1,0 +1,46 @@
+"""What a step's results are called: its job's pattern, filled in for each of them."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from django.utils import timezone
+
+from uploads.models import Item, Step
+from uploads.naming import Facts, result_name
+from uploads.operations.presets import preset_of
+from uploads.operations.registry import find
+from uploads.work.outcome import Made
+
+
+class Names:
+    """Names of the results of one step; the same however often and wherever it is run."""
+
+    def __init__(self, step: Step) -> None:
+        self._job = step.job
+        self._stage = step.stage
+
+    @cached_property
+    def _preset(self) -> str:
+        if "{preset}" not in self._job.names:
+            return ""
+        return preset_of(find(self._stage.operation), self._stage.options)
+
+    def of(self, item: Item, made: Made, beside: Sequence[Made]) -> str:
+        """Return the name of one file that an item made, `beside` all of them."""
+        facts = Facts(
+            name=item.name,
+            number=item.position + 1,
+            day=timezone.localdate(self._job.created_at),
+            folder=PurePosixPath(item.relative_path).parent.name,
+            dimensions=_dimensions(made, beside),
+            preset=self._preset,
+        )
+        return result_name(made.path.name, self._job.names, facts)
+
+
+def _dimensions(made: Made, beside: Sequence[Made]) -> str:
+    """Return `width x height` of a result; a preview takes those of what it shows."""
+    shown = made if made.role == "result" else next((m for m in beside if m.role == "result"), made)
+    width, height = shown.meta.get("width"), shown.meta.get("height")
+    return f"{width}x{height}" if width and height else ""
