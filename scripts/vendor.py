@@ -39,6 +39,13 @@ PACKAGES = (
         ("dist/tus.min.js", "dist/tus.min.js.map", "LICENSE"),
     ),
     Package(
+        "hls.js",
+        "1.7.4",
+        "sha512-3GlxGdPvT2YHvQYOt+yOzT/DEior/qJVNIylHA77kgeoBTdQQqi70GwefNEUmHQeNGyjC8U62+bruqW/Tpm+tg==",
+        "static/vendor",
+        ("dist/hls.min.mjs", "LICENSE"),
+    ),
+    Package(
         "axe-core",
         "4.14.1",
         "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ==",

@@ -79,6 +79,10 @@ PAGES = (
     case("jobs/<key>/delete/", "POST", OWN_FORM, "/jobs/{ended}/delete/"),
     case("jobs/<key>/results/", "GET", OWN_PAGE, "/jobs/{ended}/results/"),
     case("jobs/<key>/results.zip", "GET", OWN_PAGE, "/jobs/{ended}/results.zip"),
+    case("jobs/<key>/watch/<int:place>/", "GET", OWN_PAGE, "/jobs/{stream}/watch/1/"),
+    case(
+        "jobs/<key>/watch/<int:place>/<name>", "GET", OWN_PAGE, "/jobs/{stream}/watch/1/index.m3u8"
+    ),
     case("results/<key>/content", "GET", OWN_PAGE, "/results/{result}/content"),
     case("results/<key>/original", "GET", OWN_PAGE, "/results/{result}/original"),
 )

@@ -18,6 +18,7 @@ from django.urls import URLResolver, get_resolver
 from tests.architecture.doors import CASES, SOCKETS, Case
 from tests.factories import make_job, make_upload
 from tests.pages.api import make_person
+from tests.pages.streams import make_stream
 from tests.pages.test_api_jobs import add_result, end
 from uploads.live.routing import websocket_application
 from uploads.models import Job, Token
@@ -52,12 +53,14 @@ def house(tmp_path: Path) -> House:
     ended = make_job(owner, [uploads["ended"]], "image.convert")
     result = add_result(ended)
     end(ended.key)
+    film = make_stream(owner, tmp_path)
     uploads["half"].touch(0)
     _empty(uploads["half"])
     objects = {
         "job": job.key,
         "ended": ended.key,
         "result": result.key,
+        "stream": film.key,
         "free_upload": uploads["free"].key,
         "half_upload": uploads["half"].key,
         "token": str(Token.issue(owner, "script")[0].pk),

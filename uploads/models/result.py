@@ -21,6 +21,10 @@ class ResultQuerySet(models.QuerySet["Result"]):
 
     def finished(self) -> Self:
         """Return what the user came for: no previews, no parts."""
+        return self.filter(role__in=["result", "report", "inner"])
+
+    def opened(self) -> Self:
+        """Return what is opened or shown: of files that belong together the main one alone."""
         return self.filter(role__in=["result", "report"])
 
     def bytes_taken(self) -> int:

@@ -39,11 +39,13 @@ class Limits:
 class Output:
     """One produced file: `role` says what for, `meta` holds small JSON facts (sizes, duration).
 
-    A name that starts with `source` is shown with the owner's file name in its place.
+    A name that starts with `source` is shown with the owner's file name in its place. Files
+    that name each other keep their names: they lie in a folder of their own, `meta["folder"]`,
+    and all but the one to open have the role `inner`.
     """
 
     path: Path
-    role: Literal["result", "preview", "report"] = "result"
+    role: Literal["result", "preview", "report", "inner"] = "result"
     meta: Json = field(default_factory=dict)
 
 
@@ -164,7 +166,7 @@ class Operation(Generic[O]):
     `seconds`, `needs_memory` and `needs_disk` estimate from an item's size in bytes its
     work on one worker, the memory that it really takes and what it writes: a host runs at
     once only what it has room for. `memory_bytes` is something else, the address space at
-    which its child is stopped.
+    which its child is stopped. What `plays_early` can be watched while it is being made.
     """
 
     name: str
@@ -184,6 +186,7 @@ class Operation(Generic[O]):
     memory_bytes: int = 4 * 1024**3
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None
+    plays_early: bool = False
 
     @property
     def module(self) -> str:

@@ -12,6 +12,7 @@ BUILT_IN = (
     "uploads.operations.image",
     "uploads.operations.watermark",
     "uploads.operations.video",
+    "uploads.operations.hls",
     "uploads.operations.clip",
     "uploads.operations.audio",
     "uploads.operations.poster",

@@ -72,7 +72,7 @@ def _pictures(
     expected = part["frames"]
     found = -1
     for preroll in PREROLLS if part["start"] is not None else (None,):
-        reading = [*_reading(source, part, preroll), "-vf", filters]
+        reading = [*opening(source, part, preroll), *_chosen(part), "-vf", filters]
         complaints = _encode(reading, target, step, part, span)
         before, found = found, count_pictures(target, step.name)
         if found == expected:
@@ -124,8 +124,8 @@ def _passes(
     middle = low + (high - low) * FIRST_PASS if encoding.passes > 1 else low
     shown = _progress(step, part, (middle, high))
     target.unlink(missing_ok=True)
-    arguments = [*arguments, *_timing(step, part)]
-    written = [*_ticks(part), str(target.absolute())]
+    arguments = [*arguments, *timing(step, part)]
+    written = [*ticks(part), str(target.absolute())]
     if encoding.passes == 1:
         return _run([*arguments, *written], step, shown)
     looking = [*arguments, "-pass", "1", "-f", "null", "-"]
@@ -148,8 +148,8 @@ def _progress(step: "Context[Transcode]", part: Json, span: tuple[float, float])
     return progress
 
 
-def _reading(source: Path, part: Json, preroll: float | None) -> list[str]:
-    """Return the arguments that open the source at the part and choose its pictures."""
+def opening(source: Path, part: Json, preroll: float | None) -> list[str]:
+    """Return the arguments that open the source where a part begins, or `preroll` seconds before."""
     numerator, denominator = part["base"]
     one_of_many = part["kind"] == "segment"
     arguments = ["-filter_threads", "1"] if one_of_many else []
@@ -164,11 +164,16 @@ def _reading(source: Path, part: Json, preroll: float | None) -> list[str]:
         arguments += ["-ss", f"{begin:.6f}", "-t", f"{end - begin:.6f}"]
     # Two decoding threads feed one encoding thread; more would only take memory.
     arguments += ["-threads", "2"] if one_of_many else []
-    arguments += [*ffmpeg.reading(source), "-map", f"0:{part['stream']}"]
-    return [*arguments, "-an", "-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
+    return [*arguments, *ffmpeg.reading(source)]
 
 
-def _timing(step: "Context[Transcode]", part: Json) -> list[str]:
+def _chosen(part: Json) -> list[str]:
+    """Return the arguments that take a part's pictures alone."""
+    arguments = ["-map", f"0:{part['stream']}", "-an", "-sn", "-dn"]
+    return [*arguments, "-map_metadata", "-1", "-map_chapters", "-1"]
+
+
+def timing(step: "Context[Transcode]", part: Json) -> list[str]:
     """Return the arguments that keep the pictures' own times, and stop after the last one."""
     if part["start"] is None:
         return ["-fps_mode", "vfr"]
@@ -176,7 +181,8 @@ def _timing(step: "Context[Transcode]", part: Json) -> list[str]:
     return [*arguments, "-enc_time_base", ffmpeg.demux_time_base(step.limits)]
 
 
-def _ticks(part: Json) -> list[str]:
+def ticks(part: Json) -> list[str]:
+    """Return the arguments that let a file count time as its source does."""
     return [] if part["start"] is None else ["-video_track_timescale", str(part["base"][1])]
 
 

@@ -14,7 +14,7 @@ TURNS = {"right": ["transpose=clock"], "left": ["transpose=cclock"], "half": ["h
 
 def of(source: Path, step: "Context[Transcode]", part: Json) -> str:
     """Return FFmpeg's filters for a part; writes the subtitles that are burnt into it."""
-    filters = [*_interlaced(part), *_chosen(step, part)]
+    filters = chosen(step, part)
     filters += TURNS.get(step.options.turn, [])
     if part["scale"]:
         filters.append(f"scale={part['width']}:{part['height']},setsar=1")
@@ -36,12 +36,13 @@ def _interlaced(part: Json) -> list[str]:
     return [f"bwdif=mode=send_frame:deint=interlaced,settb={numerator}/{denominator}"]
 
 
-def _chosen(step: "Context[Transcode]", part: Json) -> list[str]:
+def chosen(step: "Context[Transcode]", part: Json) -> list[str]:
     """Return the filters that let the part's own pictures through, and of them what a cap allows."""
+    filters = _interlaced(part)
     if part["start"] is None:
         cap = step.options.frame_rate
-        return [f"fps=fps='min(source_fps,{cap})'"] if cap else []
-    filters = [f"trim=start_pts={part['start']}:end_pts={part['end']}"]
+        return [*filters, f"fps=fps='min(source_fps,{cap})'"] if cap else filters
+    filters += [f"trim=start_pts={part['start']}:end_pts={part['end']}"]
     if part["pace"] is not None:
         slot = f"floor((pts-{part['offset']})*{part['pace']!r})"
         before = f"floor((prev_pts-{part['offset']})*{part['pace']!r})"

@@ -6,6 +6,7 @@ each part knows exactly which pictures it must deliver. Nothing is written.
 
 import math
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,11 +34,25 @@ SECOND_PASS = 1.6
 SOUND_SECONDS_PER_SECOND = {False: 1 / 60, True: 1 / 35}
 
 
-def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
-    """Return the parts of one video: segments, sound and subtitles, or one part for the pictures.
+@dataclass(frozen=True)
+class Cut:
+    """One video as it was planned: what it says of itself, its shape, and its pieces in order."""
 
-    Raises `InputError` for what is no video, is beyond the limits or ends too early, or can't
-    become what is asked for.
+    media: Media
+    picture: Picture
+    index: Index
+    shape: Json
+    pieces: list[Json]
+
+    @property
+    def frames(self) -> int:
+        return len(self.index.times) + self.index.untimed
+
+
+def cut(source: Path, step: "Context[Transcode]") -> Cut:
+    """Read a video's index and cut it at key frames: each piece knows its times and pictures.
+
+    Raises `InputError` for what is no video, is beyond the limits or ends too early.
     """
     media = probe(source, step.name, step.limits)
     if media.picture is None:
@@ -45,29 +60,39 @@ def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
     index = read_index(source, media, step)
     refuse_truncated(index, step.name)
     shape = shape_of(media, media.picture, step)
-    if shape["burnt"]:
-        refuse_without_fonts(step.name)
     begin, keys = index.times[0] if index.times else 0, index.keys
     index = _windowed(index, media, media.picture, shape, step)
-    frames, size = len(index.times) + index.untimed, source.stat().st_size
-    seconds = _seconds(media.picture, shape, frames, step.options)
-    if step.options.copy_fitting and fits(media, media.picture, shape, step.options, size):
-        copying = {"kind": "copy", "frames": frames, "saved_seconds": round(seconds, 1), **shape}
-        return [Part(copying, weight=0.2 + size * COPY_SECONDS_PER_BYTE)]
-    bit_rate = video_budget.fit(media.picture, shape, frames, step)
     pieces = _pieces(index, media.picture, step)
     for piece in pieces:
-        piece["key"] = _key_before(keys, piece["start"])
+        piece |= {"begin": begin, "key": _key_before(keys, piece["start"])}
+    return Cut(media, media.picture, index, shape, pieces)
+
+
+def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
+    """Return the parts of one video: segments, sound and subtitles, or one part for all.
+
+    Raises `InputError` as `cut` does, or for what can't become what is asked for.
+    """
+    found = cut(source, step)
+    picture, shape, pieces, frames = found.picture, found.shape, found.pieces, found.frames
+    if shape["burnt"]:
+        refuse_without_fonts(step.name)
+    size = source.stat().st_size
+    seconds = _seconds(picture, shape, frames, step.options)
+    if step.options.copy_fitting and fits(found.media, picture, shape, step.options, size):
+        copying = {"kind": "copy", "frames": frames, "saved_seconds": round(seconds, 1), **shape}
+        return [Part(copying, weight=0.2 + size * COPY_SECONDS_PER_BYTE)]
+    bit_rate = video_budget.fit(picture, shape, frames, step)
     if bit_rate is not None:
-        video_budget.allot(pieces, _bytes(index, pieces), bit_rate)
-    memory = memory_bytes(media.picture, shape, step.options.codec)
+        video_budget.allot(pieces, _bytes(found.index, pieces), bit_rate)
+    memory = memory_bytes(picture, shape, step.options.codec)
     others = _other_parts(shape, step.options)
     if len(pieces) == 1:
-        whole = {"kind": "whole", "begin": begin, **pieces[0], **shape}
+        whole = {"kind": "whole", **pieces[0], **shape}
         return [Part(whole, seconds + sum(part.weight for part in others), memory)]
     parts = [
         Part(
-            {"kind": "segment", "begin": begin, **piece, **shape},
+            {"kind": "segment", **piece, **shape},
             weight=max(0.1, seconds * piece["frames"] / max(1, frames)),
             memory_bytes=memory,
             disk_bytes=MIB + size * piece["frames"] // max(1, frames),

@@ -1,5 +1,6 @@
 """Chooses a video's sound tracks and makes each one whole: copied, or encoded and evenly loud."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError
@@ -73,9 +74,16 @@ def bits_of(sound: Json) -> float:
 
 
 def encode(
-    source: "Path", step: "Context[Transcode]", sound: Json, span: tuple[float, float]
+    source: "Path",
+    step: "Context[Transcode]",
+    sound: Json,
+    span: tuple[float, float],
+    writing: Sequence[str] = (),
 ) -> Output:
-    """Make the whole sound track at once: encoders put silence at the start of each piece."""
+    """Make the whole sound track at once: encoders put silence at the start of each piece.
+
+    `writing` is what else FFmpeg is told about the file.
+    """
     low, high = span
     filters = ["aformat=channel_layouts=stereo"] if sound["surround"] else []
     if step.options.loudness is not None:
@@ -90,7 +98,7 @@ def encode(
     arguments += encoder(sound, filters)
     progress = _progress(step, sound, (low, high), "sound")
     complaints = ffmpeg.run(
-        [*arguments, str(target)], name=step.name, limits=step.limits, progress=progress
+        [*arguments, *writing, str(target)], name=step.name, limits=step.limits, progress=progress
     )
     return Output(target, meta={"sound": sound["index"], "damaged": bool(complaints)})
 

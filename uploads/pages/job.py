@@ -19,6 +19,7 @@ from uploads.models.snapshot import snapshot
 from uploads.operations.options import fields_of
 from uploads.operations.registry import find
 from uploads.pages.asked import asked_job
+from uploads.pages.play import streams
 from uploads.pages.tiles import newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState, StepKind, StepState
 
@@ -48,6 +49,7 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
         "failed": _page(job.items.filter(state=ItemState.FAILED), request, "failed"),
         "warned": _page(_warned(job), request, "warned"),
         "mail_trouble": _mail_trouble(job),
+        "streams": streams(job),
         "recipe": _recipe(job, stage),
         "can_mail": settings.EMAIL_BACKEND != DUMMY,
         "origin": f"{request.scheme}://{request.get_host()}",

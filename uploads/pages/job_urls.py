@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from uploads.pages import job, job_commands, results
+from uploads.pages import job, job_commands, play, results
 from uploads.pages.state import state
 
 urlpatterns = [
@@ -18,6 +18,8 @@ urlpatterns = [
     path("jobs/<key>/delete/", job_commands.delete, name="job-delete"),
     path("jobs/<key>/results/", results.gallery, name="job-results"),
     path("jobs/<key>/results.zip", results.archive, name="job-archive"),
+    path("jobs/<key>/watch/<int:place>/", play.watch, name="watch"),
+    path("jobs/<key>/watch/<int:place>/<name>", play.stream, name="stream"),
     path("results/<key>/content", results.content, name="result-content"),
     path("results/<key>/original", results.original, name="result-original"),
 ]

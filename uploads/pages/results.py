@@ -1,22 +1,23 @@
 """Results: the gallery of a job, the bytes of one result or of its original, all as one ZIP."""
 
 from pathlib import PurePosixPath
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from uploads.errors import RequestError
-from uploads.models import Job, Result
+from uploads.models import Result
+from uploads.models.result import ResultQuerySet
 from uploads.pages.asked import asked_job, asked_result
 from uploads.pages.job import operation_label
 from uploads.pages.serve import ZipEntry, file_response, zip_response
-from uploads.pages.tiles import tiles
+from uploads.pages.tiles import PLAYLIST, tiles
 from uploads.storage import store
 
 PAGE = 60
@@ -28,7 +29,7 @@ MOST_CHOSEN = 500
 def gallery(request: HttpRequest, key: str) -> HttpResponseBase:
     """Show a job's results, 60 a page, as pictures or as a table; `?q=` filters by name."""
     job = asked_job(request, key)
-    found = _found(job, request)
+    found = _found(job.results.opened(), request)
     pages = Paginator(found.order_by("item__position", "step_id", "position"), PAGE)
     page = pages.get_page(request.GET.get("page"))
     context = {
@@ -44,8 +45,8 @@ def gallery(request: HttpRequest, key: str) -> HttpResponseBase:
     return render(request, "jobs/results.html", context)
 
 
-def _found(job: Job, request: HttpRequest) -> Any:
-    rows = job.results.finished().select_related("item__upload")
+def _found(results: ResultQuerySet, request: HttpRequest) -> ResultQuerySet:
+    rows = results.select_related("item__upload", "job")
     words = request.GET.get("q", "").strip()[:200]
     return rows.filter(name__icontains=words) if words else rows
 
@@ -60,9 +61,13 @@ async def archive(request: HttpRequest, key: str) -> HttpResponseBase:
 
 def _chosen(request: HttpRequest, key: str) -> tuple[str, list[ZipEntry]]:
     job = asked_job(request, key)
-    rows = _found(job, request).order_by("item__position", "step_id", "position")
+    rows = _found(job.results.finished(), request)
+    rows = rows.order_by("item__position", "step_id", "position")
     if chosen := request.GET.getlist("r"):
-        rows = rows.filter(key__in=chosen[:MOST_CHOSEN])
+        named = Q(key__in=chosen[:MOST_CHOSEN])
+        # What a chosen stream is made of comes with it.
+        together = rows.filter(named, media_type=PLAYLIST).values("item")
+        rows = rows.filter(named | Q(role="inner", item__in=together))
     entries = [_entry(result) for result in rows]
     if not entries:
         raise RequestError("not_found")

@@ -31,6 +31,7 @@ INLINE: Final = frozenset(
         "audio/mpeg", "audio/mp4", "audio/aac", "audio/ogg", "audio/flac", "audio/webm",
         "audio/x-wav", "video/mp4", "video/webm", "video/ogg", "video/quicktime",
         "text/plain", "text/csv", "text/vtt", "text/tab-separated-values", "application/json",
+        "application/vnd.apple.mpegurl",
     }
 )  # fmt: skip
 
@@ -51,6 +52,15 @@ class ZipEntry:
     name: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """So many bytes of a stored file."""
+
+    path: Path
+    offset: int
+    size: int
 
 
 Pieces = Callable[[Span], AsyncIterator[bytes]]
@@ -106,6 +116,21 @@ async def zip_response(
         pieces=lambda span: _zip_pieces(archive, span),
     )
     _guard(response, name=name, media_type="application/zip", disposition="")
+    return response
+
+
+async def joined_response(
+    request: HttpRequest, stretches: Sequence[Stretch], *, name: str, media_type: str, etag: str
+) -> HttpResponseBase:
+    """Return stretches of several files as one, or the range of it that is asked for."""
+    response = _ranged(
+        request,
+        size=sum(stretch.size for stretch in stretches),
+        etag=etag,
+        modified=0,
+        pieces=lambda span: _joined_pieces(stretches, span),
+    )
+    _guard(response, name=name, media_type=media_type, disposition="inline")
     return response
 
 
@@ -187,6 +212,21 @@ async def _file_pieces(file: BinaryIO, span: Span) -> AsyncIterator[bytes]:
             raise OSError("the file became shorter while it was sent")
         position += len(piece)
         yield piece
+
+
+async def _joined_pieces(stretches: Sequence[Stretch], span: Span) -> AsyncIterator[bytes]:
+    position = 0
+    for stretch in stretches:
+        start = max(span.start - position, 0)
+        end = min(span.end - position, stretch.size)
+        position += stretch.size
+        if start >= end:
+            continue
+        file = await asyncio.to_thread(stretch.path.open, "rb", buffering=0)
+        with file:
+            inside = Span(stretch.offset + start, stretch.offset + end)
+            async for piece in _file_pieces(file, inside):
+                yield piece
 
 
 def _archive(entries: Sequence[ZipEntry]) -> ZipStream:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from uploads.models import Job, Result
 from uploads.models.result import ResultQuerySet
@@ -16,6 +17,7 @@ INLINE_MEDIA = frozenset(
         *("audio/wav", "audio/x-wav", "audio/flac"),
     }
 )
+PLAYLIST = "application/vnd.apple.mpegurl"
 STILLS = "video.poster"
 SMALL_BYTES = 4 * 1024 * 1024
 
@@ -28,8 +30,27 @@ class Tile:
     previews: Sequence[Result] = field(default=())
 
     @property
+    def is_stream(self) -> bool:
+        """Tell whether it is the list of a stream's qualities, which has a page to watch it."""
+        return self.result.media_type == PLAYLIST
+
+    @property
+    def place(self) -> int:
+        """Return the number of its item in the job, from 1."""
+        return self.result.item.position + 1 if self.result.item else 0
+
+    @property
+    def shown_name(self) -> str:
+        """Return the name that says which it is: a stream's own list is called alike in all."""
+        if not self.is_stream:
+            return self.result.name
+        return PurePosixPath(self.result.relative_path).parent.name or self.result.name
+
+    @property
     def kind(self) -> str:
         """Return `image`, `video`, `audio` or `file`."""
+        if self.is_stream:
+            return "video"
         family = self.result.media_type.partition("/")[0]
         return family if family in {"image", "video", "audio"} else "file"
 
@@ -142,5 +163,5 @@ def showpiece(job: Job) -> list[Tile]:
 
 def _main(job: Job) -> ResultQuerySet:
     """Return the results that stand for their items: small sizes made beside them are left out."""
-    rows = job.results.finished().select_related("item__upload")
+    rows = job.results.opened().select_related("item__upload", "job")
     return rows.exclude(meta__has_key="preview")

@@ -113,7 +113,7 @@ def add_results(
                     step=step,
                     position=position,
                     name=(file.made.path.name if part else names.of(item, file.made, outcome.made)),
-                    relative_path=item.relative_path,
+                    relative_path=names.path(item, file.made, outcome.made),
                     role="part" if part else file.made.role,
                     storage_key=file.key,
                     size_bytes=file.size_bytes,

@@ -28,7 +28,18 @@ class Names:
 
     def of(self, item: Item, made: Made, beside: Sequence[Made]) -> str:
         """Return the name of one file that an item made, `beside` all of them."""
-        facts = Facts(
+        return result_name(made.path.name, self._job.names, self._facts(item, made, beside))
+
+    def path(self, item: Item, made: Made, beside: Sequence[Made]) -> str:
+        """Return where the file lies among the job's: beside its source, or in a folder of its own."""
+        folder = made.meta.get("folder")
+        if not folder:
+            return item.relative_path
+        called = result_name(str(folder), self._job.names, self._facts(item, made, beside))
+        return str(PurePosixPath(item.relative_path).parent / called / made.path.name)
+
+    def _facts(self, item: Item, made: Made, beside: Sequence[Made]) -> Facts:
+        return Facts(
             name=item.name,
             number=item.position + 1,
             day=timezone.localdate(self._job.created_at),
@@ -36,7 +47,6 @@ class Names:
             dimensions=_dimensions(made, beside),
             preset=self._preset,
         )
-        return result_name(made.path.name, self._job.names, facts)
 
 
 def _dimensions(made: Made, beside: Sequence[Made]) -> str:

@@ -118,7 +118,7 @@ SCHEMAS: dict[str, Json] = {
     "Result": record(
         id=TEXT,
         name=TEXT,
-        role={"type": "string", "enum": ["result", "preview", "report"]},
+        role={"type": "string", "enum": ["result", "preview", "report", "inner"]},
         size_bytes=COUNT,
         media_type=TEXT,
         sha256=TEXT,
