@@ -43,11 +43,11 @@ CODECS: dict[CodecName, Codec] = {
     ),
     "h265": Codec(
         "H.265", "hevc", ("mp4", "mkv"), lambda quality: quality + 5,
-        (25.0, 34.0, 55.0, 57.0, 65.0, 105.0, 300.0, 900.0), 0.02, 260,
+        (20.0, 24.0, 31.0, 31.0, 45.0, 46.0, 111.0, 480.0), 0.02, 260,
     ),
     "vp9": Codec(
         "VP9", "vp9", ("webm", "mkv", "mp4"), lambda quality: round(quality * 1.35),
-        (48.0, 48.0, 60.0, 70.0, 85.0, 110.0, 220.0, 300.0), 0.02, 200,
+        (75.0, 75.0, 73.0, 73.0, 87.0, 114.0, 140.0, 344.0), 0.02, 200,
     ),
     "av1": Codec(
         "AV1", "av1", ("mp4", "mkv", "webm"), lambda quality: round(quality * 1.5),
