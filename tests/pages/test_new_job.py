@@ -208,6 +208,22 @@ def test_a_pattern_that_is_not_understood_comes_back_at_its_field(photo: Path):
     assert not Job.objects.exists()
 
 
+def test_a_sample_is_started_with_the_same_form_and_leaves_the_files_on_the_page(
+    photo: Path, tmp_path: Path
+):
+    browser, user = signed_in()
+    uploads = [make_upload(user, photo) for _ in range(5)]
+    keys = [upload.key for upload in uploads]
+    form = {"operation": "image.convert", "uploads": keys, "sample": "1", "names": "x{n}"}
+
+    job = _job(browser, user, browser.post("/", form))
+
+    assert (job.is_sample, job.items_total, job.names) == (True, 3, "x{n}")
+    for page in ("/", f"/?again={job.key}"):
+        shown = browser.get(page).content.decode()
+        assert all(f'name="uploads" value="{key}"' in shown for key in keys)
+
+
 def test_a_foreign_upload_starts_nothing(photo: Path):
     _, alice = signed_in("alice")
     bob, _ = signed_in("bob")

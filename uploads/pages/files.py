@@ -52,6 +52,11 @@ class FileRow:
         return family if family in {"image", "video", "audio"} else "file"
 
     @property
+    def taken(self) -> bool:
+        """Tell whether a job has it; a sample only borrows."""
+        return any(not job.is_sample for job in self.jobs)
+
+    @property
     def busy(self) -> bool:
         """Tell whether an unfinished job still needs the file."""
         return any(not job.is_finished for job in self.jobs)
@@ -88,7 +93,7 @@ def waiting_for_a_job(user: Any) -> list[FileRow]:
     """Return the files a new job may start with, newest last, and ghosts that a job waits for."""
     since = timezone.now() - timedelta(hours=FRESH_HOURS)
     mine = Upload.objects.visible_to(user).alive()
-    used = Exists(Input.objects.filter(upload=OuterRef("pk")))
+    used = Exists(Input.objects.filter(upload=OuterRef("pk"), job__sample_seconds=None))
     fresh = mine.filter(~used, last_byte_at__gte=since)
     awaited = mine.filter(used, state=UploadState.RECEIVING)
     return rows_of(with_jobs((fresh | awaited).order_by("id"))[:SHOWN])

@@ -16,9 +16,11 @@ from django.views.decorators.http import require_safe
 from uploads.errors import RequestError
 from uploads.models import Event, Job, Stage, Step
 from uploads.models.snapshot import snapshot
+from uploads.models.stage import upload_keys
 from uploads.operations.options import fields_of
 from uploads.operations.registry import find
 from uploads.pages.asked import asked_job
+from uploads.pages.sample import sample_of
 from uploads.pages.tiles import newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState, StepKind, StepState
 
@@ -43,6 +45,7 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
         "operation": operation_label(stage.operation),
         "state": state,
         "shown": state["shown"],
+        "sample": sample_of(job, stage),
         "events": _newest_events(job),
         "tiles": newest_tiles(job),
         "failed": _page(job.items.filter(state=ItemState.FAILED), request, "failed"),
@@ -64,12 +67,12 @@ def _mail_trouble(job: Job) -> Step | None:
 
 def _recipe(job: Job, stage: Stage) -> str:
     """Return the API's request for the same job, on one line that a shell takes in single quotes."""
-    sources = job.inputs.filter(role="source").order_by("position")
-    keys = list(sources.values_list("upload__key", flat=True)[: SHOWN_INPUTS + 1])
+    keys = upload_keys(job)
     if len(keys) > SHOWN_INPUTS:
         keys[SHOWN_INPUTS:] = ["…"]
     body = {"operation": stage.operation, "options": stage.options, "uploads": keys}
     body |= {"names": job.names} if job.names else {}
+    body |= {"sample": True} if job.is_sample else {}
     return json.dumps(body, ensure_ascii=False).replace("'", "\\u0027")
 
 

@@ -82,6 +82,7 @@ def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
         keys,
         name=request.POST.get("name", ""),
         notify=_recipient(request),
+        sample=request.POST.get("sample") == "1",
         names=request.POST.get("names", "").strip(),
     )
 
