@@ -1,6 +1,7 @@
 // The new job's form: fitting operations, presets that fill the options, Start before the files are here.
 
 import { visit } from "./navigate.js";
+import { sendOwn } from "./own-options.js";
 import { family, fits, kindWords } from "./uploads/kinds.js";
 import { queue } from "./uploads/queue.js";
 import { plural } from "./words.js";
@@ -137,6 +138,7 @@ class JobForm extends HTMLElement {
     this.#wait(sample ? this.trial : this.button);
     await queue.announceAll(queue.unfinished.filter((transfer) => !transfer.used));
     this.files.narrow(this.#chosenPatterns);
+    sendOwn(this.form);
     const keys = new FormData(this.form).getAll("uploads").filter(Boolean);
     if (queue.unfinished.length === 0) return this.#send(sample);
     await this.#startSoftly(keys, sample);

@@ -106,6 +106,23 @@ def test_a_sample_says_in_the_end_what_all_files_will_take(
     assert api.post("jobs/", body, status=400)["code"] == "bad_request"
 
 
+def test_single_files_may_have_options_of_their_own(api: Api, alice: User, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"photo")
+    one, other = make_upload(alice, path), make_upload(alice, path)
+    job = start(api, one, other, overrides={other.key: {"quality": 60}})
+    items = api.get(f"jobs/{job['id']}/items/")["results"]
+    assert [item["options"] for item in items] == [{}, {"quality": 60}]
+    body = {"operation": "image.convert", "uploads": [one.key]}
+    for wrong, code in (
+        ({other.key: {}}, "upload_missing"),
+        ({one.key: {"quality": 0}}, "invalid_options"),
+        ({one.key: 7}, "bad_request"),
+        ([], "bad_request"),
+    ):
+        assert api.post("jobs/", {**body, "overrides": wrong}, status=400)["code"] == code
+
+
 def test_name_priority_and_notify_are_kept(api: Api, photo: Upload) -> None:
     with override_settings(TIDEMILL_EMAIL_URL="smtp://localhost"):
         job = start(api, photo, name="Holiday", priority=-7, notify=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from uploads.errors import RequestError
 from uploads.models import Job
-from uploads.models.stage import upload_keys
+from uploads.models.stage import own_options_of, upload_keys
 from uploads.pages.forms import OWN, shown_value
 
 
@@ -16,6 +16,7 @@ class Again:
     keys: list[str]
     operation: str
     data: dict[str, Any]
+    own: dict[str, dict[str, Any]]
 
 
 def again(user: Any, key: str) -> Again:
@@ -32,4 +33,5 @@ def again(user: Any, key: str) -> Again:
         keys=upload_keys(job),
         operation=stage.operation,
         data={**values, f"{stage.operation}-preset": OWN, "names": job.names},
+        own=own_options_of(job),
     )

@@ -22,7 +22,8 @@ SHOWN = 1000
 class FileRow:
     """One upload as a row: `ghost` needs its file again, `modified` and `fingerprint` tell it apart.
 
-    `guess` is the media type as the sender said it, good enough for an icon.
+    `guess` is the media type as the sender said it, good enough for an icon. `own` is JSON
+    of what the form has for this file alone: operation, options, words.
     """
 
     upload: Upload
@@ -30,6 +31,9 @@ class FileRow:
     modified: str
     fingerprint: str
     guess: str
+    own: str = ""
+    own_options: str = ""
+    own_words: str = ""
 
     @property
     def ghost(self) -> bool:

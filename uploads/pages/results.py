@@ -45,7 +45,7 @@ def gallery(request: HttpRequest, key: str) -> HttpResponseBase:
 
 
 def _found(job: Job, request: HttpRequest) -> Any:
-    rows = job.results.finished().select_related("item__upload")
+    rows = job.results.finished().select_related("item__upload", "item__stage")
     words = request.GET.get("q", "").strip()[:200]
     return rows.filter(name__icontains=words) if words else rows
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from uploads.models import Job, Result
 from uploads.models.result import ResultQuerySet
+from uploads.pages.option_words import own_words
 
 NEWEST = 60
 SHOWPIECES = 8
@@ -80,6 +81,12 @@ class Tile:
         )
 
     @property
+    def own(self) -> str:
+        """Return in words what options its file had of its own, or nothing."""
+        item = self.result.item
+        return own_words(item.stage.operation, item.options) if item and item.options else ""
+
+    @property
     def saved_percent(self) -> int:
         """Return how much smaller it is than its original of the same kind, or 0."""
         item = self.result.item
@@ -142,5 +149,5 @@ def showpiece(job: Job) -> list[Tile]:
 
 def _main(job: Job) -> ResultQuerySet:
     """Return the results that stand for their items: small sizes made beside them are left out."""
-    rows = job.results.finished().select_related("item__upload")
+    rows = job.results.finished().select_related("item__upload", "item__stage")
     return rows.exclude(meta__has_key="preview")
