@@ -108,7 +108,8 @@ class FileList extends HTMLElement {
     if (!row) return;
     const transfer = [...this.#rows].find(([, known]) => known === row)?.[0];
     event.preventDefault();
-    if (button.dataset.do === "choose") this.#choose(row);
+    if (button.dataset.do === "options") this.dispatchEvent(new CustomEvent("own-options", { bubbles: true, detail: row }));
+    else if (button.dataset.do === "choose") this.#choose(row);
     else if (button.dataset.do === "toggle") transfer.moving ? transfer.pause() : transfer.queue();
     else await this.#remove(row, transfer);
   }

@@ -1,9 +1,12 @@
 // The new job's form: fitting operations, presets that fill the options, Start before the files are here.
 
 import { visit } from "./navigate.js";
+import { sendOwn } from "./own-options.js";
 import { family, fits, kindWords } from "./uploads/kinds.js";
 import { queue } from "./uploads/queue.js";
 import { plural } from "./words.js";
+
+const LONG = new Set(["video", "audio"]);
 
 class JobForm extends HTMLElement {
   #touched = false;
@@ -12,6 +15,7 @@ class JobForm extends HTMLElement {
     this.form = this.querySelector("form");
     this.files = this.querySelector("file-list");
     this.button = this.querySelector("[data-startbar] [data-start]");
+    this.trial = this.querySelector("[data-sample]");
     this.addEventListener("files", () => this.#fit());
     this.addEventListener("input", (event) => event.target.closest(".options") && this.#own(event.target));
     this.addEventListener("change", (event) => this.#changed(event.target));
@@ -96,12 +100,27 @@ class JobForm extends HTMLElement {
     this.classList.toggle("idle", !ready);
     this.querySelector("[data-startbar]").classList.toggle("ready", ready);
     this.button.disabled = !ready;
+    this.#offerSample(types);
     this.querySelector("[data-summary]").textContent = ready ? this.#plan(types) : "Choose files first.";
   }
 
-  #plan(types) {
+  /** A sample is worth its time when there is more than it would try. */
+  #offerSample(types) {
+    const mine = this.#fitting(types);
+    const long = mine.filter((type) => LONG.has(family(type))).length > mine.length / 2;
+    const tried = long ? 1 : Number(this.trial.dataset.files);
+    const piece = long && mine.length === 1 && "piecewise" in (this.#chosenCard?.dataset ?? {});
+    this.trial.hidden = !(piece || mine.length > tried);
+    this.trial.textContent = piece ? `Try ${this.trial.dataset.seconds}\u00a0seconds first` : `Try on ${plural(tried, "file")} first`;
+  }
+
+  #fitting(types) {
     const patterns = this.#chosenPatterns;
-    const mine = types.filter((type) => type === "" || fits(patterns, type));
+    return types.filter((type) => type === "" || fits(patterns, type));
+  }
+
+  #plan(types) {
+    const mine = this.#fitting(types);
     const label = this.#chosenCard?.querySelector("strong").textContent ?? "";
     const rest = types.length - mine.length;
     const words = [`${label}: ${counted(mine)}`];
@@ -111,33 +130,47 @@ class JobForm extends HTMLElement {
   }
 
   async #submit(event) {
-    if (event.submitter && !("start" in event.submitter.dataset)) return;
+    const { start, sample: trial } = event.submitter?.dataset ?? { start: "" };
+    if (start === undefined && trial === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    this.button.disabled = true;
-    this.button.textContent = "Starting…";
+    const sample = trial !== undefined;
+    this.#wait(sample ? this.trial : this.button);
     await queue.announceAll(queue.unfinished.filter((transfer) => !transfer.used));
     this.files.narrow(this.#chosenPatterns);
+    sendOwn(this.form);
     const keys = new FormData(this.form).getAll("uploads").filter(Boolean);
-    if (queue.unfinished.length === 0) return void this.form.submit();
-    await this.#startSoftly(keys);
+    if (queue.unfinished.length === 0) return this.#send(sample);
+    await this.#startSoftly(keys, sample);
   }
 
-  async #startSoftly(keys) {
+  #wait(pressed) {
+    for (const button of [this.button, this.trial]) button.disabled = true;
+    pressed.textContent = "Starting…";
+  }
+
+  #send(sample) {
+    if (sample) this.form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "sample", value: "1" }));
+    this.form.submit();
+  }
+
+  async #startSoftly(keys, sample) {
     try {
-      const answer = await visit(this.form.action, { body: this.#body(keys) });
-      if (answer?.ok) queue.take(keys);
+      const answer = await visit(this.form.action, { body: this.#body(keys, sample) });
+      if (answer?.ok && !sample) queue.take(keys);
     } catch {
-      this.button.disabled = false;
+      for (const button of [this.button, this.trial]) button.disabled = false;
       this.button.textContent = "Start";
+      this.#offerSample(this.files.types());
       this.querySelector("[data-summary]").textContent = "The server can't be reached. Try again; nothing is lost.";
     }
   }
 
-  #body(keys) {
+  #body(keys, sample) {
     const data = new FormData(this.form);
     data.delete("uploads");
     for (const key of keys) data.append("uploads", key);
+    if (sample) data.set("sample", "1");
     return data;
   }
 }

@@ -4,3 +4,4 @@ import "./file-list.js";
 import "./drop-zone.js";
 import "./job-form.js";
 import "./names-field.js";
+import "./own-options.js";

@@ -74,6 +74,7 @@ PAGES = (
     case("jobs/<key>/pause/", "POST", OWN_FORM, "/jobs/{job}/pause/"),
     case("jobs/<key>/resume/", "POST", OWN_FORM, "/jobs/{job}/resume/"),
     case("jobs/<key>/retry/", "POST", OWN_FORM, "/jobs/{ended}/retry/"),
+    case("jobs/<key>/run-all/", "POST", OWN_FORM, "/jobs/{job}/run-all/"),
     case("jobs/<key>/notify/", "POST", OWN_FORM, "/jobs/{job}/notify/"),
     case("jobs/<key>/notify-again/", "POST", OWN_FORM, "/jobs/{job}/notify-again/"),
     case("jobs/<key>/delete/", "POST", OWN_FORM, "/jobs/{ended}/delete/"),

@@ -132,7 +132,12 @@ def perform(tmp_path: Path, listener: Listener) -> Callable[..., list[Output]]:
     """Run an operation in this process: `perform("image.convert", path, format="png")`."""
 
     def run(
-        name: str, source: Path, limits: Limits | None = None, shown: str = "", **options: Any
+        name: str,
+        source: Path,
+        limits: Limits | None = None,
+        shown: str = "",
+        sample_seconds: float | None = None,
+        **options: Any,
     ) -> list[Output]:
         operation: Operation[Any] = find(name)
         step = Context(
@@ -142,6 +147,7 @@ def perform(tmp_path: Path, listener: Listener) -> Callable[..., list[Output]]:
             media_type=media_type(source),
             limits=limits or Limits(),
             reporter=listener,
+            sample_seconds=sample_seconds,
         )
         return [o if isinstance(o, Output) else Output(o) for o in operation.run(source, step)]
 

@@ -244,3 +244,21 @@ def test_the_gate_of_the_loudness_is_not_that_of_the_range() -> None:
         measured.hear(line)
     assert (measured.loudness, measured.threshold, measured.range) == (-20.0, -30.0, 0.0)
     assert measured.peak == -3.0
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"), [({}, 2.5), ({"loudness": -16}, 2.5), ({"trim_silence": True}, 1.5)]
+)
+def test_a_sample_does_only_the_beginning_and_says_how_much(
+    recording: Path, perform: Perform, listener: Listener, options: dict[str, Any], seconds: float
+) -> None:
+    made, _ = perform("audio.convert", recording, sample_seconds=2.5, format="wav", **options)
+    assert made.meta["duration"] == pytest.approx(seconds, abs=0.15)
+    assert made.meta["sample_share"] == pytest.approx(2.5 / 6, abs=0.01)
+    assert listener.warnings == []
+
+
+def test_a_sample_of_what_is_short_does_all_of_it(recording: Path, perform: Perform) -> None:
+    made, _ = perform("audio.convert", recording, sample_seconds=60.0, format="wav")
+    assert made.meta["duration"] == pytest.approx(6, abs=0.1)
+    assert "sample_share" not in made.meta

@@ -203,6 +203,7 @@ def test_a_sample_takes_a_stretch_of_the_middle(long_video: Path, tmp_path: Path
     parts = video_plan.plan(long_video, step)
     assert sum(part.params.get("frames", 0) for part in parts) == 45
     assert parts[0].params["window"] == [7.0, 10.0]
+    assert parts[0].params["sample_share"] == pytest.approx(3 / 24, abs=0.01)
 
 
 @pytest.mark.parametrize(

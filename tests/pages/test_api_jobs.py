@@ -83,6 +83,46 @@ def test_the_names_of_results_are_a_pattern(api: Api, photo: Upload) -> None:
     api.post("jobs/", {**body, "names": 7}, status=400)
 
 
+def test_a_sample_says_in_the_end_what_all_files_will_take(
+    api: Api, alice: User, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"x" * 1000)
+    uploads = [make_upload(alice, path) for _ in range(8)]
+    made = start(api, *uploads, sample=True)
+    assert (made["sample"], made["prediction"], made["items"]["total"]) == (True, None, 3)
+    job = Job.objects.get(key=made["id"])
+    step = job.steps.all()[0]
+    for number, item in enumerate(job.items.all()):
+        job.results.create(
+            item=item, step=step, position=number, name="x", storage_key="x", size_bytes=250,
+            sha256="", media_type="image/webp",
+        )  # fmt: skip
+    end(job.key, ItemState.SUCCEEDED)
+    told = api.get(f"jobs/{job.key}/")["prediction"]
+    assert told == {"files": 8, "source_bytes": 8000, "result_bytes": 2000, "seconds": None}
+    assert api.get("jobs/")["results"][0]["prediction"] is None
+    body = {"operation": "image.convert", "uploads": [uploads[0].key], "sample": "yes"}
+    assert api.post("jobs/", body, status=400)["code"] == "bad_request"
+
+
+def test_single_files_may_have_options_of_their_own(api: Api, alice: User, tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"photo")
+    one, other = make_upload(alice, path), make_upload(alice, path)
+    job = start(api, one, other, overrides={other.key: {"quality": 60}})
+    items = api.get(f"jobs/{job['id']}/items/")["results"]
+    assert [item["options"] for item in items] == [{}, {"quality": 60}]
+    body = {"operation": "image.convert", "uploads": [one.key]}
+    for wrong, code in (
+        ({other.key: {}}, "upload_missing"),
+        ({one.key: {"quality": 0}}, "invalid_options"),
+        ({one.key: 7}, "bad_request"),
+        ([], "bad_request"),
+    ):
+        assert api.post("jobs/", {**body, "overrides": wrong}, status=400)["code"] == code
+
+
 def test_name_priority_and_notify_are_kept(api: Api, photo: Upload) -> None:
     with override_settings(TIDEMILL_EMAIL_URL="smtp://localhost"):
         job = start(api, photo, name="Holiday", priority=-7, notify=True)

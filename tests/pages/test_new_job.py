@@ -208,6 +208,61 @@ def test_a_pattern_that_is_not_understood_comes_back_at_its_field(photo: Path):
     assert not Job.objects.exists()
 
 
+def test_a_sample_is_started_with_the_same_form_and_leaves_the_files_on_the_page(
+    photo: Path, tmp_path: Path
+):
+    browser, user = signed_in()
+    uploads = [make_upload(user, photo) for _ in range(5)]
+    keys = [upload.key for upload in uploads]
+    form = {"operation": "image.convert", "uploads": keys, "sample": "1", "names": "x{n}"}
+
+    job = _job(browser, user, browser.post("/", form))
+
+    assert (job.is_sample, job.items_total, job.names) == (True, 3, "x{n}")
+    for page in ("/", f"/?again={job.key}"):
+        shown = browser.get(page).content.decode()
+        assert all(f'name="uploads" value="{key}"' in shown for key in keys)
+
+
+def test_a_file_may_have_options_of_its_own(photo: Path):
+    browser, user = signed_in()
+    one, other = make_upload(user, photo), make_upload(user, photo)
+    form = {
+        "operation": "image.convert",
+        "uploads": [one.key, other.key],
+        "image.convert-preset": "webp",
+        f"own:{other.key}": json.dumps({"quality": "60", "sizes": "800, 200"}),
+    }
+
+    job = _job(browser, user, browser.post("/", form))
+
+    own = [item.options for item in job.items.order_by("position")]
+    assert own == [{}, {"quality": 60, "sizes": [800, 200]}]
+    again = browser.get(f"/?again={job.key}").content.decode()
+    assert "Own options: Quality 60, Sizes 800, 200 pixels" in again
+    assert f'name="own:{other.key}" value="{{&quot;quality&quot;: 60' in again
+
+
+def test_a_fault_in_the_options_of_one_file_names_it_and_loses_nothing(photo: Path):
+    browser, user = signed_in()
+    one, other = make_upload(user, photo), make_upload(user, photo)
+    Upload.objects.filter(pk=other.pk).update(name="night.jpg")
+    form = {
+        "operation": "image.convert",
+        "uploads": [one.key, other.key],
+        f"own:{other.key}": json.dumps({"quality": "600"}),
+    }
+
+    answer = browser.post("/", form)
+    page = answer.content.decode()
+
+    assert answer.status_code == 400
+    assert "night.jpg: Quality: at most 100 is possible" in page
+    assert "Own options: Quality 600" in page
+    assert browser.post("/", {**form, f"own:{other.key}": "[1]"}).status_code == 400
+    assert not Job.objects.exists()
+
+
 def test_a_foreign_upload_starts_nothing(photo: Path):
     _, alice = signed_in("alice")
     bob, _ = signed_in("bob")

@@ -7,13 +7,14 @@ from uploads.models.job import Job
 from uploads.models.lane_limit import LaneLimit
 from uploads.models.person import Preferences, SignInTry
 from uploads.models.result import Result
-from uploads.models.stage import Input, Stage
+from uploads.models.stage import Candidate, Input, Stage
 from uploads.models.step import Step
 from uploads.models.token import SetupLink, Token
 from uploads.models.upload import Upload
 from uploads.models.worker import Worker
 
 __all__ = [
+    "Candidate",
     "Event",
     "EventKind",
     "Hold",

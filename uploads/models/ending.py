@@ -60,7 +60,7 @@ def end_if_done(job: "Job") -> bool:
     job.finished_at = now
     job.expires_at = now + timedelta(seconds=conf.RESULT_KEEP_SECONDS)
     job.paused_at, job.paused_by = None, ""
-    job.settled_at = None if job.notify else now
+    job.settled_at = None if job.tells else now
     cancel_waiting_steps(job)
     job.save(
         update_fields=[
@@ -72,7 +72,7 @@ def end_if_done(job: "Job") -> bool:
             "settled_at",
         ]
     )
-    if job.notify:
+    if job.tells:
         add_notify_step(job)
     job.record(
         EventKind.ENDED,

@@ -63,6 +63,8 @@ def _shown(
         "operation": stage.operation if stage else "",
         "options": stage.options if stage else {},
         "names": job.names,
+        "sample": job.is_sample,
+        "prediction": None,
         "state": job.state,
         "paused": job.is_paused,
         "priority": job.priority,

@@ -62,6 +62,9 @@ class Item(models.Model):
     error_values = models.JSONField(default=dict, blank=True)
     error_detail = models.TextField(blank=True, help_text="The tool's last lines.")
     warnings = models.JSONField(default=list, blank=True)
+    options = models.JSONField(
+        default=dict, blank=True, help_text="Its own, beside those of its stage."
+    )
     result_key = models.CharField(max_length=64, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -143,6 +143,11 @@ class Job(models.Model):
         return self.sample_seconds is not None
 
     @property
+    def tells(self) -> bool:
+        """Tell whether an e-mail goes out at its end; of a sample only the whole job has one."""
+        return bool(self.notify) and not self.is_sample
+
+    @property
     def is_paused(self) -> bool:
         return self.paused_at is not None and not self.is_finished
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def remove(job: "Job", actor: str) -> int:
     """Delete the job, its results and the uploads that no other job uses; return the bytes freed.
 
+    The files of a sample stay for the whole job until they expire.
+
     Rows go in one transaction, bytes after its commit; a worker still at it finds its
     lease gone and discards. A crash in between leaves bytes that the prune sweeps.
     """
@@ -34,7 +36,7 @@ def remove(job: "Job", actor: str) -> int:
         for chunk in _chunks(list(stored)):
             for key in Result.objects.filter(storage_key__in=chunk).values_list("storage_key"):
                 stored.pop(key[0], None)
-        for chunk in _chunks(used):
+        for chunk in _chunks([] if job.is_sample else used):
             stored |= Upload.objects.filter(pk__in=chunk).unused().terminate()
         transaction.on_commit(lambda: _delete_bytes(stored))
         transaction.on_commit(lambda: bell.ring(bell.JOB, str(pk)))

@@ -31,7 +31,7 @@ def snapshot(job: Job) -> Json:
         "eta_text": time_range(left["low"], left["high"]) if left else "",
         "steps": {"kinds": kinds, "running": _running(job), "waiting": _waiting(job, kinds)},
         "arriving": _arriving(job),
-        "notify": bool(job.notify),
+        "notify": job.tells,
         "results_bytes": job.results.finished().bytes_taken(),
     }
     mark = mark_of(state, is_cancelling=job.is_cancelling)

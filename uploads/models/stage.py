@@ -1,6 +1,6 @@
-"""Stages and inputs of a job: its operations with their options, and the files that it uses."""
+"""Stages, inputs and candidates of a job: its operations with their options, and its files."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
@@ -50,3 +50,35 @@ class Input(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.position}"
+
+
+class Candidate(models.Model):
+    """A file of the request that a sample was chosen from; it does not keep the file."""
+
+    job: "models.ForeignKey[Job, Job]" = models.ForeignKey(
+        "uploads.Job", on_delete=models.CASCADE, related_name="candidates"
+    )
+    upload: "models.ForeignKey[Upload, Upload]" = models.ForeignKey(
+        Upload, on_delete=models.CASCADE, related_name="candidates"
+    )
+    position = models.PositiveIntegerField()
+    options = models.JSONField(default=dict, blank=True, help_text="Its own, beside the job's.")
+
+    class Meta:
+        ordering = ["job_id", "position"]
+        constraints = [models.UniqueConstraint(fields=["job", "position"], name="candidate_place")]
+
+    def __str__(self) -> str:
+        return f"candidate {self.position}"
+
+
+def upload_keys(job: "Job") -> list[str]:
+    """Return the keys of the files that a job was asked to work on, of a sample all of them."""
+    rows = job.candidates if job.is_sample else job.inputs.filter(role="source")
+    return list(rows.order_by("position").values_list("upload__key", flat=True))
+
+
+def own_options_of(job: "Job") -> dict[str, dict[str, Any]]:
+    """Return the options that files of a job's request have of their own, by their uploads' keys."""
+    rows = job.candidates if job.is_sample else job.items
+    return dict(rows.exclude(options={}).values_list("upload__key", "options"))

@@ -124,6 +124,7 @@ PRESETS = (
     accepts=["audio/*", "video/*"],
     options=ConvertSound,
     presets=PRESETS,
+    piecewise=True,
     # A minute takes a second or two and has 1 MB as MP3, 10 MB as WAV or as video.
     seconds=lambda size: 0.4 + size / 6e6,
     needs_memory=lambda size: 192 * MIB,

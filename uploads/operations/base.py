@@ -166,7 +166,8 @@ class Operation(Generic[O]):
     `seconds`, `needs_memory` and `needs_disk` estimate from an item's size in bytes its
     work on one worker, the memory that it really takes and what it writes: a host runs at
     once only what it has room for. `memory_bytes` is something else, the address space at
-    which its child is stopped. What `plays_early` can be watched while it is being made.
+    which its child is stopped. A `piecewise` one heeds `Context.sample_seconds`; what
+    `plays_early` can be watched while it is being made.
     """
 
     name: str
@@ -184,9 +185,10 @@ class Operation(Generic[O]):
     needs_memory: Callable[[int], int] = lambda size: 256 * 1024**2
     needs_disk: Callable[[int], int] = lambda size: 1024**2 + size
     memory_bytes: int = 4 * 1024**3
+    piecewise: bool = False
+    plays_early: bool = False
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None
-    plays_early: bool = False
 
     @property
     def module(self) -> str:

@@ -5,7 +5,8 @@ Reads one JSON object from standard input:
     {"module", "operation", "call": "run" | "plan" | "join", "options": {…},
      "files": {option: path}, "limits": {…}, "confine": {…} | null, "out": folder,
      "sample_seconds": seconds | null,
-     "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts", "saved"}]}
+     "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts", "saved",
+                "options": its own}]}
 
 and writes one JSON object a line to the descriptor that was its standard output:
 
@@ -152,7 +153,8 @@ class Child:
         folder = Path(self.request["out"]) / str(item["key"])
         folder.mkdir(parents=True, exist_ok=True)
         files = {name: Path(path) for name, path in self.request.get("files", {}).items()}
-        options = parse_options(operation.options, self.request["options"])
+        values = {**self.request["options"], **item.get("options", {})}
+        options = parse_options(operation.options, values)
         uploads = {f.name for f in fields_of(operation.options) if f.type == "upload"}
         if uploads:
             options = dataclasses.replace(options, **{name: files.get(name) for name in uploads})

@@ -69,6 +69,7 @@ PRESETS = (
     presets=PRESETS,
     seconds=lambda size: 1 + size / 0.6e6,
     memory_bytes=8 * 1024**3,
+    piecewise=True,
     plays_early=True,
 )
 def hls(source: Path, step: Context[Hls]) -> Iterator[Output]:

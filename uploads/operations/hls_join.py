@@ -72,6 +72,7 @@ def _outputs(
         "duration": round(made.picture_end - made.picture_start, 3),
         "qualities": [rendition.name for rendition in renditions],
         "source_bytes": source.stat().st_size,
+        **{key: shape[key] for key in ("sample_share",) if key in shape},
     }
     yield Output(text, meta=meta)
     for path in inner:

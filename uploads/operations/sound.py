@@ -40,7 +40,7 @@ WAVE = "640x480"
 def convert(source: Path, step: "Context[ConvertSound]") -> Iterator[Output]:
     """Make one sound file and its waveform; raises `InputError` for what has no such track."""
     media, sound = _track(source, step)
-    work = _Work(source, step, sound)
+    work = _Work(source, step, sound, sound.duration or media.duration or 0.0)
     wanted = step.options.loudness is not None or step.options.trim_silence
     if wanted:
         work.measure()
@@ -50,6 +50,7 @@ def convert(source: Path, step: "Context[ConvertSound]") -> Iterator[Output]:
     _check(made, media, work, damaged=bool(complaints))
     meta: Json = {"duration": round(made, 3), "channels": work.channels}
     meta |= {"source_bytes": source.stat().st_size, "source_codec": sound.codec}
+    meta |= {"sample_share": round(work.share, 6)} if work.share < 1 else {}
     if step.options.loudness is not None and not work.before.silent:
         meta |= work.judge(target)
     yield Output(target, meta=meta)
@@ -72,15 +73,18 @@ def _track(source: Path, step: "Context[ConvertSound]") -> tuple[Media, Sound]:
 
 @dataclass
 class _Work:
-    """The passes over one sound track."""
+    """The passes over one sound track of so many seconds; a sample reads but its beginning."""
 
     source: Path
     step: "Context[ConvertSound]"
     sound: Sound
+    seconds: float
     before: Measured = field(default_factory=Measured)
     filters: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.share = self.step.sample_share(self.seconds)
+        self.total = self.share * self.seconds
         if self.channels != self.sound.channels:
             layout = {1: "mono", 2: "stereo"}[self.channels]
             self.filters.append(f"aformat=channel_layouts={layout}")
@@ -96,13 +100,18 @@ class _Work:
         most = 2 if options.format in TWO_CHANNELS else 8
         return min(most, self.sound.channels)
 
+    def _reading(self) -> list[str]:
+        piece = ["-t", f"{self.total:.3f}"] if self.share < 1 else []
+        return [*piece, *ffmpeg.reading(self.source)]
+
     def measure(self) -> None:
         """Decode everything once: loudness, true peak, silences."""
         options = self.step.options
         meters = [meter.silence_below(options.silence)] if options.trim_silence else []
         meters += [meter.LOUDNESS] if options.loudness is not None else []
         filters = [*self.filters, *meters]
-        self._measure(self.source, f"0:{self.sound.index}", self.before, filters, (0.0, 0.35))
+        track = f"0:{self.sound.index}"
+        self._measure(self._reading(), track, self.before, filters, (0.0, 0.35))
         if options.trim_silence:
             self._trim()
         if options.loudness is not None:
@@ -110,19 +119,19 @@ class _Work:
 
     def _measure(
         self,
-        source: Path,
+        reading: list[str],
         track: str,
         into: Measured,
         filters: list[str],
         span: tuple[float, float],
     ) -> None:
-        total = self.before.seconds or self.sound.duration or 0.0
+        total = self.before.seconds or self.total
 
         def progress(frames: int, seconds: float) -> None:
             into.seconds = max(into.seconds, seconds)
             self.step.report(_share(span, seconds, total), "measuring")
 
-        arguments = [*ffmpeg.reading(source), "-map", track, "-af", ",".join(filters)]
+        arguments = [*reading, "-map", track, "-af", ",".join(filters)]
         ffmpeg.run(
             [*arguments, "-f", "null", "-"],
             name=self.step.name,
@@ -151,14 +160,14 @@ class _Work:
     def encode(self, target: Path) -> str:
         """Write the result; return FFmpeg's complaints about the source."""
         options, step = self.step.options, self.step
-        total = self.before.seconds or self.sound.duration or 0.0
+        total = self.before.seconds or self.total
         span = (0.35 if self.before.seconds else 0.0, 0.8)
 
         def progress(frames: int, seconds: float) -> None:
             step.report(_share(span, seconds, total), "converting")
 
         tags = tags_of(self.source, step.name, options.format) if options.tags == "keep" else None
-        arguments = [*ffmpeg.reading(self.source), "-map", f"0:{self.sound.index}"]
+        arguments = [*self._reading(), "-map", f"0:{self.sound.index}"]
         arguments += tags.arguments() if tags else ["-map_metadata", "-1", "-map_chapters", "-1"]
         arguments += ["-sn", "-dn", "-af", ",".join(self.filters) or "anull"]
         arguments += self._encoder()
@@ -190,7 +199,7 @@ class _Work:
     def judge(self, target: Path) -> Json:
         """Measure the result; what could not be reached is said."""
         after = Measured()
-        self._measure(target, "0:a:0", after, [meter.LOUDNESS], (0.8, 0.95))
+        self._measure(ffmpeg.reading(target), "0:a:0", after, [meter.LOUDNESS], (0.8, 0.95))
         wanted = self.step.options.loudness or 0.0
         if abs(after.loudness - wanted) > TOLERANCE_LU:
             self.step.warn(
@@ -234,6 +243,7 @@ def _check(made: float, media: Media, work: _Work, *, damaged: bool) -> None:
     if made <= 0:
         raise InputError("media_damaged", name=step.name, reason="no sound in it can be decoded.")
     claimed = work.sound.duration or (media.duration if media.container in EXACT else 0.0)
+    claimed *= work.share
     reached = work.before.seconds or made
     if claimed - reached > max(TOLERANCE_SECONDS, 0.01 * claimed):
         step.warn(f"The file ends at {clock(reached)} of {clock(claimed)}.")

@@ -221,6 +221,7 @@ PRESETS = (
     presets=PRESETS,
     seconds=lambda size: 1 + size / 1.2e6,
     memory_bytes=8 * 1024**3,
+    piecewise=True,
 )
 def transcode(source: Path, step: Context[Transcode]) -> Iterator[Output]:
     """Make videos that play everywhere, or small; long ones are encoded by all workers at once."""

@@ -51,7 +51,7 @@ CODECS: dict[CodecName, Codec] = {
     ),
     "av1": Codec(
         "AV1", "av1", ("mp4", "mkv", "webm"), lambda quality: round(quality * 1.5),
-        (20.0, 27.0, 36.0, 52.0, 80.0, 115.0, 260.0, 450.0), 0.015, 420,
+        (14.0, 13.0, 12.0, 18.0, 23.0, 36.0, 60.0, 110.0), 0.015, 420,
     ),
 }  # fmt: skip
 

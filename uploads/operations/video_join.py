@@ -68,6 +68,7 @@ def _meta(source: Path, shape: Json, made: Made) -> Json:
         "source_width": shape["source_width"],
         "source_height": shape["source_height"],
         "source_bytes": source.stat().st_size,
+        **{key: shape[key] for key in ("sample_share",) if key in shape},
     }
 
 

@@ -126,8 +126,9 @@ def _windowed(
     index: Index, media: Media, picture: Picture, shape: Json, step: "Context[Transcode]"
 ) -> Index:
     """Keep only the pictures that are wanted, and note the window in `shape`."""
-    window = _window(media, step)
-    if window is None:
+    whole = _range(media, step)
+    window = _sample(whole, step.sample_seconds)
+    if window == (0.0, media.duration):
         return index
     begin, end = window
     base = float(picture.time_base)
@@ -140,25 +141,33 @@ def _windowed(
             lasts = clock(media.duration)
             raise InputError("range_outside", name=step.name, start=clock(begin), duration=lasts)
     shape |= {"window": [begin, end], "duration": end - begin, "origin": first}
+    if window != whole:
+        shape["sample_share"] = round((end - begin) / (whole[1] - whole[0]), 6)
     for sound in shape["sounds"]:
         start = max(0.0, sound["start"] - begin)
         sound |= {"window": [begin, end], "duration": end - begin, "start": start}
     return index
 
 
-def _window(media: Media, step: "Context[Transcode]") -> tuple[float, float] | None:
-    """Return the seconds that are wanted: a range, or the middle of it for a sample."""
-    begin, end = 0.0, media.duration
-    if step.options.only:
-        (wanted,) = parse_ranges(step.options.only, "only")
-        begin, end = wanted.start, min(wanted.end, media.duration)
-        if begin >= end:
-            lasts = clock(media.duration)
-            raise InputError("range_outside", name=step.name, start=clock(begin), duration=lasts)
-    if step.sample_seconds is not None and end - begin > step.sample_seconds:
-        begin += (end - begin - step.sample_seconds) / 3
-        end = begin + step.sample_seconds
-    return (begin, end) if (begin, end) != (0.0, media.duration) else None
+def _range(media: Media, step: "Context[Transcode]") -> tuple[float, float]:
+    """Return the seconds that are asked for."""
+    if not step.options.only:
+        return 0.0, media.duration
+    (wanted,) = parse_ranges(step.options.only, "only")
+    begin, end = wanted.start, min(wanted.end, media.duration)
+    if begin >= end:
+        lasts = clock(media.duration)
+        raise InputError("range_outside", name=step.name, start=clock(begin), duration=lasts)
+    return begin, end
+
+
+def _sample(whole: tuple[float, float], seconds: float | None) -> tuple[float, float]:
+    """Return the stretch that a sample takes: not the start, which is seldom like the rest."""
+    begin, end = whole
+    if seconds is None or end - begin <= seconds:
+        return whole
+    begin += (end - begin - seconds) / 3
+    return begin, begin + seconds
 
 
 def _bytes(index: Index, pieces: list[Json]) -> list[int]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from uploads.errors import RequestError
 from uploads.models import Job
+from uploads.models.stage import own_options_of, upload_keys
 from uploads.pages.forms import OWN, shown_value
 
 
@@ -15,6 +16,7 @@ class Again:
     keys: list[str]
     operation: str
     data: dict[str, Any]
+    own: dict[str, dict[str, Any]]
 
 
 def again(user: Any, key: str) -> Again:
@@ -27,9 +29,9 @@ def again(user: Any, key: str) -> Again:
         raise RequestError("not_found")
     stage = job.stages.order_by("position")[0]
     values = {f"{stage.operation}-{n}": shown_value(v) for n, v in stage.options.items()}
-    sources = job.inputs.filter(role="source").order_by("position")
     return Again(
-        keys=list(sources.values_list("upload__key", flat=True)),
+        keys=upload_keys(job),
         operation=stage.operation,
         data={**values, f"{stage.operation}-preset": OWN, "names": job.names},
+        own=own_options_of(job),
     )

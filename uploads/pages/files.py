@@ -22,7 +22,8 @@ SHOWN = 1000
 class FileRow:
     """One upload as a row: `ghost` needs its file again, `modified` and `fingerprint` tell it apart.
 
-    `guess` is the media type as the sender said it, good enough for an icon.
+    `guess` is the media type as the sender said it, good enough for an icon. `own` is JSON
+    of what the form has for this file alone: operation, options, words.
     """
 
     upload: Upload
@@ -30,6 +31,9 @@ class FileRow:
     modified: str
     fingerprint: str
     guess: str
+    own: str = ""
+    own_options: str = ""
+    own_words: str = ""
 
     @property
     def ghost(self) -> bool:
@@ -50,6 +54,11 @@ class FileRow:
     def icon(self) -> str:
         family = (self.upload.media_type or self.guess).partition("/")[0]
         return family if family in {"image", "video", "audio"} else "file"
+
+    @property
+    def taken(self) -> bool:
+        """Tell whether a job has it; a sample only borrows."""
+        return any(not job.is_sample for job in self.jobs)
 
     @property
     def busy(self) -> bool:
@@ -88,7 +97,7 @@ def waiting_for_a_job(user: Any) -> list[FileRow]:
     """Return the files a new job may start with, newest last, and ghosts that a job waits for."""
     since = timezone.now() - timedelta(hours=FRESH_HOURS)
     mine = Upload.objects.visible_to(user).alive()
-    used = Exists(Input.objects.filter(upload=OuterRef("pk")))
+    used = Exists(Input.objects.filter(upload=OuterRef("pk"), job__sample_seconds=None))
     fresh = mine.filter(~used, last_byte_at__gte=since)
     awaited = mine.filter(used, state=UploadState.RECEIVING)
     return rows_of(with_jobs((fresh | awaited).order_by("id"))[:SHOWN])

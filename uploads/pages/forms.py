@@ -63,7 +63,9 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
         widget = forms.RadioSelect if few else forms.Select
         made = forms.ChoiceField(choices=described.choices, widget=widget, **words)
     elif described.type == "upload":
-        made = forms.ChoiceField(choices=_files(described, owner), **words)
+        # The same for all files of a job: the page leaves it out of a single file's options.
+        files = forms.Select({"data-for-all": ""})
+        made = forms.ChoiceField(choices=_files(described, owner), widget=files, **words)
     else:
         made = forms.CharField(widget=_input(described), **words)
     made.initial = shown_value(described.default)

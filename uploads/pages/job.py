@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -16,10 +17,12 @@ from django.views.decorators.http import require_safe
 from uploads.errors import RequestError
 from uploads.models import Event, Job, Stage, Step
 from uploads.models.snapshot import snapshot
-from uploads.operations.options import fields_of
+from uploads.models.stage import own_options_of, upload_keys
 from uploads.operations.registry import find
 from uploads.pages.asked import asked_job
+from uploads.pages.option_words import option_words, own_words
 from uploads.pages.play import streams
+from uploads.pages.sample import sample_of
 from uploads.pages.tiles import newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState, StepKind, StepState
 
@@ -44,6 +47,7 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
         "operation": operation_label(stage.operation),
         "state": state,
         "shown": state["shown"],
+        "sample": sample_of(job, stage),
         "events": _newest_events(job),
         "tiles": newest_tiles(job),
         "failed": _page(job.items.filter(state=ItemState.FAILED), request, "failed"),
@@ -53,7 +57,7 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
         "recipe": _recipe(job, stage),
         "can_mail": settings.EMAIL_BACKEND != DUMMY,
         "origin": f"{request.scheme}://{request.get_host()}",
-        **_ended(job, state),
+        **_ended(job, stage, state),
     }
     return render(request, "jobs/job.html", context)
 
@@ -66,16 +70,18 @@ def _mail_trouble(job: Job) -> Step | None:
 
 def _recipe(job: Job, stage: Stage) -> str:
     """Return the API's request for the same job, on one line that a shell takes in single quotes."""
-    sources = job.inputs.filter(role="source").order_by("position")
-    keys = list(sources.values_list("upload__key", flat=True)[: SHOWN_INPUTS + 1])
+    keys = upload_keys(job)
     if len(keys) > SHOWN_INPUTS:
         keys[SHOWN_INPUTS:] = ["…"]
     body = {"operation": stage.operation, "options": stage.options, "uploads": keys}
     body |= {"names": job.names} if job.names else {}
+    body |= {"sample": True} if job.is_sample else {}
+    own = own_options_of(job)
+    body |= {"overrides": dict(islice(own.items(), SHOWN_INPUTS))} if own else {}
     return json.dumps(body, ensure_ascii=False).replace("'", "\\u0027")
 
 
-def _ended(job: Job, state: Json) -> Json:
+def _ended(job: Job, stage: Stage, state: Json) -> Json:
     """Return what only an ended job shows: its best result, sizes, receipt."""
     if not job.is_finished:
         return {}
@@ -84,6 +90,7 @@ def _ended(job: Job, state: Json) -> Json:
         "showpiece": best,
         "seconds": _seconds(job),
         "receipt": _receipt(job),
+        "own": _own(job, stage),
         **(_sizes(job, state) if any(tile.saved_percent for tile in best) else {}),
     }
 
@@ -113,32 +120,19 @@ def operation_label(name: str) -> str:
 
 def _receipt(job: Job) -> list[Json]:
     return [
-        {"operation": operation_label(s.operation), "stage": s, "options": _options(s)}
+        {
+            "operation": operation_label(s.operation),
+            "stage": s,
+            "options": option_words(s.operation, s.options),
+        }
         for s in job.stages.order_by("position")
     ]
 
 
-def _options(stage: Stage) -> list[tuple[str, str]]:
-    """Return the options in words, each with its label and unit."""
-    try:
-        known = {field.name: field for field in fields_of(find(stage.operation).options)}
-    except RequestError:
-        known = {}
-    words = []
-    for name, value in stage.options.items():
-        field = known.get(name)
-        text = _in_words(dict(field.choices).get(str(value), value) if field else value)
-        unit = f" {field.unit}" if field and field.unit and text != "—" else ""
-        words.append((field.label if field else name, f"{text}{unit}"))
-    return words
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(str(part) for part in value) or "—"
-    return str(value) if value not in {None, ""} else "—"
+def _own(job: Job, stage: Stage) -> list[tuple[str, str]]:
+    """Return the first files with options of their own, each with these in words."""
+    items = job.items.exclude(options={}).order_by("position")[:SHOWN_TROUBLES]
+    return [(item.name, own_words(stage.operation, item.options)) for item in items]
 
 
 def _newest_events(job: Job) -> list[Event]:

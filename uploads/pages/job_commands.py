@@ -12,6 +12,7 @@ from uploads.errors import RequestError
 from uploads.models import Job
 from uploads.pages.asked import asked_job
 from uploads.pages.tags import size
+from uploads.work.whole import run_on_all
 
 Verb = Callable[[Job, HttpRequest], str]
 
@@ -86,6 +87,19 @@ resume = command(_resume)
 retry = command(_retry)
 notify = command(_notify)
 notify_again = command(_notify_again)
+
+
+@login_required
+@require_POST
+def run_all(request: HttpRequest, key: str) -> HttpResponse:
+    """Start the whole job of a sample and go to it; sent twice, it starts one."""
+    sample = asked_job(request, key)
+    try:
+        job = run_on_all(sample)
+    except RequestError as error:
+        messages.error(request, str(error))
+        job = sample
+    return SeeOther(reverse("job", args=[job.key]))
 
 
 @login_required

@@ -13,6 +13,7 @@ urlpatterns = [
     path("jobs/<key>/pause/", job_commands.pause, name="job-pause"),
     path("jobs/<key>/resume/", job_commands.resume, name="job-resume"),
     path("jobs/<key>/retry/", job_commands.retry, name="job-retry"),
+    path("jobs/<key>/run-all/", job_commands.run_all, name="job-run-all"),
     path("jobs/<key>/notify/", job_commands.notify, name="job-notify"),
     path("jobs/<key>/notify-again/", job_commands.notify_again, name="job-notify-again"),
     path("jobs/<key>/delete/", job_commands.delete, name="job-delete"),

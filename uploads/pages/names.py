@@ -7,7 +7,7 @@ from django.utils import timezone
 from uploads.errors import RequestError
 from uploads.naming import PLACEHOLDERS, Facts, check_pattern, result_name
 
-SOME_FILE = "IMG_2041.jpg"
+SOME_FILE = "DSC_2041.jpg"
 SOME_FOLDER = "Summer"
 SOME_DIMENSIONS = "1600x1200"
 SOME_PRESET = "web"

@@ -46,7 +46,7 @@ def gallery(request: HttpRequest, key: str) -> HttpResponseBase:
 
 
 def _found(results: ResultQuerySet, request: HttpRequest) -> ResultQuerySet:
-    rows = results.select_related("item__upload", "job")
+    rows = results.select_related("item__upload", "item__stage", "job")
     words = request.GET.get("q", "").strip()[:200]
     return rows.filter(name__icontains=words) if words else rows
 

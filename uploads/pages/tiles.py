@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from uploads.models import Job, Result
 from uploads.models.result import ResultQuerySet
+from uploads.pages.option_words import own_words
 
 NEWEST = 60
 SHOWPIECES = 8
@@ -101,6 +102,12 @@ class Tile:
         )
 
     @property
+    def own(self) -> str:
+        """Return in words what options its file had of its own, or nothing."""
+        item = self.result.item
+        return own_words(item.stage.operation, item.options) if item and item.options else ""
+
+    @property
     def saved_percent(self) -> int:
         """Return how much smaller it is than its original of the same kind, or 0."""
         item = self.result.item
@@ -163,5 +170,5 @@ def showpiece(job: Job) -> list[Tile]:
 
 def _main(job: Job) -> ResultQuerySet:
     """Return the results that stand for their items: small sizes made beside them are left out."""
-    rows = job.results.opened().select_related("item__upload", "job")
+    rows = job.results.opened().select_related("item__upload", "item__stage", "job")
     return rows.exclude(meta__has_key="preview")

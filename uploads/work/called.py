@@ -1,7 +1,6 @@
 """What a step's results are called: its job's pattern, filled in for each of them."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import PurePosixPath
 
 from django.utils import timezone
@@ -20,11 +19,10 @@ class Names:
         self._job = step.job
         self._stage = step.stage
 
-    @cached_property
-    def _preset(self) -> str:
+    def _preset(self, item: Item) -> str:
         if "{preset}" not in self._job.names:
             return ""
-        return preset_of(find(self._stage.operation), self._stage.options)
+        return preset_of(find(self._stage.operation), {**self._stage.options, **item.options})
 
     def of(self, item: Item, made: Made, beside: Sequence[Made]) -> str:
         """Return the name of one file that an item made, `beside` all of them."""
@@ -45,7 +43,7 @@ class Names:
             day=timezone.localdate(self._job.created_at),
             folder=PurePosixPath(item.relative_path).parent.name,
             dimensions=_dimensions(made, beside),
-            preset=self._preset,
+            preset=self._preset(item),
         )
 
 

@@ -240,6 +240,7 @@ class ChildRun:
                 described["parts"] = self.scratch.parts(self.items[key])
             elif self.step.item_id:
                 described["part"] = self.step.params
+            described["options"] = self.items[key].options
             described["saved"] = saved_for(self.step, key, self.operation.version)
             items.append(described)
         return {

@@ -9,12 +9,14 @@ from django.template.defaultfilters import filesizeformat
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.models import EventKind, Input, Item, Job, Result, Stage, Upload
+from uploads.models import Candidate, EventKind, Input, Item, Job, Result, Stage, Upload
 from uploads.naming import check_pattern
 from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options
 from uploads.operations.registry import find
 from uploads.states import JobState, UploadState
+from uploads.work.overrides import own_options
+from uploads.work.sample import Placed, choose
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,15 @@ class StageRequest:
 
 
 LARGEST_INFLIGHT = 10_000
+SAMPLE_MARK = "Sample: "
 
 
 @dataclass(frozen=True)
 class JobRequest:
     """A whole request; `uploads` are the keys of files arrived or still arriving.
 
-    `names` is a pattern as `uploads.naming` has them.
+    `names` is a pattern as `uploads.naming` has them. A `sample` tries some of the files.
+    `overrides` gives options of its own to an upload, by its key.
     """
 
     stages: Sequence[StageRequest]
@@ -42,6 +46,8 @@ class JobRequest:
     max_inflight: int = 0
     notify: str = ""
     names: str = ""
+    sample: bool = False
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     idempotency_key: str | None = None
 
 
@@ -71,6 +77,53 @@ def _known(owner: Any, idempotency_key: str | None) -> Job | None:
 
 
 def _submit(owner: Any, request: JobRequest) -> Job:
+    _check(owner, request)
+    operation = find(request.stages[0].operation)
+    options = parse_options(operation.options, request.stages[0].options)
+    plain = canonical(options)
+    sources = _uploads(owner, request.uploads)
+    _check_fit(operation, sources)
+    own = own_options(operation, plain, request.overrides, sources)
+    placed = choose(operation, sources) if request.sample else list(enumerate(sources))
+    job = _add_job(owner, request, operation, [upload for _, upload in placed])
+    stage = Stage.objects.create(
+        job=job,
+        operation=operation.name,
+        version=operation.version,
+        takes_all=operation.takes == "all",
+        options=plain,
+    )
+    if request.sample:
+        _add_candidates(job, sources, own)
+    _add_inputs(job, operation, options, placed)
+    _add_items(job, stage, operation, placed, own)
+    if any(upload.is_complete for _, upload in placed) and not (
+        stage.takes_all and job.waits_for_files()
+    ):
+        job.add_plan_step(stage)
+    job.record(EventKind.SUBMITTED, actor=owner.get_username(), items=job.items_total)
+    job.ring_lanes()
+    return job
+
+
+def _add_job(
+    owner: Any, request: JobRequest, operation: Operation[Any], files: Sequence[Upload]
+) -> Job:
+    return Job.objects.create(
+        owner=owner,
+        name=_name(request, operation, files),
+        state=JobState.QUEUED if all(u.is_complete for u in files) else JobState.RECEIVING,
+        priority=request.priority,
+        max_inflight=request.max_inflight,
+        notify=request.notify,
+        names=request.names,
+        sample_seconds=conf.SAMPLE_SECONDS if request.sample else None,
+        idempotency_key=request.idempotency_key or None,
+    )
+
+
+def _check(owner: Any, request: JobRequest) -> None:
+    """Refuse what needs no look at the files themselves."""
     if len(request.stages) != 1:
         raise RequestError("bad_request", reason="exactly one operation is needed.")
     _check_order(owner, request)
@@ -78,36 +131,6 @@ def _submit(owner: Any, request: JobRequest) -> Job:
         raise RequestError("mail_off")
     check_pattern(request.names)
     _check_room(owner, request)
-    operation = find(request.stages[0].operation)
-    options = parse_options(operation.options, request.stages[0].options)
-    sources = _uploads(owner, request.uploads)
-    _check_fit(operation, sources)
-    job = Job.objects.create(
-        owner=owner,
-        name=request.name.strip()[:255] or _name(operation, sources),
-        state=JobState.QUEUED if all(u.is_complete for u in sources) else JobState.RECEIVING,
-        priority=request.priority,
-        max_inflight=request.max_inflight,
-        notify=request.notify,
-        names=request.names,
-        idempotency_key=request.idempotency_key or None,
-    )
-    stage = Stage.objects.create(
-        job=job,
-        operation=operation.name,
-        version=operation.version,
-        takes_all=operation.takes == "all",
-        options=canonical(options),
-    )
-    _add_inputs(job, operation, options, sources)
-    _add_items(job, stage, operation, sources)
-    if any(upload.is_complete for upload in sources) and not (
-        stage.takes_all and job.waits_for_files()
-    ):
-        job.add_plan_step(stage)
-    job.record(EventKind.SUBMITTED, actor=owner.get_username(), items=job.items_total)
-    job.ring_lanes()
-    return job
 
 
 def _check_order(owner: Any, request: JobRequest) -> None:
@@ -168,17 +191,28 @@ def _check_fit(operation: Operation[Any], uploads: Sequence[Upload]) -> None:
         )
 
 
-def _name(operation: Operation[Any], sources: Sequence[Upload]) -> str:
+def _name(request: JobRequest, operation: Operation[Any], sources: Sequence[Upload]) -> str:
+    sample = SAMPLE_MARK if request.sample else ""
+    if given := request.name.strip():
+        return f"{sample}{given}"[:255]
     more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
-    return f"{operation.label}: {sources[0].name}"[: 255 - len(more)] + more
+    return f"{sample}{operation.label}: {sources[0].name}"[: 255 - len(more)] + more
+
+
+def _add_candidates(job: Job, sources: Sequence[Upload], own: Mapping[int, dict[str, Any]]) -> None:
+    Candidate.objects.bulk_create(
+        [
+            Candidate(job=job, upload=upload, position=position, options=own.get(upload.pk, {}))
+            for position, upload in enumerate(sources)
+        ],
+        batch_size=500,
+    )
 
 
 def _add_inputs(
-    job: Job, operation: Operation[Any], options: Any, sources: Sequence[Upload]
+    job: Job, operation: Operation[Any], options: Any, placed: Sequence[Placed]
 ) -> None:
-    inputs = [
-        Input(job=job, upload=upload, position=position) for position, upload in enumerate(sources)
-    ]
+    inputs = [Input(job=job, upload=upload, position=position) for position, upload in placed]
     for described in fields_of(operation.options):
         key = getattr(options, described.name) if described.type == "upload" else None
         if key:
@@ -188,10 +222,14 @@ def _add_inputs(
 
 
 def _add_items(
-    job: Job, stage: Stage, operation: Operation[Any], sources: Sequence[Upload]
+    job: Job,
+    stage: Stage,
+    operation: Operation[Any],
+    placed: Sequence[Placed],
+    own: Mapping[int, dict[str, Any]],
 ) -> None:
     if stage.takes_all:
-        size = sum(upload.length for upload in sources)
+        size = sum(upload.length for _, upload in placed)
         items = [
             Item(
                 job=job,
@@ -213,8 +251,9 @@ def _add_items(
                 relative_path=upload.relative_path,
                 size_bytes=upload.length,
                 weight=operation.seconds(upload.length),
+                options=own.get(upload.pk, {}),
             )
-            for position, upload in enumerate(sources)
+            for position, upload in placed
         ]
     Item.objects.bulk_create(items, batch_size=500)
     job.items_total = len(items)

@@ -12,6 +12,7 @@ export function freshRow(transfer) {
   row.querySelector("[data-name-text]").title = transfer.path || transfer.name;
   row.querySelector("[data-bar]").setAttribute("aria-label", transfer.name);
   name(row.querySelector("[data-do=remove]"), "close", `Remove ${transfer.name}`);
+  name(row.querySelector("[data-do=options]"), "gear", `Other options for ${transfer.name}`);
   Object.assign(row.dataset, { name: transfer.name, size: transfer.size, type: transfer.type });
   const tile = row.querySelector("[data-tile]");
   const kind = family(transfer.type);

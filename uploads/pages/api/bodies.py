@@ -42,6 +42,18 @@ JOB_BODY: Schema = {
             "description": f"How results are called, such as `{{name}}-{{n:3}}`; {_PLACES}. "
             "Empty: each as its file. Endings and suffixes of several results stay.",
         },
+        "overrides": {
+            "type": "object",
+            "additionalProperties": _OPTIONS,
+            "description": "Options of single files by the ids of their uploads; what they don't "
+            "name is as for all.",
+        },
+        "sample": {
+            "type": "boolean",
+            "default": False,
+            "description": "Try the options on some of the files first; the job's `prediction` "
+            "then says how long all of them take and how much they make.",
+        },
         "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
         "max_inflight": {
             "type": "integer",
@@ -76,6 +88,8 @@ def job_request(request: HttpRequest) -> JobRequest:
         stages=_stages(body),
         uploads=uploads,
         name=_field(body, "name", str, ""),
+        overrides=_overrides(body),
+        sample=_flag(body, "sample"),
         names=_field(body, "names", str, "").strip(),
         priority=_field(body, "priority", int, 0),
         max_inflight=_field(body, "max_inflight", int, 0),
@@ -95,6 +109,20 @@ def _field(body: Mapping[str, Any], name: str, kind: type, default: Any) -> Any:
     value = body.get(name, default)
     if not isinstance(value, kind) or isinstance(value, bool):
         raise RequestError("bad_request", reason=f"`{name}` must be {KINDS[kind]}.")
+    return value
+
+
+def _overrides(body: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = _field(body, "overrides", dict, {})
+    if not all(isinstance(options, dict) for options in found.values()):
+        raise RequestError("bad_request", reason="each of `overrides` must be an object.")
+    return found
+
+
+def _flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise RequestError("bad_request", reason=f"`{name}` must be true or false.")
     return value
 
 

@@ -8,9 +8,8 @@ from django.urls import reverse
 
 from uploads.models import Item, Job, Result, Step, Upload
 from uploads.models.glance import glance
+from uploads.models.prediction import predict
 from uploads.models.waiting import why_steps_wait
-from uploads.operations import Operation
-from uploads.operations.options import schema
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 
 Json = dict[str, Any]
@@ -64,6 +63,11 @@ SCHEMAS: dict[str, Json] = {
         operation=TEXT,
         options=OBJECT,
         names=TEXT,
+        sample={"type": "boolean"},
+        prediction={
+            **maybe(ref("Prediction")),
+            "description": "Of a sample that has ended, in the answer for one job; null in lists.",
+        },
         state={"type": "string", "enum": [state.value for state in JobState]},
         paused={"type": "boolean"},
         priority={"type": "integer", "minimum": -100, "maximum": 100},
@@ -77,6 +81,12 @@ SCHEMAS: dict[str, Json] = {
         created_at=TIME,
         started_at=maybe(TIME),
         finished_at=maybe(TIME),
+    ),
+    "Prediction": record(
+        files=COUNT,
+        source_bytes=COUNT,
+        result_bytes=COUNT,
+        seconds=maybe(record(low=COUNT, high=COUNT)),
     ),
     "Hold": record(place=TEXT, text=TEXT, held_by=TEXT, held_at=TIME),
     "Lane": record(
@@ -110,6 +120,7 @@ SCHEMAS: dict[str, Json] = {
         size_bytes=COUNT,
         state={"type": "string", "enum": [state.value for state in ItemState]},
         upload=maybe(TEXT),
+        options={**OBJECT, "description": "Its own, beside those of the job."},
         error=maybe(ref("Error")),
         last_lines=TEXT,
         warnings={"type": "array", "items": TEXT},
@@ -178,7 +189,9 @@ def _time(moment: datetime | None) -> str | None:
 
 
 def job_json(job: Job) -> Json:
-    return glance([job])[0]
+    """Return one job; of an ended sample also what it says of all files."""
+    foreseen = predict(job)
+    return {**glance([job])[0], "prediction": foreseen.as_json() if foreseen else None}
 
 
 def jobs_json(jobs: Sequence[Job]) -> list[Json]:
@@ -218,6 +231,7 @@ def items_json(items: Sequence[Item]) -> list[Json]:
             "size_bytes": item.size_bytes,
             "state": item.state,
             "upload": item.upload.key if item.upload else None,
+            "options": item.options,
             "error": (
                 {"code": item.error_code, "message": item.error_text, "detail": item.error_fix}
                 if item.error_code
@@ -270,25 +284,3 @@ def uploads_json(uploads: Sequence[Upload]) -> list[Json]:
         }
         for upload in uploads
     ]
-
-
-def operation_json(operation: Operation[Any]) -> Json:
-    """Return an operation; `options` is the JSON schema (2020-12) of what it takes."""
-    return {
-        "name": operation.name,
-        "label": operation.label,
-        "summary": operation.summary,
-        "accepts": list(operation.accepts),
-        "takes": operation.takes,
-        "version": operation.version,
-        "presets": [
-            {
-                "name": preset.name,
-                "label": preset.label,
-                "summary": preset.summary,
-                "options": preset.options,
-            }
-            for preset in operation.presets
-        ],
-        "options": schema(operation.options),
-    }

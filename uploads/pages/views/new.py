@@ -18,6 +18,7 @@ from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
 from uploads.pages.forms import chosen_options
 from uploads.pages.names import NamesField
 from uploads.pages.offers import offers
+from uploads.pages.own import sent_own, with_own
 from uploads.pages.samples import start_samples
 from uploads.pages.space import space_of
 from uploads.work.submit import JobRequest, StageRequest, submit
@@ -47,6 +48,7 @@ def new_job(request: HttpRequest) -> HttpResponse:
         before = again(request.user, key)
         # Rows that no job is shown for are sent along with the form.
         rows = [replace(row, jobs=[]) for row in chosen(request.user, before.keys)]
+        rows = with_own(rows, before.operation, before.own)
         return render(request, "new.html", _page(request, rows, before=before))
     keys = request.GET.getlist("use")
     rows = chosen(request.user, keys) if keys else waiting_for_a_job(request.user)
@@ -67,9 +69,18 @@ def _start(request: HttpRequest) -> HttpResponse:
             keys.append(receive_form_file(request.user, file).key)
         job = submit(request.user, _request(request, keys))
     except RequestError as error:
-        page = _page(request, chosen(request.user, keys), error=error)
+        page = _page(request, _rows(request, keys), error=error)
         return render(request, "new.html", page, status=error.status)
     return SeeOther(f"/jobs/{job.key}/")
+
+
+def _rows(request: HttpRequest, keys: list[str]) -> list[FileRow]:
+    """Return the rows of a form that came back, with what it says of single files if that is readable."""
+    rows = chosen(request.user, keys)
+    try:
+        return with_own(rows, request.POST.get("operation", ""), sent_own(request.POST))
+    except RequestError:
+        return rows
 
 
 def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
@@ -82,6 +93,8 @@ def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
         keys,
         name=request.POST.get("name", ""),
         notify=_recipient(request),
+        sample=request.POST.get("sample") == "1",
+        overrides=sent_own(request.POST),
         names=request.POST.get("names", "").strip(),
     )
 

@@ -1,0 +1,141 @@
+"""What a sample says about the whole job: how long it will take and how much it will make.
+
+Computed from rows each time. Seconds follow from the sample's pace (real seconds for each
+estimated one), played forward over the live workers; bytes from what small and large files became.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Sum
+
+from uploads.conf import conf
+from uploads.errors import RequestError
+from uploads.forecast import Load, play, time_range
+from uploads.models.job import Job
+from uploads.models.lane_limit import LARGEST, LaneLimit
+from uploads.models.loads import SecondsBetween
+from uploads.models.stage import Stage
+from uploads.models.upload import Upload
+from uploads.models.words import whole_seconds
+from uploads.models.worker import Worker
+from uploads.operations import Operation
+from uploads.operations.registry import find
+from uploads.states import ItemState, StepKind, StepState
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """All files of a sample's request: `seconds` is a range, or None when it can't be told."""
+
+    files: int
+    source_bytes: int
+    result_bytes: int
+    seconds: tuple[int, int] | None
+
+    def as_json(self) -> dict[str, Any]:
+        low, high = self.seconds or (0, 0)
+        return {
+            "files": self.files,
+            "source_bytes": self.source_bytes,
+            "result_bytes": self.result_bytes,
+            "seconds": {"low": low, "high": high} if self.seconds else None,
+        }
+
+
+def predict(job: Job) -> Prediction | None:
+    """Return what an ended sample says of all its files; None when nothing of it was done."""
+    if not (job.is_sample and job.is_finished and job.items_done):
+        return None
+    stage = job.stages.order_by("position")[0]
+    try:
+        operation = find(stage.operation)
+    except RequestError:
+        return None
+    sizes = _sizes(job, operation)
+    whole = [sum(sizes)] if stage.takes_all else sizes
+    done = _done(job)
+    made = sum(_on_curve(done.points, size) for size in whole)
+    seconds = _seconds(job, stage, operation, whole, done.weight)
+    return Prediction(len(sizes), sum(sizes), round(made), seconds)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """The sample's finished files: bytes in and out of each whole file, and the weight of all."""
+
+    points: list[Point]
+    weight: float
+
+
+def _done(job: Job) -> _Done:
+    out: dict[int | None, int] = {}
+    shares: dict[int | None, float] = {}
+    for result in job.results.finished().only("item_id", "size_bytes", "meta"):
+        out[result.item_id] = out.get(result.item_id, 0) + result.size_bytes
+        share = float(result.meta.get("sample_share") or 1)
+        shares[result.item_id] = min(shares.get(result.item_id, 1.0), max(share, 1e-6))
+    items = list(job.items.filter(state=ItemState.SUCCEEDED))
+    points = [
+        (float(item.size_bytes), out.get(item.pk, 0) / shares.get(item.pk, 1.0)) for item in items
+    ]
+    return _Done(sorted(points), sum(item.weight * shares.get(item.pk, 1.0) for item in items))
+
+
+def _sizes(job: Job, operation: Operation[Any]) -> list[int]:
+    """Return the bytes of each file that the whole job would work on."""
+    uploads = Upload.objects.alive().filter(candidates__job=job)
+    return [
+        length
+        for length, kind in uploads.values_list("length", "media_type")
+        if not kind or operation.accepts_type(kind)
+    ]
+
+
+def _on_curve(points: Sequence[Point], size: float) -> float:
+    """Return the bytes that a file of this size becomes: between two that are known, else in proportion."""
+    place = bisect_left(points, (size, 0.0))
+    if 0 < place < len(points):
+        (below, low), (above, high) = points[place - 1], points[place]
+        return low + (high - low) * (size - below) / max(1.0, above - below)
+    near, became = points[min(place, len(points) - 1)]
+    return became * size / near if near else became
+
+
+def _seconds(
+    job: Job, stage: Stage, operation: Operation[Any], sizes: Sequence[int], weight_done: float
+) -> tuple[int, int] | None:
+    took = SecondsBetween(F("finished_at"), F("started_at"))
+    worked = job.steps.filter(
+        state=StepState.SUCCEEDED, kind__in=[StepKind.WORK, StepKind.JOIN]
+    ).annotate(took=took)
+    steps = [
+        (max(0.0, seconds), weight) for seconds, weight in worked.values_list("took", "weight")
+    ]
+    planned = sum(weight for _, weight in steps)
+    if not (weight_done and planned):
+        return None
+    scale = weight_done / planned
+    ahead = sum(operation.seconds(size) for size in sizes)
+    pieces = math.ceil(ahead / conf.STEP_SECONDS)
+    load = Load(
+        ended=len(steps),
+        ended_weight=weight_done,
+        ended_seconds=sum(seconds for seconds, _ in steps),
+        ended_squares=sum(seconds**2 / (weight * scale) for seconds, weight in steps if weight),
+        ready=max(1, pieces if operation.divisible else min(len(sizes), pieces)),
+        ready_weight=ahead,
+    )
+    course = play({job.pk: load}, _workers(operation.lane))[job.pk]
+    told = time_range(load, course.ends)
+    return whole_seconds(*told) if told else None
+
+
+def _workers(lane: str) -> int:
+    limits = LaneLimit.objects.filter(lane=lane).aggregate(most=Sum("max_inflight"))
+    return max(1, min(Worker.objects.live(lane).count(), limits["most"] or LARGEST))

@@ -1,0 +1,30 @@
+"""What a sample's page says on top: how much of the files it tried, and what all of them will take."""
+
+from typing import Any
+
+from uploads.errors import RequestError
+from uploads.models import Job, Stage, Upload
+from uploads.models.prediction import predict
+from uploads.models.words import time_range
+from uploads.operations.registry import find
+
+
+def sample_of(job: Job, stage: Stage) -> dict[str, Any] | None:
+    """Return the words of a sample, None for any other job."""
+    if not job.is_sample:
+        return None
+    told = predict(job)
+    return {
+        "files": job.candidates.count(),
+        "here": Upload.objects.alive().filter(candidates__job=job).count(),
+        "piecewise": _is_piecewise(stage),
+        "prediction": told,
+        "time": time_range(*told.seconds) if told and told.seconds else "",
+    }
+
+
+def _is_piecewise(stage: Stage) -> bool:
+    try:
+        return find(stage.operation).piecewise
+    except RequestError:
+        return False

@@ -1,0 +1,38 @@
+"""Whole: after a sample, the same job on all its files."""
+
+from uploads.errors import RequestError
+from uploads.models import Job, Upload
+from uploads.models.stage import own_options_of, upload_keys
+from uploads.operations.registry import find
+from uploads.work.submit import SAMPLE_MARK, JobRequest, StageRequest, submit
+
+
+def run_on_all(sample: Job) -> Job:
+    """Submit a sample's request on all its files that are still here; asked twice, one job.
+
+    Raises `RequestError` as `submit` does, and `conflict` for a job that is no sample.
+    """
+    if not sample.is_sample:
+        raise RequestError("conflict", reason="this job is no sample.")
+    keys = upload_keys(sample)
+    alive = Upload.objects.visible_to(sample.owner).alive()
+    here = set(alive.filter(candidates__job=sample).values_list("key", flat=True))
+    stages = sample.stages.order_by("position")
+    request = JobRequest(
+        [StageRequest(stage.operation, stage.options) for stage in stages],
+        [key for key in keys if key in here],
+        name=_given_name(sample, find(stages[0].operation).label),
+        priority=sample.priority,
+        max_inflight=sample.max_inflight,
+        notify=sample.notify,
+        names=sample.names,
+        overrides={key: own for key, own in own_options_of(sample).items() if key in here},
+        idempotency_key=f"all files of {sample.key}",
+    )
+    return submit(sample.owner, request)
+
+
+def _given_name(sample: Job, label: str) -> str:
+    """Return the name that a person gave, nothing for one that was made from the files."""
+    name = sample.name.removeprefix(SAMPLE_MARK)
+    return "" if name.startswith(f"{label}: ") else name
