@@ -192,7 +192,7 @@ class Job:
             step.state, step.attempt, step.due = "ready", step.attempt - 1, True
 
     def _forsaken(self, number: int) -> bool:
-        return self.steps[number].item is not None and not self.carried(number)
+        return self.steps[number].kind != "notify" and not self.carried(number)
 
     def _fail_carried(self, number: int) -> None:
         carried = self.carried(number)

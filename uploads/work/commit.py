@@ -226,7 +226,7 @@ def commit_failure(step: Step, error: TidemillError) -> None:
     )
     with transaction.atomic():
         job = begin(step)
-        if ends_with_its_item(step):
+        if ends_with_its_items(step):
             return
         if may_retry(step, problem):
             seconds = backoff_seconds(step.attempt)
@@ -248,9 +248,9 @@ def commit_failure(step: Step, error: TidemillError) -> None:
         fail_step(job, step, problem)
 
 
-def ends_with_its_item(step: Step) -> bool:
-    """End a part whose item has ended already: a ready one would never be claimed again."""
-    if not step.item_id or carried(step):
+def ends_with_its_items(step: Step) -> bool:
+    """End a step of which no item is open any more: a ready one would wait for ever."""
+    if step.kind == StepKind.NOTIFY or carried(step):
         return False
     if not Step.end(step.lease, StepState.CANCELLED):
         raise LeaseLost

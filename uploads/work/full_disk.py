@@ -22,7 +22,7 @@ from uploads.errors import LeaseLost, StepError, sentence
 from uploads.models import Event, EventKind, Job, Step
 from uploads.states import Lane, StepState
 from uploads.storage import NO_ROOM, room, store
-from uploads.work.commit import begin, ends_with_its_item
+from uploads.work.commit import begin, ends_with_its_items
 from uploads.work.outcome import Outcome, Problem
 
 log = logging.getLogger("tidemill.work")
@@ -103,7 +103,7 @@ def commit_hold(step: Step, needs_bytes: int) -> None:
         raise StepError(DISK_FULL)
     with transaction.atomic():
         job = begin(step)
-        if ends_with_its_item(step):
+        if ends_with_its_items(step):
             return
         changed = Step.held(step.lease).update(
             state=StepState.READY,

@@ -62,11 +62,11 @@ def abandon(step: Step) -> bool:
     """Take a step from a worker that is dead or silent; True for the one caller that did it.
 
     Ready again with the crash counted, or failed after too many crashes, or cancelled
-    when its job is being cancelled. The attempt is not counted.
+    when its job is being cancelled or nothing that it carries is open. The attempt is not counted.
     """
     with transaction.atomic():
         job = Job.objects.locked(step.job_id)
-        unwanted = job.cancel_requested_at or (step.item_id and not carried(step))
+        unwanted = job.cancel_requested_at or not carried(step)
         if unwanted and step.kind != StepKind.NOTIFY:
             won = _call_off(job, step)
         elif step.crashes + 1 >= conf.STEP_CRASHES:

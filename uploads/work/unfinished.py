@@ -5,7 +5,7 @@ from django.db import transaction
 from uploads.errors import LeaseLost
 from uploads.models import EventKind, Step
 from uploads.states import ItemState, StepState
-from uploads.work.commit import begin, carried, ends_with_its_item, keep_checkpoint
+from uploads.work.commit import begin, carried, ends_with_its_items, keep_checkpoint
 
 
 def commit_cancel(step: Step) -> None:
@@ -32,7 +32,7 @@ def commit_release(step: Step) -> None:
     """Put a step back because its worker stops; the attempt is not counted."""
     with transaction.atomic():
         job = begin(step)
-        if ends_with_its_item(step):
+        if ends_with_its_items(step):
             return
         keep_checkpoint(step)
         if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
@@ -46,7 +46,7 @@ def commit_return(step: Step) -> None:
     """Put back a step in which the database went away, to be done again; nothing is counted."""
     with transaction.atomic():
         job = begin(step)
-        if ends_with_its_item(step):
+        if ends_with_its_items(step):
             return
         if not Step.postpone(step.lease, seconds=0, error="", count_attempt=False):
             raise LeaseLost
