@@ -1,23 +1,23 @@
 """The operation `image.convert`: pictures in other formats and sizes; knows no pixels."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from uploads.errors import RequestError
 from uploads.operations.base import Context, Output, Preset, operation
 from uploads.operations.options import option
+from uploads.operations.times import refuse
 
-if TYPE_CHECKING:
-    from uploads.operations.pixels import Box, Header, Target
-
-PREVIEW_MAX_EDGE = 480
+# Modes that give every picture the same shape.
+FULL_BOXES = {"fill": "Fill", "smart": "Fill", "pad": "A border", "stretch": "Stretch"}
+COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True)
 class Convert:
-    """How pictures come out; a size is the longest edge in pixels, and nothing is enlarged."""
+    """How pictures come out; nothing is enlarged unless that is asked for."""
 
     format: Literal["same", "jpeg", "png", "webp", "avif"] = option(
         "jpeg",
@@ -37,15 +37,58 @@ class Convert:
         max=16384,
         unit="pixels",
     )
-    mode: Literal["fit", "fill"] = option(
+    mode: Literal["fit", "fill", "smart", "pad", "stretch", "percent"] = option(
         "fit",
-        "Fit keeps the whole picture; fill crops its edges to the shape of width × height.",
-        choices={"fit": "Fit", "fill": "Fill and crop"},
+        "How a picture gets its size; all but the last go by width and height below.",
+        choices={
+            "fit": "Fit: the whole picture, in its own shape",
+            "fill": "Fill: the middle, edges cropped",
+            "smart": "Fill with what catches the eye",
+            "pad": "Fit, with a border to the full shape",
+            "stretch": "Stretch to the very size",
+            "percent": "A percentage of its own size",
+        },
     )
     width: int | None = option(None, "Width of the box to fit or fill.", min=16, max=16384)
     height: int | None = option(None, "Height of the box to fit or fill.", min=16, max=16384)
+    percent: int = option(50, "Of its own width and height.", min=1, max=400, unit="%")
+    enlarge: bool = option(
+        default=False, help="Small pictures become larger too, which makes them soft."
+    )
+    background: str = option(
+        "#ffffff",
+        "Colour of borders and behind transparent pictures in JPEG, such as #ffffff or #102030.",
+        max_length=7,
+    )
+    turn: Literal["none", "right", "left", "half"] = option(
+        "none",
+        "For pictures that lie on their side. What the camera noted is always heeded.",
+        choices={
+            "none": "As it is",
+            "right": "A quarter to the right",
+            "left": "A quarter to the left",
+            "half": "Upside down",
+        },
+    )
+    flip: Literal["none", "horizontal", "vertical"] = option(
+        "none",
+        "As in a mirror.",
+        choices={
+            "none": "As it is",
+            "horizontal": "Left and right change places",
+            "vertical": "Top and bottom change places",
+        },
+    )
     quality: int | None = option(
         None, "1 (smallest) to 100 (best); empty chooses well for the format.", min=1, max=100
+    )
+    max_kb: int | None = option(
+        None,
+        "Most kilobytes of each result: its quality, then its size, is lowered until it fits.",
+        label="Largest file",
+        min=2,
+        max=1_000_000,
+        unit="kB",
     )
     metadata: Literal["strip", "keep", "keep_all"] = option(
         "strip",
@@ -58,10 +101,12 @@ class Convert:
     )
 
     def __post_init__(self) -> None:
-        if self.mode == "fill" and not (self.width and self.height):
-            raise RequestError(
-                "invalid_options", reason="Fill needs a width and a height.", field="mode"
-            )
+        if self.mode in FULL_BOXES and not (self.width and self.height):
+            raise refuse(f"{FULL_BOXES[self.mode]} needs a width and a height.", "mode")
+        if self.mode == "percent" and self.sizes:
+            raise refuse("give sizes or a percentage, not both.", "sizes")
+        if not COLOUR.fullmatch(self.background):
+            raise refuse("a colour is written like #ffffff.", "background")
 
 
 PRESETS = (
@@ -91,6 +136,18 @@ PRESETS = (
         "Cropped around the middle, as profile pictures are.",
         {"format": "jpeg", "mode": "fill", "width": 400, "height": 400},
     ),
+    Preset(
+        "shop",
+        "For shops: square, white border",
+        "JPEG of 1200 × 1200 px with the whole picture in it.",
+        {"format": "jpeg", "mode": "pad", "width": 1200, "height": 1200},
+    ),
+    Preset(
+        "mail",
+        "For e-mail: at most 300 kB each",
+        "JPEG of at most 1600 px, as good as 300 kB allow.",
+        {"format": "jpeg", "width": 1600, "height": 1600, "max_kb": 300},
+    ),
 )
 
 
@@ -115,72 +172,6 @@ PRESETS = (
 )
 def convert(source: Path, step: Context[Convert]) -> Iterator[Output]:
     """Change format and size of pictures; colours and rotation right, place removed, never enlarged."""
-    from uploads.operations import pixels
-    from uploads.operations.preview import preview
+    from uploads.operations import image_make
 
-    header = pixels.read_header(source, step.name)
-    target = _target(step.options, header)
-    frames = _frames(header, target, step)
-    pixels.refuse_large(header, step.name, step.limits, header.frames if frames else 1)
-    wanted = sorted(_wanted(step.options, header), key=lambda entry: -_edge(entry[1]))
-    image, damaged = pixels.decode(source, header, step.name, wanted[0][1], frames=frames)
-    if damaged:
-        step.warn("The file is damaged or ends early; a part of the picture may be missing.")
-    facts = {
-        "source_width": header.width,
-        "source_height": header.height,
-        "source_bytes": source.stat().st_size,
-    }
-    previewed = False
-    for place, (name, box) in enumerate(wanted):
-        step.report(0.3 + 0.6 * place / len(wanted))
-        sized = image if box is None or place == 0 else pixels.shrink(image, box)
-        path = step.path(name + pixels.SUFFIXES[target])
-        pixels.write(sized, path, target, step.options.quality, step.options.metadata)
-        width, height = pixels.size_of(sized)
-        small = max(width, height) <= PREVIEW_MAX_EDGE and target != "tiff" and not previewed
-        previewed = previewed or small
-        meta: dict[str, Any] = {"width": width, "height": height, **facts}
-        yield Output(path, meta={**meta, "preview": True} if small else meta)
-    if not previewed:
-        yield preview(image, step)
-
-
-def _target(options: Convert, header: "Header") -> "Target":
-    if options.format != "same":
-        return options.format
-    return "jpeg" if header.kind == "heic" else header.kind
-
-
-def _frames(header: "Header", target: "Target", step: Context[Convert]) -> bool:
-    """Tell whether every frame is kept; says so where only the first one is."""
-    from uploads.operations.pixels import ANIMATED
-
-    if header.frames == 1:
-        return False
-    if header.kind in ANIMATED and target in ANIMATED and step.options.mode == "fit":
-        return True
-    step.warn(f"Only the first of {header.frames} pictures in the file was converted.")
-    return False
-
-
-def _wanted(options: Convert, header: "Header") -> "list[tuple[str, Box | None]]":
-    """Return the names (without suffix) of the results and the box of each."""
-    from uploads.operations.pixels import LONGEST_EDGE, Box
-
-    fill = options.mode == "fill"
-    width, height = options.width or LONGEST_EDGE, options.height or LONGEST_EDGE
-    boxed = options.width or options.height
-    if not options.sizes:
-        box = Box(width, height, fill).within(header) if boxed else None
-        return [("source", box)]
-    wanted: list[tuple[str, Box | None]] = []
-    for size in dict.fromkeys(options.sizes):
-        scale = size / max(width, height)
-        box = Box(round(width * scale), round(height * scale), True) if fill else Box(size, size)
-        wanted.append((f"source-{size}", box.within(header)))
-    return wanted
-
-
-def _edge(box: "Box | None") -> float:
-    return float("inf") if box is None else max(box.width, box.height)
+    yield from image_make.convert(source, step)

@@ -5,6 +5,7 @@ Imported inside the functions of operations alone: libvips takes 0.1 s and
 do not need.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,10 @@ from uploads.operations.base import Limits
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
 Target = Literal["jpeg", "png", "webp", "avif", "tiff", "gif"]
+# Which part of a picture stays when it fills a box: its middle, or what catches the eye.
+Crop = Literal["none", "centre", "attention"]
+# Never enlarged, enlarged where it must be, or to the very size whatever its ratio.
+Resize = Literal["down", "both", "force"]
 Metadata = Literal["strip", "keep", "keep_all"]
 
 # One picture at a time on one core each: the workers are the parallelism, and
@@ -35,6 +40,7 @@ SUFFIXES: dict[Target, str] = {
 ANIMATED = {"gif", "webp"}
 QUALITIES: dict[Target, int] = {"jpeg": 80, "webp": 80, "avif": 50}
 LONGEST_EDGE = 65_500
+WHITE = (255, 255, 255)
 MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -62,18 +68,28 @@ class Header:
 
 @dataclass(frozen=True)
 class Box:
-    """What a picture must fit into, or fill after being cropped; pixels."""
+    """What a picture must fit into, fill after being cropped, or take exactly; pixels."""
 
     width: int
     height: int
-    fill: bool = False
+    crop: Crop = "none"
+    resize: Resize = "down"
 
     def within(self, header: Header) -> "Box":
-        """Return the box made smaller, at the same ratio, until a fill need not enlarge."""
-        if not self.fill:
+        """Return the box made smaller until nothing need be enlarged, if nothing may be."""
+        if self.crop == "none" or self.resize != "down":
             return self
         scale = min(1.0, header.width / self.width, header.height / self.height)
-        return Box(max(1, round(self.width * scale)), max(1, round(self.height * scale)), True)
+        width, height = max(1, round(self.width * scale)), max(1, round(self.height * scale))
+        return Box(width, height, self.crop, self.resize)
+
+    def turned(self) -> "Box":
+        """Return the box of a picture that will be turned by a quarter."""
+        return Box(self.height, self.width, self.crop, self.resize)
+
+    def how(self) -> dict[str, Any]:
+        """Return what libvips calls it."""
+        return {"size": self.resize, **({"crop": self.crop} if self.crop != "none" else {})}
 
 
 def kind_of(source: Path) -> Kind | None:
@@ -148,11 +164,9 @@ def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: 
 
 
 def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on: str) -> Any:
-    how: dict[str, Any] = {"size": "down", "fail_on": fail_on}
-    width = height = LONGEST_EDGE
-    if box is not None:
-        width, height = box.width, box.height
-        how |= {"crop": "centre"} if box.fill else {}
+    box = box or Box(LONGEST_EDGE, LONGEST_EDGE)
+    how: dict[str, Any] = {**box.how(), "fail_on": fail_on}
+    width, height = box.width, box.height
     if header.kind == "heic":
         opened = _heic_pixels(source)
         how |= _colours(opened)
@@ -206,12 +220,18 @@ def _heic_pixels(source: Path) -> Any:
 
 
 def shrink(image: Any, box: Box) -> Any:
-    """Return a smaller copy of a decoded picture; never enlarges."""
-    how = {"crop": "centre"} if box.fill else {}
-    return image.thumbnail_image(box.width, height=box.height, size="down", **how)
+    """Return a copy of a decoded picture in another size."""
+    return image.thumbnail_image(box.width, height=box.height, **box.how())
 
 
-def write(image: Any, path: Path, target: Target, quality: int | None, metadata: Metadata) -> None:
+def write(
+    image: Any,
+    path: Path,
+    target: Target,
+    quality: int | None,
+    metadata: Metadata,
+    background: Sequence[int] = WHITE,
+) -> None:
     """Encode a decoded picture; the defaults weigh time against size as measured.
 
     AVIF at the library's own effort costs 33 times the decoding, so it is
@@ -222,7 +242,7 @@ def write(image: Any, path: Path, target: Target, quality: int | None, metadata:
     else:
         image, keep = _without_private(image, all_kept=metadata == "keep_all"), "all"
     if target == "jpeg" and image.hasalpha():
-        image = image.flatten(background=255)
+        image = image.flatten(background=list(background))
     how: dict[Target, dict[str, Any]] = {
         "jpeg": {"optimize_coding": True},
         "png": {"compression": 6},
