@@ -143,6 +143,10 @@ For scripts, under `/api/v1/`. The OpenAPI 3.1 document is at `/api/v1/openapi.j
 - **Retry** by API means all failed files of a job; a single one is retried on the job's page only.
 - **Once**: `POST jobs/` with an `Idempotency-Key` (1 to 200 characters) answers the job that the
   first request with this key started, so it can be sent again after a broken connection.
+- **Names**: `"names": "holiday-{{n:3}}"` names the results; see [the placeholders](../users.md).
+- **A sample**: `"sample": true` tries some of the files. Once it has ended, `prediction` of `GET jobs/ID/`
+  says what all of them take: files, bytes before and after, seconds from low to high or null.
+- **Single files**: `"overrides": {{"UPLOAD": {{"quality": 60}}}}` gives a file options of its own.
 
 ```sh
 token=$(.venv/bin/python manage.py createtoken alice)

@@ -27,7 +27,7 @@ def many(tmp_path: Path) -> list[Path]:
 
 def _bring(page: Page, files: list[Path]) -> None:
     page.set_input_files(FILES, files)
-    expect(page.locator(".file .here")).to_have_count(len(files))
+    expect(page.locator(".file .here")).to_have_count(len(files), timeout=PATIENCE_MS)
 
 
 def test_the_example_follows_the_pattern_and_the_results_are_called_so(
@@ -45,7 +45,7 @@ def test_the_example_follows_the_pattern_and_the_results_are_called_so(
     expect(page.locator(".outcome.succeeded")).to_be_visible(timeout=PATIENCE_MS)
     page.goto(f"{page.url}results/")
     names = page.locator("[data-viewer] a[data-name]")
-    expect(names).to_have_count(3)
+    expect(names).to_have_count(3, timeout=PATIENCE_MS)
     assert [names.nth(place).get_attribute("data-name") for place in range(3)] == [
         "trip-001 webp.webp",
         "trip-002 webp.webp",
@@ -66,7 +66,7 @@ def test_a_sample_foretells_the_whole_job_and_leads_to_it(
     expect(page.locator(".prediction")).to_contain_text("make about")
     assert _barriers(page) == []
     page.get_by_role("link", name="Change the options").click()
-    expect(page.locator(".file .here")).to_have_count(8)
+    expect(page.locator(".file .here")).to_have_count(8, timeout=PATIENCE_MS)
     page.go_back()
     page.locator("#run-all").click()
     expect(page.locator(".outcome.succeeded")).to_contain_text("8 done", timeout=PATIENCE_MS)
@@ -87,7 +87,7 @@ def test_without_scripts_a_sample_is_a_button_of_the_form(open_page: OpenPage, m
     page.locator("#files").set_input_files(many)
     page.locator("[name=operation][value='image.convert']").check()
     page.get_by_role("button", name="Try a sample first").click()
-    expect(page.locator("#sample-title")).to_contain_text("3 of 8 files")
+    expect(page.locator("#sample-title")).to_contain_text("3 of 8 files", timeout=PATIENCE_MS)
     expect(page.locator("#run-all")).to_be_visible(timeout=PATIENCE_MS)
 
 
@@ -117,7 +117,7 @@ def test_one_file_gets_other_options_than_the_rest(
     expect(page.locator(".outcome.succeeded")).to_be_visible(timeout=PATIENCE_MS)
     page.goto(f"{page.url}results/")
     names = page.locator("[data-viewer] a[data-name]")
-    expect(names).to_have_count(3)
+    expect(names).to_have_count(3, timeout=PATIENCE_MS)
     made = [names.nth(place).get_attribute("data-name") for place in range(3)]
     assert made == ["IMG_0.webp", "IMG_1.png", "IMG_2.webp"]
     expect(page.locator(".own-words")).to_have_text("Own options: Format PNG")

@@ -56,6 +56,18 @@ def test_every_file_of_a_folder_comes_out(photos: Path, tmp_path: Path) -> None:
     assert not (data / "db.sqlite3").exists()
 
 
+def test_results_are_called_as_the_pattern_says(photos: Path, tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    names = ["--names", "{folder}-{n:2}", "--option=format=webp"]
+    done = runop("image.convert", photos, *names, "--out", out, data=data)
+    assert done.returncode == 0, done.stderr
+    made = sorted(path.name for path in out.rglob("*.webp"))
+    assert made == [f"photos-{number:02d}.webp" for number in range(1, 6)]
+    refused = runop("image.convert", photos, "--names", "{what}", "--out", out, data=data)
+    assert refused.returncode == 2
+    assert "“{what}” is no placeholder" in refused.stderr
+
+
 def test_a_bad_file_is_named_and_the_others_are_done(photos: Path, tmp_path: Path) -> None:
     (photos / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken after its head")
     out = tmp_path / "out"

@@ -71,10 +71,12 @@ def take_in(owner: User, source: Source) -> Upload:
     return upload
 
 
-def start(owner: User, files: Iterable[Source], operation: str, options: dict[str, Any]) -> Job:
+def start(
+    owner: User, files: Iterable[Source], operation: str, options: dict[str, Any], names: str = ""
+) -> Job:
     """Take the files in and submit the job; raises `RequestError` in words."""
     keys = [take_in(owner, source).key for source in files]
-    return submit(owner, JobRequest([StageRequest(operation, options)], keys))
+    return submit(owner, JobRequest([StageRequest(operation, options)], keys, names=names))
 
 
 class Crew:

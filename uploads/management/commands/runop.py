@@ -20,6 +20,7 @@ from uploads.errors import TidemillError
 from uploads.management.local_run import Crew, hand_out, sources, start
 from uploads.models import Item, Job
 from uploads.models.words import time_range
+from uploads.naming import check_pattern
 from uploads.operations.options import parse_options
 from uploads.operations.registry import find
 from uploads.states import ItemState, JobState
@@ -40,6 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("files", nargs="+", help="files, or folders with files")
         parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
         parser.add_argument("--preset", default="", help="a ready choice of options")
+        parser.add_argument("--names", default="", help="of the results, such as {name}-{n:3}")
         parser.add_argument("--out", default="results", help="folder of the results")
         parser.add_argument("--inside", action="store_true", help=SUPPRESS)
 
@@ -53,6 +55,7 @@ class Command(BaseCommand):
         again = [options["operation"], *options["files"], "--out", options["out"], "--inside"]
         again += [f"--option={pair}" for pair in options["option"]]
         again += [f"--preset={options['preset']}"] if options["preset"] else []
+        again += [f"--names={options['names']}"] if options["names"] else []
         with (
             tempfile.TemporaryDirectory(prefix="runop-", dir=store.scratch()) as data,
             tempfile.TemporaryDirectory(prefix="tidemill-") as sockets,
@@ -74,9 +77,10 @@ class Command(BaseCommand):
         try:
             chosen = self._options(options)
             parse_options(find(options["operation"]).options, chosen)
+            check_pattern(options["names"])
             call_command("migrate", verbosity=0)
             owner = User.objects.create(username="runop")
-            job = start(owner, files, options["operation"], chosen)
+            job = start(owner, files, options["operation"], chosen, options["names"])
         except TidemillError as error:
             raise CommandError(str(error), returncode=NOTHING_DONE) from None
         # Only noted: an exception in the middle of anything may be lost in a callback.
