@@ -8,6 +8,7 @@ from uploads.operations.base import (
     Part,
     PartResult,
     Preset,
+    Source,
     operation,
 )
 from uploads.operations.options import option, upload_option
@@ -20,6 +21,7 @@ __all__ = [
     "Part",
     "PartResult",
     "Preset",
+    "Source",
     "operation",
     "option",
     "upload_option",

@@ -32,6 +32,11 @@ class Limits:
     video_segment_seconds: float = 10
     media_max_streams: int = 16
     output_max_bytes: int = 100 * 1024**3
+    table_memory_bytes: int = 640 * 1024**2
+    table_threads: int = 0
+    table_max_columns: int = 2000
+    table_max_rejects: int = 100_000
+    sheet_max_bytes: int = 1024**3
     ffmpeg: str = ""
 
 
@@ -45,6 +50,14 @@ class Output:
     path: Path
     role: Literal["result", "preview", "report"] = "result"
     meta: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of one of several inputs: its owner's name for it and its media type."""
+
+    name: str
+    media_type: str
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,7 @@ class Context(Generic[O]):
     """What the function may know and say while it works on one item (or one part of it).
 
     `saved` is what an earlier run of the same work saved last by `checkpoint`, or None.
+    `sources` describes the inputs, in their order, where the function takes all at once.
     """
 
     options: O
@@ -110,6 +124,7 @@ class Context(Generic[O]):
     reporter: Reporter = field(default_factory=_Silent)
     files: Mapping[str, Path] = field(default_factory=dict)
     saved: Json | None = None
+    sources: Sequence[Source] = ()
 
     def path(self, name: str) -> Path:
         """Return where to write the file `name`; it lies alone in this item's scratch folder."""

@@ -4,7 +4,7 @@ Reads one JSON object from standard input:
 
     {"module", "operation", "call": "run" | "plan" | "join", "options": {…},
      "files": {option: path}, "limits": {…}, "confine": {…} | null, "out": folder,
-     "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts", "saved"}]}
+     "items": [{"key", "name", "media_type", "path" | "paths", "sources", "part", "parts", "saved"}]}
 
 and writes one JSON object a line to the descriptor that was its standard output:
 
@@ -38,7 +38,15 @@ from pathlib import Path
 from typing import Any
 
 from uploads.errors import Cancelled, InputError, StepError, TidemillError
-from uploads.operations.base import Context, Limits, Operation, Output, PartResult, registered
+from uploads.operations.base import (
+    Context,
+    Limits,
+    Operation,
+    Output,
+    PartResult,
+    Source,
+    registered,
+)
 from uploads.operations.confine import confine
 from uploads.operations.guard import die_with_parent, stand_guard
 from uploads.operations.options import fields_of, parse_options
@@ -165,6 +173,7 @@ class Child:
             reporter=PipeReporter(self.pipe, item["key"], lambda: self.stopping),
             files=files,
             saved=item.get("saved"),
+            sources=[Source(**facts) for facts in item.get("sources", [])],
         )
 
     def _collect(self, item: dict[str, Any], outputs: Iterable[Path | Output]) -> None:

@@ -15,6 +15,7 @@ BUILT_IN = (
     "uploads.operations.clip",
     "uploads.operations.audio",
     "uploads.operations.poster",
+    "uploads.operations.data",
     "uploads.operations.inspect",
 )
 ENTRY_POINTS = "tidemill.operations"
