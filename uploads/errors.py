@@ -229,7 +229,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "sql_wrong": Entry(
         400,
         "The SQL does not work at line {line}, column {column}: {reason}",
-        "Correct it there: {near}",
+        "{near}",
     ),
     "sql_failed": Entry(400, "The question could not be answered: {reason}", "{hint}"),
     "decoder_crashed": Entry(

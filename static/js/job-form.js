@@ -15,6 +15,7 @@ class JobForm extends HTMLElement {
     this.addEventListener("files", () => this.#fit());
     this.addEventListener("input", (event) => event.target.closest(".options") && this.#own(event.target));
     this.addEventListener("change", (event) => this.#changed(event.target));
+    this.addEventListener("click", (event) => event.target.dataset.example && take(event.target));
     this.form.addEventListener("submit", (event) => this.#submit(event));
     this.#fit();
   }
@@ -140,6 +141,14 @@ class JobForm extends HTMLElement {
     for (const key of keys) data.append("uploads", key);
     return data;
   }
+}
+
+/** Put an example into its field. */
+function take(button) {
+  const field = document.getElementById(button.dataset.for);
+  field.value = button.dataset.example;
+  field.focus();
+  button.closest("details").open = false;
 }
 
 function counted(types) {

@@ -8,7 +8,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,14 +39,20 @@ WHOLE: Span = (0.0, 1.0)
 
 
 class QueryError(Exception):
-    """DuckDB refuses or fails: `kind` as it calls it, its words, the offset in bytes, likely names."""
+    """DuckDB refuses or fails: `kind` and `reason` in its words.
 
-    def __init__(self, kind: str, reason: str, position: int | None, candidates: str) -> None:
+    `position` is the byte of the statement where it happened, `name` what it does not know,
+    `candidates` are likely names instead.
+    """
+
+    def __init__(self, kind: str, reason: str, facts: Mapping[str, str]) -> None:
         super().__init__(f"{kind}: {reason}")
         self.kind = kind
         self.reason = reason
-        self.position = position
-        self.candidates = candidates
+        self.position = int(facts["position"]) if "position" in facts else None
+        self.name = facts.get("name", "")
+        self.missing = facts.get("error_subtype") in {"COLUMN_NOT_FOUND", "MISSING_ENTRY"}
+        self.candidates = facts.get("candidates", "").split(",")
 
 
 def within(span: Span, begin: float, end: float) -> Span:
@@ -177,10 +183,7 @@ def _told(error: Exception, item: str) -> Exception:
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if kind == "Out of Memory":
         return StepError("out_of_memory", name=item, limit="its share", detail=reason)
-    position = facts.get("position")
-    return QueryError(
-        kind, reason, int(position) if position else None, str(facts.get("candidates", ""))
-    )
+    return QueryError(kind, reason, facts)
 
 
 @contextmanager

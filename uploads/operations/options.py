@@ -36,6 +36,7 @@ class OptionField:
     accepts: tuple[str, ...] = ()
     main: bool = False
     multiline: bool = False
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 def option(
@@ -50,11 +51,12 @@ def option(
     max_length: int = 200,
     main: bool = False,
     multiline: bool = False,
+    examples: Mapping[str, str] | None = None,
 ) -> T:
     """Declare one option: default, one line of help, bounds (inclusive), unit, words for choices.
 
     `main` is for what no preset can know, such as the times of a clip. A `multiline` text may
-    hold line ends and tabs.
+    hold line ends and tabs. `examples` are texts to begin with, by what they are for.
     """
     metadata = {
         "help": help,
@@ -66,6 +68,7 @@ def option(
         "max_length": max_length,
         "main": main,
         "multiline": multiline,
+        "examples": dict(examples or {}),
     }
     value: T = dataclasses.field(default=default, metadata=metadata)
     return value
@@ -106,6 +109,7 @@ def _field(declared: "dataclasses.Field[Any]", hint: Any) -> OptionField:
         accepts=meta.get("accepts", ()),
         main=meta.get("main", False),
         multiline=meta.get("multiline", False),
+        examples=tuple(meta.get("examples", {}).items()),
     )
 
 

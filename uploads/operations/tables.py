@@ -82,7 +82,7 @@ def rejects(given: Given, duck: Duck, tables: list[Table]) -> Iterator[Output]:
             continue
         count = table.rejected
         rows = "1 row" if count == 1 else f"{count:,} rows"
-        stem = Path(given.name).stem
+        stem = Path(given.name).stem if given.label == "source" else given.label
         duck.step.warn(
             f"{rows} of {given.name} could not be read; "
             f"{'it is' if count == 1 else 'they are'} in {stem}-rejected.csv."

@@ -148,7 +148,7 @@ class TextFile:
         rows = 0
         for _ in range(TRIES):
             rows = self._copy(span)
-            if not self._learn():
+            if not self.learn():
                 break
             self.tries += 1
         return rows
@@ -165,21 +165,26 @@ class TextFile:
             self.tries += 1
             return self._copy(span)
 
-    def _learn(self) -> bool:
+    def learn(self) -> bool:
         """Note the columns with values of another type than the first rows have; True for new ones."""
         if not self.reading.keep_odd or self.tries == TRIES - 1:
             return False
+        new = False
         odd = self.duck.rows(
             "SELECT column_name, min(line), arg_min(error_message, line) "
-            f"FROM {self._errors} WHERE error_type = 'CAST' GROUP BY ALL ORDER BY 2, 1"
+            f"FROM {self._errors} WHERE error_type = 'CAST' AND line NOT IN "
+            f"(SELECT line FROM {self._errors} WHERE error_type <> 'CAST') GROUP BY ALL ORDER BY 2, 1"
         )
         for column, line, said in odd:
+            if column in self.texts:
+                continue
             value = said.partition('string "')[2].partition('" to')[0] or "something else"
             self.notes.append(
                 f"“{column}” is text: line {line:,} of {self.given.name} has “{value[:60]}”."
             )
             self.texts.append(column)
-        return bool(odd)
+            new = True
+        return new
 
     def hand_out(self) -> tuple[int, Path | None]:
         """Return how many rows were not read, and a CSV of them; too many are an `InputError`."""

@@ -69,6 +69,7 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
     made.initial = shown_value(described.default)
     made.help_text = described.help
     vars(made)["unit"] = described.unit
+    vars(made)["examples"] = described.examples
     return made
 
 

@@ -92,6 +92,7 @@ async def content(request: HttpRequest, key: str) -> HttpResponseBase:
         media_type=result.media_type,
         etag=result.sha256,
         download="download" in request.GET,
+        page=result.meta.get("page") is True,
     )
 
 

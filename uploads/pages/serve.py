@@ -35,6 +35,12 @@ INLINE: Final = frozenset(
 )  # fmt: skip
 
 
+# The page's origin is none of ours; it has its own styles and nothing else.
+PAGE_POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+
+
 @dataclass(frozen=True)
 class Span:
     """The bytes to send of a body: `start` inclusive, `end` exclusive."""
@@ -57,12 +63,20 @@ Pieces = Callable[[Span], AsyncIterator[bytes]]
 
 
 async def file_response(
-    request: HttpRequest, *, path: Path, name: str, media_type: str, etag: str, download: bool
+    request: HttpRequest,
+    *,
+    path: Path,
+    name: str,
+    media_type: str,
+    etag: str,
+    download: bool,
+    page: bool = False,
 ) -> HttpResponseBase:
     """Return the file, or the range, 304 or 416 that the request asks for; constant memory.
 
     `etag` is the bytes' sha256, or '' when it is not known; RequestError `file_gone` when
-    the file is. With `TIDEMILL_ACCEL_PREFIX` the proxy in front sends the bytes.
+    the file is. A `page` is HTML of an operation: it is shown, without scripts and without a
+    right to fetch anything, also in a frame of ours. With `TIDEMILL_ACCEL_PREFIX` the proxy in front sends the bytes.
     """
     try:
         file = await asyncio.to_thread(path.open, "rb", buffering=0)
@@ -83,8 +97,12 @@ async def file_response(
         )
     # Django closes these after the answer, also when nobody read its body.
     response._resource_closers.append(file.close)  # type: ignore[attr-defined]
-    shown = not download and media_type in INLINE
+    page = page and media_type == "text/html"
+    shown = not download and (page or media_type in INLINE)
     _guard(response, name=name, media_type=media_type, disposition="inline" if shown else "")
+    if page and shown:
+        response["Content-Security-Policy"] = PAGE_POLICY
+        response["X-Frame-Options"] = "SAMEORIGIN"
     return response
 
 

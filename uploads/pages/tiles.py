@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from uploads.models import Job, Result
 from uploads.models.result import ResultQuerySet
@@ -67,6 +68,18 @@ class Tile:
     def shows(self) -> bool:
         """Tell whether a browser shows it in place."""
         return self.result.media_type in INLINE_IMAGES
+
+    @property
+    def page(self) -> Result | None:
+        """Return the page that shows what is in it: its own, or one that was made beside it."""
+        rows = (self.result, *self.previews)
+        return next((r for r in rows if r.meta.get("page") and r.media_type == "text/html"), None)
+
+    @property
+    def glance(self) -> dict[str, Any] | None:
+        """Return the corner of a table, to be drawn as text, or None."""
+        found = self.result.meta.get("glance")
+        return found if isinstance(found, dict) and self.picture is None else None
 
     @property
     def before(self) -> bool:

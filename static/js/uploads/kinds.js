@@ -4,6 +4,9 @@ const TYPES = {
   heic: "image/heic", heif: "image/heif", avif: "image/avif", tif: "image/tiff", tiff: "image/tiff", jxl: "image/jxl",
   mkv: "video/x-matroska", mov: "video/quicktime", avi: "video/x-msvideo", mts: "video/mp2t", m2ts: "video/mp2t", m4v: "video/mp4",
   flac: "audio/flac", opus: "audio/ogg", m4a: "audio/mp4", parquet: "application/vnd.apache.parquet", csv: "text/csv",
+  tsv: "text/tab-separated-values", ndjson: "application/x-ndjson", jsonl: "application/x-ndjson", json: "application/json",
+  sqlite: "application/vnd.sqlite3", db: "application/vnd.sqlite3", xls: "application/vnd.ms-excel",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ods: "application/vnd.oasis.opendocument.spreadsheet",
 };
 
 /** The browser's word, or the ending's, or “any bytes”. */
