@@ -123,7 +123,7 @@ def test_a_bad_item_leaves_the_others_alone(
     assert [done["item"] for done in told.of("done")] == ["1"]
 
 
-@every_operation
+@pytest.mark.parametrize("operation", SINGLE, ids=[made.name for made in SINGLE])
 def test_results_bear_the_owners_name(
     operation: Operation[Any],
     child: Callable[..., Told],

@@ -290,5 +290,5 @@ def _wrong(error: QueryError, sql: str, asked: Asked, tables: Sequence[str]) -> 
         line=so_far.count("\n") + 1,
         column=len(start) + 1,
         reason=reason,
-        near=f"{hint}{start[-AROUND:]}▸{after}",
+        near=f"{hint}{start[-AROUND:].lstrip()}▸{after}",
     )

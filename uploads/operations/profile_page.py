@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from uploads.operations.profile import Profile
 
 MOST_CARDS = 300
+ON_CARD = 7
 WIDTH, HEIGHT = 240, 64
 
 STYLE = """
@@ -44,7 +45,7 @@ figcaption { display: flex; justify-content: space-between; gap: 1rem; padding-t
 .often li { position: relative; display: flex; justify-content: space-between; gap: .75rem; padding: .18rem .5rem; border-radius: 6px; overflow: hidden; }
 .often i { position: absolute; inset: 0 auto 0 0; background: var(--soft); opacity: .75; border-radius: 6px; } .often span { position: relative; min-width: 0; }
 .often span:last-child { flex: none; color: var(--dim); }
-dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(5.4rem, 1fr)); gap: .5rem .9rem; margin-top: auto; }
+dl { display: grid; grid-template-columns: 1fr 1fr; gap: .5rem .9rem; margin-top: auto; padding-top: .15rem; }
 dt { color: var(--dim); font-size: .76rem; } dd { margin: 0; font-size: .92rem; font-weight: 560; }
 """
 
@@ -167,7 +168,7 @@ def _card(column: Column, rows: int, anchor: str) -> str:
 def _different(column: Column) -> str:
     if column.distinct == column.count > 0:
         return " · all different"
-    about = "about " if column.distinct > 1000 else ""
+    about = "" if column.exact else "about "
     return f" · {about}{counted(column.distinct, 'different value', 'different values')}"
 
 
@@ -192,7 +193,7 @@ def _histogram(column: Column) -> str:
 
 
 def _often(column: Column) -> str:
-    if not column.values or (column.bars and column.distinct > len(column.bars)):
+    if not column.values or column.bars:
         return ""
     most = column.values[0][1]
     if most == 1 and column.count > len(column.values):
@@ -200,7 +201,7 @@ def _often(column: Column) -> str:
     listed = "".join(
         f'<li><i style="width:{100 * rows / most:.1f}%"></i>'
         f"<span>{escape(value) or '<em>empty</em>'}</span><span>{rows:,}</span></li>"
-        for value, rows in column.values
+        for value, rows in column.values[:ON_CARD]
     )
     return f'<ul class="often">{listed}</ul>'
 
@@ -216,7 +217,8 @@ def _numbers(column: Column) -> str:
         ]
     elif column.group == "text" and column.count:
         lengths = f"{facts['shortest']:,}–{facts['longest']:,}"
-        shown = [("first", column.least or ""), ("last", column.most or ""), ("letters", lengths)]
+        shown = [("first", column.least or ""), ("last", column.most or "")]
+        shown += [("letters", lengths)] if facts["shortest"] < facts["longest"] else []
     elif column.group == "time" and column.count:
         shown = [("earliest", column.least or ""), ("latest", column.most or "")]
     pairs = "".join(

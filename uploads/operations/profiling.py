@@ -33,6 +33,7 @@ class Column:
     group: Group
     count: int = 0
     distinct: int = 0
+    exact: bool = True
     least: str | None = None
     most: str | None = None
     facts: Json = field(default_factory=dict)
@@ -50,7 +51,8 @@ class Column:
             "type": self.type,
             "values": self.count,
             "missing": self.gaps(rows),
-            "distinct_about": self.distinct,
+            "distinct": self.distinct,
+            "distinct_is_exact": self.exact,
             "least": self.least,
             "most": self.most,
             **self.facts,
@@ -73,7 +75,8 @@ def group_of(kind: str) -> Group:
 
 def look_into(table: Table, duck: Duck, values: int, span: Span) -> list[Column]:
     """Return every column of a table with what is in it."""
-    columns = [Column(called, kind, group_of(kind)) for called, kind in table.columns]
+    exact = table.rows <= SAMPLE_ROWS
+    columns = [Column(called, kind, group_of(kind), exact=exact) for called, kind in table.columns]
     _count(table, columns, duck, within(span, 0, 0.55))
     every = _take_sample(table, duck, within(span, 0.55, 0.65))
     for number, column in enumerate(columns):
@@ -97,7 +100,9 @@ def _asked(column: Column) -> dict[str, str]:
     if column.group == "other":
         return asked
     asked |= {
-        "distinct": f"approx_count_distinct({quoted})",
+        "distinct": f"count(DISTINCT {quoted})"
+        if column.exact
+        else f"approx_count_distinct({quoted})",
         "least": f"left(min({quoted})::VARCHAR, {LETTERS})",
         "most": f"left(max({quoted})::VARCHAR, {LETTERS})",
     }

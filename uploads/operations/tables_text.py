@@ -165,9 +165,14 @@ class TextFile:
             self.tries += 1
             return self._copy(span)
 
+    def _was_read(self) -> bool:
+        """Tell whether a query has read the file; before that there is no list of its errors."""
+        found = f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {text(self._errors)}"
+        return bool(self.duck.one(found))
+
     def learn(self) -> bool:
         """Note the columns with values of another type than the first rows have; True for new ones."""
-        if not self.reading.keep_odd or self.tries == TRIES - 1:
+        if not self.reading.keep_odd or self.tries == TRIES - 1 or not self._was_read():
             return False
         new = False
         odd = self.duck.rows(
@@ -188,6 +193,8 @@ class TextFile:
 
     def hand_out(self) -> tuple[int, Path | None]:
         """Return how many rows were not read, and a CSV of them; too many are an `InputError`."""
+        if not self._was_read():
+            return 0, None
         count = int(self.duck.one(f"SELECT count(DISTINCT line) FROM {self._errors}"))
         most = self.duck.step.limits.table_max_rejects
         if count > most:
