@@ -232,9 +232,12 @@ def _histogram(column: Column, duck: Duck, every: int) -> None:
     if not low < high:
         return
     bar = f"least({BARS - 1}, greatest(0, floor(({value} - {low!r}) / {high - low!r} * {BARS})))"
-    counts = dict(
-        duck.rows(f"SELECT {bar}::INTEGER, count(*) FROM {LOOK} WHERE isfinite({value}) GROUP BY 1")
-    )
+    counts: dict[int, int] = {
+        row[0]: row[1]
+        for row in duck.rows(
+            f"SELECT {bar}::INTEGER, count(*) FROM {LOOK} WHERE isfinite({value}) GROUP BY 1"
+        )
+    }
     column.bars = [counts.get(place, 0) * every for place in range(BARS)]
     column.bounds = shown
 

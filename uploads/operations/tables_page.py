@@ -15,10 +15,10 @@ from uploads.operations.tables_given import Table
 MOST_ROWS = 1000
 MOST_COLUMNS = 200
 MOST_CELLS = 60_000
-CELL_LETTERS = 300
+CELL_LETTERS, PAGE_LETTERS = 300, 4_000_000
 GLANCE_ROWS, GLANCE_COLUMNS, GLANCE_LETTERS = 6, 4, 22
-NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
-NUMBERS += tuple(f"U{kind}" for kind in NUMBERS[:5])
+WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+NUMBERS = (*WHOLE_NUMBERS, *(f"U{kind}" for kind in WHOLE_NUMBERS), "FLOAT", "DOUBLE", "DECIMAL")
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -99,8 +99,9 @@ def rows_page(table: Table, called: str, duck: Duck, sql: str = "") -> Page:
     """Write a page of a table's first rows; fewer of a wide one, so that browsers show it."""
     shown = table.columns[:MOST_COLUMNS]
     most = max(20, min(MOST_ROWS, MOST_CELLS // max(1, len(shown))))
+    letters = max(40, min(CELL_LETTERS, PAGE_LETTERS // (most * max(1, len(shown)))))
     chosen = ", ".join(
-        f"left({name(column)}::VARCHAR, {CELL_LETTERS}) AS {name(column)}" for column, _ in shown
+        f"left({name(column)}::VARCHAR, {letters}) AS {name(column)}" for column, _ in shown
     )
     rows = duck.rows(f"SELECT {chosen} FROM {table.source} LIMIT {most}")
     facts = f"{counted(table.rows, 'row')} · {counted(len(table.columns), 'column')}"

@@ -31,6 +31,7 @@ TOGETHER: frozenset[Format] = frozenset({"xlsx", "sqlite"})
 SHEET_ROWS, SHEET_COLUMNS = 1_048_575, 16_384  # beside the row of titles
 CELL_LETTERS = 32_767
 EXACT_DIGITS = 15
+EXACT: int = 10**EXACT_DIGITS
 WHOLE = re.compile("U?(TINY|SMALL|BIG)?INT(EGER)?|INTEGER")
 DECIMAL = re.compile(r"DECIMAL\((\d+),")
 LONG_AGO = datetime(2000, 1, 1)  # noqa: DTZ001 - the same bytes each time, and no zone in Excel
@@ -272,8 +273,8 @@ class _Sheets:
 def _beyond_excel(value: object) -> bool:
     """Tell whether Excel would change a value: its numbers have 15 digits, its days begin in 1900."""
     if isinstance(value, int):
-        return abs(value) >= 10**EXACT_DIGITS
-    return isinstance(value, date) and value.year < 1900
+        return abs(value) >= EXACT
+    return isinstance(value, date) and bool(value.year < 1900)
 
 
 def sheet_name(wanted: str, taken: set[str]) -> str:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from uploads.operations import Operation, Preset
+from uploads.operations.data import TABLES
 from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, main_names, preset_values, sent_main
 
 FAMILIES = {"image": "pictures", "video": "videos", "audio": "sound", "*": "any file"}
-TABLES = {"text/csv", "application/vnd.apache.parquet"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Offer:
     @property
     def takes(self) -> str:
         """Return what it accepts in words: “pictures”, “videos and sound”."""
-        if set(self.operation.accepts) >= TABLES:
+        if set(self.operation.accepts) >= set(TABLES):
             return "tables"
         parts = [pattern.partition("/") for pattern in self.operation.accepts]
         words = [FAMILIES.get(family, ending) for family, _, ending in parts]
@@ -46,7 +46,7 @@ class Offer:
 
     @property
     def icon(self) -> str:
-        if set(self.operation.accepts) >= TABLES:
+        if set(self.operation.accepts) >= set(TABLES):
             return "table"
         family = self.operation.accepts[0].partition("/")[0]
         return family if family in {"image", "video", "audio"} else "search"
