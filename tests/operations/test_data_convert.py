@@ -63,9 +63,14 @@ def text(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+def results(made: list[Output]) -> list[Output]:
+    """Return what is no preview."""
+    return [output for output in made if output.role != "preview"]
+
+
 @pytest.mark.parametrize("target", FORMATS)
 def test_every_format_keeps_every_row(target: str, table: Path, perform: Perform) -> None:
-    (made,) = perform("data.convert", table, format=target)
+    (made,) = results(perform("data.convert", table, format=target))
     assert made.meta["rows"] == counted(made.path) == 300
 
 
@@ -73,11 +78,11 @@ def test_every_format_keeps_every_row(target: str, table: Path, perform: Perform
 def test_what_was_written_is_read_again(
     source: str, table: Path, perform: Perform, tmp_path: Path
 ) -> None:
-    (first,) = perform("data.convert", table, format="parquet")
+    (first,) = results(perform("data.convert", table, format="parquet"))
     kept = first.path.rename(tmp_path / "orders.parquet")
-    (between,) = perform("data.convert", kept, format=source)
+    (between,) = results(perform("data.convert", kept, format=source))
     again = between.path.rename(tmp_path / f"orders.{source}")
-    (made,) = perform("data.convert", again, format="parquet")
+    (made,) = results(perform("data.convert", again, format="parquet"))
     assert list(types(made.path)) == NAMES
     assert [row[:1] + row[2:] for row in held(made.path)] == [
         row[:1] + row[2:] for row in held(kept)
@@ -85,7 +90,7 @@ def test_what_was_written_is_read_again(
 
 
 def test_types_are_found_out(table: Path, perform: Perform) -> None:
-    (made,) = perform("data.convert", table)
+    (made,) = results(perform("data.convert", table))
     assert types(made.path) == {
         "order": "BIGINT",
         "day": "DATE",
@@ -116,7 +121,7 @@ def test_encoding_and_separator_are_found_out(
         ["Łódź" if "utf" in encoding else "é", "3"],
     ]
     path = text(name, "".join(separator.join(row) + "\r\n" for row in rows), encoding)
-    (made,) = perform("data.convert", path, format="csv")
+    (made,) = results(perform("data.convert", path, format="csv"))
     assert listed(made.path) == rows
 
 
@@ -125,7 +130,7 @@ def test_a_letter_beyond_ascii_far_down_decides_the_encoding(
 ) -> None:
     lines = ["name,number", *[f"plain {n},{n}" for n in range(200_000)], "Müller,1"]
     path = text("late.csv", "\n".join(lines) + "\n", "cp1252")
-    (made,) = perform("data.convert", path)
+    (made,) = results(perform("data.convert", path))
     assert held(made.path)[-1] == ("Müller", 1)
 
 
@@ -133,7 +138,7 @@ def test_rows_that_do_not_fit_are_listed_with_line_and_reason(
     text: Callable[..., Path], perform: Perform, listener: Listener
 ) -> None:
     path = text("clients.csv", "name;x\n" + "a;1\n" * 50 + "b;2;3\n" + "c;4\n" * 9 + "alone\n")
-    made, rejected = perform("data.convert", path)
+    made, rejected = results(perform("data.convert", path))
     assert made.meta["rows"] == 59
     assert (rejected.path.name, rejected.role) == ("source-rejected.csv", "report")
     assert listed(rejected.path) == [
@@ -154,7 +159,7 @@ def odd(text: Callable[..., Path]) -> Path:
 def test_a_value_of_another_type_makes_its_column_text(
     odd: Path, perform: Perform, listener: Listener
 ) -> None:
-    (made,) = perform("data.convert", odd)
+    (made,) = results(perform("data.convert", odd))
     assert types(made.path) == {"a": "VARCHAR", "b": "BIGINT"}
     assert held(made.path)[-2:] == [("n/a", 3), ("4", 5)]
     assert listener.warnings == []
@@ -162,7 +167,7 @@ def test_a_value_of_another_type_makes_its_column_text(
 
 
 def test_or_its_row_is_rejected(odd: Path, perform: Perform) -> None:
-    made, rejected = perform("data.convert", odd, odd_values="reject")
+    made, rejected = results(perform("data.convert", odd, odd_values="reject"))
     assert types(made.path)["a"] == "BIGINT"
     assert listed(rejected.path)[1] == ["30002", "a value of another type in a", "n/a,3"]
 
@@ -180,7 +185,7 @@ def test_lines_that_are_no_json_are_listed(
     text: Callable[..., Path], perform: Perform, listener: Listener
 ) -> None:
     path = text("log.ndjson", '{"a":1}\n{"a":\n[1]\n{"a":2,"b":{"c":3}}\n')
-    made, rejected = perform("data.convert", path)
+    made, rejected = results(perform("data.convert", path))
     assert held(made.path) == [(1, None), (2, {"c": 3})]
     assert [row[:2] for row in listed(rejected.path)[1:]] == [
         ["2", "this is no JSON"],
@@ -193,14 +198,14 @@ def test_json_may_change_its_types_further_down(
     text: Callable[..., Path], perform: Perform
 ) -> None:
     path = text("late.ndjson", '{"a":1}\n' * 30_000 + '{"a":"x"}\n')
-    (made,) = perform("data.convert", path, format="ndjson")
+    (made,) = results(perform("data.convert", path, format="ndjson"))
     assert made.meta["rows"] == 30_001
     assert json.loads(made.path.read_text().splitlines()[-1]) == {"a": "x"}
 
 
 def test_nested_values_are_json_in_a_csv(text: Callable[..., Path], perform: Perform) -> None:
     path = text("nested.json", '[{"id": 1, "tags": ["x", "y"]}, {"id": 2, "tags": []}]')
-    (made,) = perform("data.convert", path, format="csv")
+    (made,) = results(perform("data.convert", path, format="csv"))
     assert listed(made.path)[1] == ["1", '["x","y"]']
 
 
@@ -228,14 +233,14 @@ def workbook(tmp_path: Path) -> Path:
 
 
 def test_each_sheet_becomes_a_table(workbook: Path, perform: Perform) -> None:
-    goods, staff = perform("data.convert", workbook, format="csv")
+    goods, staff = results(perform("data.convert", workbook, format="csv"))
     assert (goods.path.name, staff.path.name) == ("source-Goods.csv", "source-Staff _ 2024.csv")
     assert listed(goods.path) == [["code", "price"], ["007", "2.5"], ["=1+1", "3.0"]]
     assert listed(staff.path) == [["column_1", "column_2", "column_3"], ["1", "2", "3"]]
 
 
 def test_texts_stay_texts_in_excel(workbook: Path, perform: Perform) -> None:
-    (made,) = perform("data.convert", workbook, format="xlsx")
+    (made,) = results(perform("data.convert", workbook, format="xlsx"))
     book = CalamineWorkbook.from_path(str(made.path))
     assert book.sheet_names == ["Goods", "Staff & 2024"]
     assert [row[0] for row in book.get_sheet_by_index(0).to_python()] == ["code", "007", "=1+1"]
@@ -244,7 +249,7 @@ def test_texts_stay_texts_in_excel(workbook: Path, perform: Perform) -> None:
 def test_equal_tables_make_equal_workbooks(table: Path, child: Callable[..., Told]) -> None:
     made = []
     for _ in range(2):
-        (output,) = child("data.convert", table, options={"format": "xlsx"}).of("output")
+        output, _ = child("data.convert", table, options={"format": "xlsx"}).of("output")
         made.append(Path(output["path"]).read_bytes())
     assert made[0] == made[1]
 
@@ -272,8 +277,8 @@ def shop(tmp_path: Path) -> Path:
 
 
 def test_each_table_of_a_database_is_read(shop: Path, perform: Perform) -> None:
-    empty, people = perform("data.convert", shop, format="parquet")
-    assert empty.meta == {"rows": 0, "columns": 2}
+    empty, people = results(perform("data.convert", shop, format="parquet"))
+    assert (empty.meta["rows"], empty.meta["columns"]) == (0, 2)
     assert held(people.path) == [("Ann", 31, "1"), ('B "b"\n', None, "x")]
 
 
@@ -283,7 +288,7 @@ def test_no_text_is_no_empty_text(tmp_path: Path, perform: Perform) -> None:
         made.execute("CREATE TABLE t (a TEXT)")
         made.executemany("INSERT INTO t VALUES (?)", [("",), (None,)])
     made.close()
-    (output,) = perform("data.convert", path)
+    (output,) = results(perform("data.convert", path))
     assert held(output.path) == [("",), (None,)]
 
 
@@ -297,7 +302,9 @@ def test_junk_is_refused_in_words(name: str, text: Callable[..., Path], perform:
 
 
 def test_a_csv_may_be_packed(table: Path, perform: Perform) -> None:
-    (made,) = perform("data.convert", table, format="csv", compression="gzip", separator="tab")
+    (made,) = results(
+        perform("data.convert", table, format="csv", compression="gzip", separator="tab")
+    )
     lines = gzip.decompress(made.path.read_bytes()).decode().splitlines()
     assert made.path.name == "source.csv.gz"
     assert lines[0].split("\t") == NAMES
@@ -323,3 +330,14 @@ def test_it_stops_when_nobody_wants_it(
     with pytest.raises(Cancelled):
         perform("data.convert", path)
     assert not (tmp_path / "work").exists()
+
+
+def test_the_first_rows_are_shown_beside_each_result(workbook: Path, perform: Perform) -> None:
+    made = perform("data.convert", workbook, format="csv")
+    pages = [output for output in made if output.role == "preview"]
+    assert [page.path.name for page in pages] == [
+        "source-Goods-rows.html",
+        "source-Staff _ 2024-rows.html",
+    ]
+    assert "=1+1" in pages[0].path.read_text()
+    assert made[0].meta["glance"]["columns"] == ["code", "price"]

@@ -135,7 +135,7 @@ def _hand_out(
 ) -> Iterator[Output]:
     step: Context[Question] = engine.step
     writing = Writing(step.options.format)
-    page = tables_page.rows_page(table, called, engine, asked.sql)
+    page = tables_page.rows_page(table, called, engine, called, asked.sql)
     target = step.path(called + SUFFIXES[writing.format])
     span = (done, min(1.0, done + 0.05))
     if writing.format in TOGETHER:

@@ -10,6 +10,7 @@ from uploads.operations.duck import Duck, duck
 from uploads.operations.tables import read, rejects
 from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_page import rows_page
 from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
 
 if TYPE_CHECKING:
@@ -45,15 +46,20 @@ def _written(
         named = [(table.name or Path(step.name).stem, table) for table in tables]
         write_together(named, target, writing, engine, (0.6, 0.95))
         rows = sum(table.rows for table in tables)
-        yield Output(target, meta={"rows": rows, "tables": len(tables)})
+        shown = rows_page(tables[0], "source", engine, named[0][0])
+        yield Output(target, meta={"rows": rows, "tables": len(tables), "glance": shown.glance})
+        yield Output(shown.path, role="preview", meta={"page": True})
         return
     parts = unique([safe(table.name) for table in tables])
     for number, (table, part) in enumerate(zip(tables, parts, strict=True)):
-        target = step.path(f"source-{part}{suffix}" if len(tables) > 1 else f"source{suffix}")
+        label = f"source-{part}" if len(tables) > 1 else "source"
+        shown = rows_page(table, label, engine, table.name or Path(step.name).stem)
+        target = step.path(label + suffix)
         span = (0.6 + 0.35 * number / len(tables), 0.6 + 0.35 * (number + 1) / len(tables))
         write(table, target, writing, engine, span)
-        meta: Json = {"rows": table.rows, "columns": len(table.columns)}
+        meta: Json = {"rows": table.rows, "columns": len(table.columns), "glance": shown.glance}
         yield Output(target, meta=meta)
+        yield Output(shown.path, role="preview", meta={"page": True})
 
 
 def safe(table: str) -> str:

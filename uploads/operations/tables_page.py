@@ -95,8 +95,11 @@ def words(kind: str) -> str:
     return "whole number" if is_number(kind) else kind.lower()
 
 
-def rows_page(table: Table, called: str, duck: Duck, sql: str = "") -> Page:
-    """Write a page of a table's first rows; fewer of a wide one, so that browsers show it."""
+def rows_page(table: Table, label: str, duck: Duck, called: str, sql: str = "") -> Page:
+    """Write a page of a table's first rows; fewer of a wide one, so that browsers show it.
+
+    Its file's name begins with `label`; `called` is what people call the table.
+    """
     shown = table.columns[:MOST_COLUMNS]
     most = max(20, min(MOST_ROWS, MOST_CELLS // max(1, len(shown))))
     letters = max(40, min(CELL_LETTERS, PAGE_LETTERS // (most * max(1, len(shown)))))
@@ -111,7 +114,7 @@ def rows_page(table: Table, called: str, duck: Duck, sql: str = "") -> Page:
         facts += f" · {len(shown)} of the columns"
     asked = f"<pre>{escape(sql.strip())}</pre>" if sql else ""
     head = f'<header><h1>{escape(called)}</h1><p class="dim">{facts}</p>{asked}</header>'
-    path = duck.step.path(f"{called}-rows.html")
+    path = duck.step.path(f"{label}-rows.html")
     path.write_text(page(called, head + _grid(shown, rows)), encoding="utf-8")
     return Page(path, _glance(shown, rows))
 

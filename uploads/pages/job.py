@@ -19,7 +19,7 @@ from uploads.models.snapshot import snapshot
 from uploads.operations.options import fields_of
 from uploads.operations.registry import find
 from uploads.pages.asked import asked_job
-from uploads.pages.tiles import newest_tiles, saved_percent, showpiece
+from uploads.pages.tiles import lone_sheet, newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState, StepKind, StepState
 
 Json = dict[str, Any]
@@ -79,6 +79,7 @@ def _ended(job: Job, state: Json) -> Json:
     best = showpiece(job)
     return {
         "showpiece": best,
+        "sheet": lone_sheet(best),
         "seconds": _seconds(job),
         "receipt": _receipt(job),
         **(_sizes(job, state) if any(tile.saved_percent for tile in best) else {}),

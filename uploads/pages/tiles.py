@@ -72,8 +72,10 @@ class Tile:
     @property
     def page(self) -> Result | None:
         """Return the page that shows what is in it: its own, or one that was made beside it."""
-        rows = (self.result, *self.previews)
-        return next((r for r in rows if r.meta.get("page") and r.media_type == "text/html"), None)
+        stem = self.result.name.removesuffix(".gz").rpartition(".")[0]
+        beside = [made for made in self.previews if made.name.startswith(f"{stem}-")]
+        pages = [made for made in (self.result, *beside) if made.meta.get("page")]
+        return next((made for made in pages if made.media_type == "text/html"), None)
 
     @property
     def glance(self) -> dict[str, Any] | None:
@@ -121,7 +123,7 @@ def tiles(results: Iterable[Result]) -> list[Tile]:
 
 def _own(result: Result, previews: Sequence[Result]) -> Sequence[Result]:
     """Return the previews that bear a result's name, else all of its item's."""
-    stem = result.name.rpartition(".")[0]
+    stem = result.name.removesuffix(".gz").rpartition(".")[0]
     return [made for made in previews if made.name.startswith(f"{stem}-")] or previews
 
 
@@ -151,6 +153,12 @@ def newest_tiles(job: Job) -> list[Tile]:
 def showpiece(job: Job) -> list[Tile]:
     """Return what an ended job shows first: its first results in the order of the request."""
     return tiles(_main(job).order_by("item__position", "step_id", "position")[:SHOWPIECES])
+
+
+def lone_sheet(shown: Sequence[Tile]) -> Tile | None:
+    """Return the one result that has a page, to be opened on the job's own; None for several."""
+    paged = [tile for tile in shown if tile.page]
+    return paged[0] if len(paged) == 1 else None
 
 
 def _main(job: Job) -> ResultQuerySet:
