@@ -253,12 +253,13 @@ def _frequent(column: Column, table: Table, duck: Duck, values: int) -> None:
     """List the most frequent values, where a value is frequent at all."""
     if column.distinct > min(FEW_VALUES, 0.5 * column.count) and column.distinct > values:
         return
-    shown = f"left({name(column.name)}::VARCHAR, {LETTERS})"
+    quoted = name(column.name)
     column.values = [
         (row[0], row[1])
         for row in duck.rows(
-            f"SELECT {shown}, count(*) FROM {table.source} WHERE {name(column.name)} IS NOT NULL "
-            f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {values}"
+            f"SELECT left({quoted}::VARCHAR, {LETTERS}), rows FROM (SELECT {quoted}, count(*) AS rows "
+            f"FROM {table.source} WHERE {quoted} IS NOT NULL GROUP BY {quoted} "
+            f"ORDER BY rows DESC, {quoted} LIMIT {values})"
         )
     ]
 

@@ -4,6 +4,7 @@ Rows that can't be read go to a file of their own with line and reason; the othe
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -43,12 +44,8 @@ def read(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
         "sheets": tables_cells.read_sheets,
         "sqlite": tables_cells.read_database,
     }
-    try:
+    with told_of(given):
         found = readers[kind](given, duck, span, reading)
-    except QueryError as error:
-        raise InputError(
-            "table_damaged", name=given.name, reason=plain(error.reason, given)
-        ) from error
     most = duck.step.limits.table_max_columns
     for table in found:
         if len(table.columns) > most:
@@ -59,6 +56,16 @@ def read(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
     if not found:
         raise InputError("not_a_table", name=given.name, reason="nothing is in it.")
     return found
+
+
+@contextmanager
+def told_of(given: Given) -> Iterator[None]:
+    """Let what DuckDB can't read be the file's fault: Parquet tells only when its rows are read."""
+    try:
+        yield
+    except QueryError as error:
+        reason = plain(error.reason, given)
+        raise InputError("table_damaged", name=given.name, reason=reason) from error
 
 
 def plain(reason: str, given: Given) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.data import SEPARATORS
 from uploads.operations.duck import Duck, duck
-from uploads.operations.tables import read, rejects
+from uploads.operations.tables import read, rejects, told_of
 from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_page import rows_page
@@ -29,7 +29,7 @@ def convert(source: Path, step: "Context[ConvertTables]") -> Iterator[Output]:
     packed = options.compression if options.format in {"csv", "json", "ndjson"} else "none"
     separator = SEPARATORS[options.separator]
     writing = Writing(options.format, separator, header=options.header, compression=packed)
-    with duck(step, [source]) as engine:
+    with duck(step, [source]) as engine, told_of(given):
         tables = read(given, engine, (0.0, 0.6), reading)
         for note in (note for table in tables for note in table.notes):
             step.log(note)

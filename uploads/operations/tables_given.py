@@ -24,11 +24,12 @@ class Given:
 
 @dataclass(frozen=True)
 class Reading:
-    """How texts are read where they do not say it themselves."""
+    """How texts are read where they do not say it themselves; `packing` is that of the Parquet."""
 
     separator: str = ""
     header: Literal["auto", "yes", "no"] = "auto"
     keep_odd: bool = True
+    packing: Literal["zstd", "snappy"] = "zstd"
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def rows_page(table: Table, label: str, duck: Duck, called: str, sql: str = "") 
     most = max(20, min(MOST_ROWS, MOST_CELLS // max(1, len(shown))))
     letters = max(40, min(CELL_LETTERS, PAGE_LETTERS // (most * max(1, len(shown)))))
     chosen = ", ".join(
-        f"left({name(column)}::VARCHAR, {letters}) AS {name(column)}" for column, _ in shown
+        f"left({_shown(column, kind)}, {letters}) AS {name(column)}" for column, kind in shown
     )
     rows = duck.rows(f"SELECT {chosen} FROM {table.source} LIMIT {most}")
     facts = f"{counted(table.rows, 'row')} · {counted(len(table.columns), 'column')}"
@@ -117,6 +117,13 @@ def rows_page(table: Table, label: str, duck: Duck, called: str, sql: str = "") 
     path = duck.step.path(f"{label}-rows.html")
     path.write_text(page(called, head + _grid(shown, rows)), encoding="utf-8")
     return Page(path, _glance(shown, rows))
+
+
+def _shown(column: str, kind: str) -> str:
+    """Return a column for SQL as text; 0.30000000000000004 is 0.3 to everybody."""
+    if kind in {"DOUBLE", "FLOAT"}:
+        return f"format('{{:.{15 if kind == 'DOUBLE' else 7}g}}', {name(column)})"
+    return f"{name(column)}::VARCHAR"
 
 
 def _grid(columns: Any, rows: Any) -> str:

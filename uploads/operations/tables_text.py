@@ -19,7 +19,6 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 TRIES = 4
-ZSTD = "(FORMAT parquet, COMPRESSION zstd)"
 REASONS = {
     "TOO MANY COLUMNS": "too many values",
     "MISSING COLUMNS": "too few values",
@@ -156,7 +155,8 @@ class TextFile:
     def _copy(self, span: Span) -> int:
         target = text(self.target)
         try:
-            sql = f"COPY (FROM {self.source()}) TO {target} {ZSTD}"
+            form = f"(FORMAT parquet, COMPRESSION {self.reading.packing})"
+            sql = f"COPY (FROM {self.source()}) TO {target} {form}"
             return int(self.duck.one(sql, span, "reading"))
         except QueryError as error:
             if self.tolerant or "sniff" not in error.reason:
@@ -243,7 +243,8 @@ def _copy_json(duck: Duck, path: Path, target: Path, form: str, span: Span, more
     source = (
         f"read_json({text(path)}, format = '{form}', maximum_object_size = {LONGEST_LINE}{more})"
     )
-    return int(duck.one(f"COPY (FROM {source}) TO {text(target)} {ZSTD}", span, "reading"))
+    made = "(FORMAT parquet, COMPRESSION zstd)"
+    return int(duck.one(f"COPY (FROM {source}) TO {text(target)} {made}", span, "reading"))
 
 
 def _without_bad_lines(
