@@ -201,10 +201,19 @@ def _often(column: Column) -> str:
         return ""
     listed = "".join(
         f'<li><i style="width:{100 * rows / most:.1f}%"></i>'
-        f"<span>{escape(value) or '<em>empty</em>'}</span><span>{rows:,}</span></li>"
+        f"<span>{_visible(value)}</span><span>{rows:,}</span></li>"
         for value, rows in column.values[:ON_CARD]
     )
     return f'<ul class="often">{listed}</ul>'
+
+
+def _visible(value: str) -> str:
+    """Return a value as markup; spaces around, which nobody would see, as signs."""
+    inner = value.strip(" ")
+    before, after = len(value) - len(value.lstrip(" ")), len(value) - len(value.rstrip(" "))
+    if not inner:
+        return "␣" * min(3, len(value)) or "<em>empty</em>"
+    return f"{'␣' * min(3, before)}{escape(inner)}{'␣' * min(3, after)}"
 
 
 def _numbers(column: Column) -> str:
@@ -241,7 +250,7 @@ def _percent(share: float) -> str:
 
 
 def _size(size: int) -> str:
-    for unit, each in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+    for unit, each in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
         if size >= each:
             return f"{size / each:.3g} {unit}"
     return f"{size} bytes"

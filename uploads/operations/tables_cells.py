@@ -128,8 +128,8 @@ def read_sheets(given: Given, duck: Duck, span: Span, reading: Reading) -> list[
     """Return each sheet that has something in it; its first row of texts names the columns."""
     from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum
 
-    _refuse_large(given, duck)
     try:
+        _refuse_large(given, duck)
         with given.path.open("rb") as file:  # not by its path: the kind is found by the content
             book = CalamineWorkbook.from_filelike(file)
         names = [s.name for s in book.sheets_metadata if s.typ == SheetTypeEnum.WorkSheet]
@@ -141,7 +141,7 @@ def read_sheets(given: Given, duck: Duck, span: Span, reading: Reading) -> list[
             label = f"{given.label}-{number + 1}"
             if table := _sheet(label, sheet, cells, duck, share, reading):
                 made.append(table)
-    except (CalamineError, OSError, zipfile.BadZipFile) as error:
+    except (CalamineError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0][:200] or "it is damaged."
         raise InputError("table_damaged", name=given.name, reason=reason) from error
     return made
@@ -219,7 +219,7 @@ def read_database(given: Given, duck: Duck, span: Span, reading: Reading) -> lis
             label = f"{given.label}-{number + 1}"
             rows = _parquet(label, table, columns, cursor, duck, share, _count(database, table))
             made.append(rows)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter of a column's name
         raise InputError("table_damaged", name=given.name, reason=f"{error}.") from error
     finally:
         database.close()
