@@ -14,6 +14,7 @@ from pathlib import Path
 ALL = (
     "images",
     "video",
+    "data",
     "latency",
     "claim",
     "steps",

@@ -78,8 +78,8 @@ def _is_written(running: dict[str, Any]) -> bool:
 
 def make_film(folder: Path) -> Path:
     """Make a film that takes long enough to be cancelled."""
-    from uploads.operations.base import Limits
     from uploads.operations.ffmpeg import program
+    from uploads.operations.limits import Limits
 
     target = folder / "film.mp4"
     source = ("-f", "lavfi", "-i", "testsrc2=s=1920x1080:r=30:d=20")

@@ -203,6 +203,17 @@ class Conf:
         10, "Target length of the segments that workers encode side by side."
     )
     MEDIA_MAX_STREAMS = number(16, "streams", "Most tracks of one media file.")
+    TABLE_MEMORY_BYTES = size(
+        640 * MIB, "Memory of a question to tables; beyond that it works on the disk."
+    )
+    TABLE_THREADS = number(0, "threads", "Threads of a question to tables; 0 for every processor.")
+    TABLE_MAX_COLUMNS = number(2000, "columns", "Most columns of one table.")
+    TABLE_MAX_REJECTS = number(
+        100_000, "rows", "A table of which more rows than this can't be read is refused."
+    )
+    SHEET_MAX_BYTES = size(
+        1 * GIB, "Largest Excel or OpenDocument file, unpacked; it is read in memory."
+    )
 
     LOGIN_TRIES = number(
         5, "tries", "Failed sign-ins per user and address in 15 minutes before a pause."

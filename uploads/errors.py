@@ -214,6 +214,32 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "“{name}” is {kind}; “{operation}” takes {accepts}.",
         "Choose an operation that fits this kind of file.",
     ),
+    "not_a_table": Entry(
+        400,
+        "“{name}” is not a table that can be read: {reason}",
+        "Save it again as CSV, JSON, Parquet or Excel.",
+    ),
+    "table_damaged": Entry(
+        400,
+        "“{name}” can't be read as a table: {reason}",
+        "Correct the file, or save it again in the program that it came from.",
+    ),
+    "table_too_large": Entry(
+        400,
+        "“{name}” is beyond the limits: {reason}",
+        "Divide it, save it as CSV or Parquet, or ask an administrator to raise the limit.",
+    ),
+    "sql_refused": Entry(
+        400,
+        "This is no question to the tables: {reason}",
+        "Write SELECT …; several are divided by semicolons.",
+    ),
+    "sql_wrong": Entry(
+        400,
+        "The SQL does not work at line {line}, column {column}: {reason}",
+        "{near}",
+    ),
+    "sql_failed": Entry(400, "The question could not be answered: {reason}", "{hint}"),
     "decoder_crashed": Entry(
         400,
         "The program that reads “{name}” crashed on it, twice.",

@@ -19,6 +19,7 @@ class JobForm extends HTMLElement {
     this.addEventListener("files", () => this.#fit());
     this.addEventListener("input", (event) => event.target.closest(".options") && this.#own(event.target));
     this.addEventListener("change", (event) => this.#changed(event.target));
+    this.addEventListener("click", (event) => event.target.dataset.example && take(event.target));
     this.form.addEventListener("submit", (event) => this.#submit(event));
     this.#fit();
   }
@@ -173,6 +174,14 @@ class JobForm extends HTMLElement {
     if (sample) data.set("sample", "1");
     return data;
   }
+}
+
+/** Put an example into its field. */
+function take(button) {
+  const field = document.getElementById(button.dataset.for);
+  field.value = button.dataset.example;
+  field.focus();
+  button.closest("details").open = false;
 }
 
 function counted(types) {

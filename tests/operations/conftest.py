@@ -14,7 +14,7 @@ import pillow_heif
 import pytest
 import pyvips
 
-from uploads.operations import Context, Limits, Operation, Output
+from uploads.operations import Context, Limits, Operation, Output, Source
 from uploads.operations.ffmpeg import program
 from uploads.operations.options import parse_options
 from uploads.operations.registry import find
@@ -122,6 +122,19 @@ def halves(width: int, height: int) -> Any:
     return (left.join(right, "horizontal") + noise).cast("uchar").copy(interpretation="srgb")
 
 
+@pytest.fixture(scope="session")
+def table(material: Path) -> Path:
+    """Orders of a shop, with numbers, days, texts and a gap."""
+    path = material / "orders.csv"
+    lines = ["order,day,city,amount,note"]
+    for number in range(300):
+        city = ("Berlin", "Porto", "Lund")[number % 3]
+        amount = f"{number * 7 % 90}.{number % 10}0" if number % 11 else ""
+        lines.append(f'{number},2024-{number % 12 + 1:02}-05,{city},{amount},"a, {number % 7}"')
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 @pytest.fixture
 def listener() -> Listener:
     return Listener()
@@ -133,7 +146,7 @@ def perform(tmp_path: Path, listener: Listener) -> Callable[..., list[Output]]:
 
     def run(
         name: str,
-        source: Path,
+        *sources: Path,
         limits: Limits | None = None,
         shown: str = "",
         sample_seconds: float | None = None,
@@ -143,13 +156,15 @@ def perform(tmp_path: Path, listener: Listener) -> Callable[..., list[Output]]:
         step = Context(
             parse_options(operation.options, options),
             tmp_path,
-            name=shown or source.name,
-            media_type=media_type(source),
+            name=shown or sources[0].name,
+            media_type=media_type(sources[0]),
             limits=limits or Limits(),
             reporter=listener,
             sample_seconds=sample_seconds,
+            sources=[Source(path.name, media_type(path)) for path in sources],
         )
-        return [o if isinstance(o, Output) else Output(o) for o in operation.run(source, step)]
+        given: Any = sources if operation.takes == "all" else sources[0]
+        return [o if isinstance(o, Output) else Output(o) for o in operation.run(given, step)]
 
     return run
 
@@ -166,6 +181,13 @@ def media_type(path: Path) -> str:
         ".wav": "audio/x-wav",
         ".flac": "audio/flac",
         ".m4a": "audio/mp4",
+        ".csv": "text/csv",
+        ".tsv": "text/tab-separated-values",
+        ".json": "application/json",
+        ".ndjson": "application/x-ndjson",
+        ".parquet": "application/vnd.apache.parquet",
+        ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ".sqlite": "application/vnd.sqlite3",
     }
     return kinds.get(path.suffix, f"video/{path.suffix[1:]}")
 
@@ -219,9 +241,18 @@ def child(tmp_path: Path) -> Iterator[Callable[..., Told]]:
             kind = item.get("media_type") or media_type(source)
             facts = {"key": str(number), "name": source.name, "path": str(link)}
             items.append({**facts, **item, "media_type": kind})
+        if find(name).takes == "all":
+            items = [_together(items)]
         return Told(_serve(name, call, options, limits or {}, items, inputs, out))
 
     yield serve
+
+
+def _together(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one item of all files, as operations that take all at once get them."""
+    facts = [{"name": item["name"], "media_type": item["media_type"]} for item in items]
+    paths = [item["path"] for item in items]
+    return {"key": "0", "name": "job", "media_type": "", "paths": paths, "sources": facts}
 
 
 def _serve(

@@ -16,13 +16,18 @@ from uploads.operations.registry import operations
 EVERY = [made for made in operations().values() if made.module.startswith("uploads.")]
 NAMES = [made.name for made in EVERY]
 CHOOSY = [made for made in EVERY if not made.accepts_type("text/plain")]
+SINGLE = [made for made in EVERY if made.takes == "each"]
 every_operation = pytest.mark.parametrize("operation", EVERY, ids=NAMES)
 
 
 @pytest.fixture
-def fitting(photo: Callable[..., Path], short_video: Path) -> Callable[[Operation[Any]], Path]:
+def fitting(
+    photo: Callable[..., Path], short_video: Path, table: Path
+) -> Callable[[Operation[Any]], Path]:
     def choose(operation: Operation[Any]) -> Path:
-        return photo() if operation.accepts_type("image/jpeg") else short_video
+        if operation.accepts_type("image/jpeg"):
+            return photo()
+        return table if operation.accepts_type("text/csv") else short_video
 
     return choose
 
@@ -104,7 +109,7 @@ def test_writes_only_into_its_folder(
     assert all(Path(output["path"]).parent == folder for output in made)
 
 
-@every_operation
+@pytest.mark.parametrize("operation", SINGLE, ids=[made.name for made in SINGLE])
 def test_a_bad_item_leaves_the_others_alone(
     operation: Operation[Any],
     child: Callable[..., Told],
@@ -118,7 +123,7 @@ def test_a_bad_item_leaves_the_others_alone(
     assert [done["item"] for done in told.of("done")] == ["1"]
 
 
-@every_operation
+@pytest.mark.parametrize("operation", SINGLE, ids=[made.name for made in SINGLE])
 def test_results_bear_the_owners_name(
     operation: Operation[Any],
     child: Callable[..., Told],

@@ -189,7 +189,7 @@ def test_a_still_of_an_animation_says_so(
 def test_too_many_frames_are_refused(perform: Perform, tmp_path: Path) -> None:
     source = animation(tmp_path / "a.gif", 5)
     with pytest.raises(InputError, match="5 frames; at most 4"):
-        perform("image.convert", source, Limits(image_max_frames=4), format="webp")
+        perform("image.convert", source, limits=Limits(image_max_frames=4), format="webp")
 
 
 def test_quality_weighs_size(photo: Photo, perform: Perform) -> None:

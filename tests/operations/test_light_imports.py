@@ -5,7 +5,18 @@ import sys
 
 from tests.operations.conftest import ROOT
 
-HEAVY = ("av", "pyvips", "PIL", "pillow_heif", "imageio_ffmpeg", "numpy", "django")
+HEAVY = (
+    "av",
+    "pyvips",
+    "PIL",
+    "pillow_heif",
+    "imageio_ffmpeg",
+    "numpy",
+    "duckdb",
+    "python_calamine",
+    "xlsxwriter",
+    "django",
+)
 
 
 def test_the_registry_loads_no_native_library() -> None:

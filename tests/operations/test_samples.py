@@ -1,5 +1,6 @@
 """The sample files: real pictures, a real tune and a real video, made in a process of their own."""
 
+import csv
 import subprocess
 import sys
 from array import array
@@ -23,7 +24,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_photographs_of_some_megapixels(samples: list[Path]) -> None:
-    photographs = [pyvips.Image.new_from_file(str(path)) for path in samples[:-2]]
+    photographs = [pyvips.Image.new_from_file(str(path)) for path in samples[:-3]]
     assert len(photographs) == 5
     assert all(2e6 < image.width * image.height < 3.5e6 for image in photographs)
     assert sorted(image.get("orientation") for image in photographs) == [1, 1, 1, 1, 6]
@@ -32,7 +33,7 @@ def test_photographs_of_some_megapixels(samples: list[Path]) -> None:
 
 
 def test_a_tune(samples: list[Path]) -> None:
-    with av.open(str(samples[-2])) as container:
+    with av.open(str(samples[-3])) as container:
         (sound,) = container.streams.audio
         assert float(sound.duration * sound.time_base) == pytest.approx(12.2, abs=0.1)
         loudest = max(max(array("h", bytes(f.planes[0]))) for f in container.decode(sound))
@@ -40,8 +41,16 @@ def test_a_tune(samples: list[Path]) -> None:
 
 
 def test_a_video_with_sound(samples: list[Path]) -> None:
-    with av.open(str(samples[-1])) as container:
+    with av.open(str(samples[-2])) as container:
         video, sound = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.width, video.codec_context.height) == (1280, 720)
         assert video.frames == 240
         assert float(sound.duration * sound.time_base) == pytest.approx(8, abs=0.1)
+
+
+def test_a_table_with_the_faults_of_real_ones(samples: list[Path]) -> None:
+    with samples[-1].open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    assert rows[0][:3] == ["order_id", "ordered", "customer"]
+    assert {len(row) for row in rows[1:-1]} == {9}
+    assert len(rows[-1]) == 2

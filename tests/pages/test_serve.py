@@ -214,3 +214,36 @@ async def test_a_proxy_may_send_the_bytes(stored: Path, settings: Any) -> None:
     assert (response.status_code, response["X-Accel-Redirect"]) == (200, "/internal/store/a")
     assert "Content-Security-Policy" in response
     response.close()
+
+
+async def paged(path: Path, **facts: Any) -> HttpResponseBase:
+    """Ask for a file as results do that an operation made as a page."""
+    facts = {"name": "a.html", "media_type": "text/html", "etag": ETAG, "download": False, **facts}
+    return await file_response(RequestFactory().get("/"), path=path, page=True, **facts)
+
+
+async def test_an_operations_page_is_shown_without_any_right(stored: Path) -> None:
+    response = await paged(stored)
+    response.close()
+    assert response["Content-Disposition"].startswith("inline")
+    rules = response["Content-Security-Policy"].split("; ")
+    assert {"sandbox", "default-src 'none'", "frame-ancestors 'self'"} <= set(rules)
+    assert not any("script" in rule or "allow" in rule for rule in rules)
+    assert response["X-Frame-Options"] == "SAMEORIGIN"
+
+
+async def test_a_page_is_kept_when_it_is_asked_for_as_a_download(stored: Path) -> None:
+    response = await paged(stored, download=True)
+    response.close()
+    assert response["Content-Disposition"].startswith("attachment")
+    assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+SVG = {"media_type": "image/svg+xml"}
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "application/xhtml+xml"])
+async def test_other_markup_is_never_shown(stored: Path, media_type: str) -> None:
+    for response in (await ask(stored, media_type=media_type), await paged(stored, **SVG)):
+        response.close()
+        assert response["Content-Disposition"].startswith("attachment")

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 
 from uploads.errors import RequestError
-from uploads.pages.serve import ZipEntry, zip_response
+from uploads.pages.zip_stream import ZipEntry, zip_response
 
 
 def entry(folder: Path, name: str, data: bytes) -> ZipEntry:

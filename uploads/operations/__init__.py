@@ -2,14 +2,15 @@
 
 from uploads.operations.base import (
     Context,
-    Limits,
     Operation,
     Output,
     Part,
     PartResult,
     Preset,
+    Source,
     operation,
 )
+from uploads.operations.limits import Limits
 from uploads.operations.options import option, upload_option
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Part",
     "PartResult",
     "Preset",
+    "Source",
     "operation",
     "option",
     "upload_option",

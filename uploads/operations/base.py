@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
+from uploads.operations.limits import Limits
+
 O = TypeVar("O")
 Json = dict[str, Any]
 Profile = Literal["decode", "outbound"]
@@ -19,20 +21,6 @@ Takes = Literal["each", "all"]
 CHECKPOINT_BYTES = 64 * 1024
 
 _registered: dict[str, "Operation[Any]"] = {}
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one input and one output may be at most; pixels, frames, seconds, bytes."""
-
-    image_max_pixels: int = 200_000_000
-    image_max_frames: int = 300
-    video_max_pixels: int = 7680 * 4320
-    video_max_seconds: float = 24 * 3600
-    video_segment_seconds: float = 10
-    media_max_streams: int = 16
-    output_max_bytes: int = 100 * 1024**3
-    ffmpeg: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +35,14 @@ class Output:
     path: Path
     role: Literal["result", "preview", "report", "inner"] = "result"
     meta: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is known of one of several inputs: its owner's name for it and its media type."""
+
+    name: str
+    media_type: str
 
 
 @dataclass(frozen=True)
@@ -103,6 +99,7 @@ class Context(Generic[O]):
     `saved` is what an earlier run of the same work saved last by `checkpoint`, or None.
     `sample_seconds` is set in a job that only tries something out: what has a duration needs
     no more of it than that (see `sample_share`).
+    `sources` describes the inputs, in their order, where the function takes all at once.
     """
 
     options: O
@@ -115,6 +112,7 @@ class Context(Generic[O]):
     files: Mapping[str, Path] = field(default_factory=dict)
     saved: Json | None = None
     sample_seconds: float | None = None
+    sources: Sequence[Source] = ()
 
     def path(self, name: str) -> Path:
         """Return where to write the file `name`; it lies alone in this item's scratch folder."""

@@ -5,7 +5,7 @@ Reads one JSON object from standard input:
     {"module", "operation", "call": "run" | "plan" | "join", "options": {…},
      "files": {option: path}, "limits": {…}, "confine": {…} | null, "out": folder,
      "sample_seconds": seconds | null,
-     "items": [{"key", "name", "media_type", "path" | "paths", "part", "parts", "saved",
+     "items": [{"key", "name", "media_type", "path" | "paths", "sources", "part", "parts", "saved",
                 "options": its own}]}
 
 and writes one JSON object a line to the descriptor that was its standard output:
@@ -40,9 +40,10 @@ from pathlib import Path
 from typing import Any
 
 from uploads.errors import Cancelled, InputError, StepError, TidemillError
-from uploads.operations.base import Context, Limits, Operation, Output, PartResult, registered
+from uploads.operations.base import Context, Operation, Output, PartResult, Source, registered
 from uploads.operations.confine import confine
 from uploads.operations.guard import die_with_parent, stand_guard
+from uploads.operations.limits import Limits
 from uploads.operations.options import fields_of, parse_options
 
 DETAIL_CHARACTERS = 4000
@@ -169,6 +170,7 @@ class Child:
             files=files,
             saved=item.get("saved"),
             sample_seconds=self.request.get("sample_seconds"),
+            sources=[Source(**facts) for facts in item.get("sources", [])],
         )
 
     def _collect(self, item: dict[str, Any], outputs: Iterable[Path | Output]) -> None:

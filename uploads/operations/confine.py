@@ -55,6 +55,12 @@ NETWORK_FILES = (
     "/etc/pki",
     "/etc/ca-certificates",
 )
+# How much processor and memory the control group gives: DuckDB dies when it sees but can't read it.
+GROUPS = Path("/sys/fs/cgroup")
+GROUP_FILES = (
+    *("cpu.max", "memory.max", "cpu.cfs_quota_us", "cpu.cfs_period_us"),
+    "memory.limit_in_bytes",
+)
 # Not whole prefixes: a checkout with its data folder may well lie below /usr/src or /usr/local.
 PREFIX_FOLDERS = ("bin", "lib", "lib32", "lib64", "libexec", "share")
 
@@ -65,6 +71,20 @@ def program_folders() -> list[Path]:
     folders = [prefix / name for prefix in sorted(prefixes) for name in PREFIX_FOLDERS]
     folders += [Path("/bin"), Path("/nix/store")]
     return [PACKAGE, *sorted(Path("/").glob("lib*")), *folders]
+
+
+def _group_files() -> list[str]:
+    """Return the files that hold the limits of this process's control groups, versions 1 and 2."""
+    listed = "/proc/self/cgroup"
+    found = [listed]
+    with contextlib.suppress(OSError):
+        for line in Path(listed).read_text().splitlines():
+            _, controllers, place = line.split(":", 2)
+            for folder in {GROUPS / name for name in ("", controllers, *controllers.split(","))}:
+                group = folder / place.lstrip("/")
+                inside = [folder, group, *(p for p in group.parents if folder in p.parents)]
+                found += [str(made / name) for made in inside for name in GROUP_FILES]
+    return sorted(set(found))
 
 
 def confine(rules: dict[str, Any] | None) -> None:
@@ -127,7 +147,7 @@ def _grants(rules: dict[str, Any], *, network: bool) -> list[landlock.Grant]:
     return [
         *((str(folder), landlock.PROGRAMS) for folder in program_folders()),
         *((path, landlock.PROGRAMS) for path in rules["read"]),
-        *((path, landlock.READ) for path in files),
+        *((path, landlock.READ) for path in (*files, *_group_files())),
         ("/dev/null", landlock.DEVICE),
         (rules["inputs"], landlock.READ),
         (rules["out"], landlock.WRITE),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from uploads.errors import InputError, StepError
-from uploads.operations.base import Limits
+from uploads.operations.limits import Limits
 
 # Real containers. Whatever points to other files (hls, concat, dash, sdp, image2) is left out.
 FORMATS = (

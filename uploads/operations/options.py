@@ -35,6 +35,8 @@ class OptionField:
     max_length: int | None = None
     accepts: tuple[str, ...] = ()
     main: bool = False
+    multiline: bool = False
+    examples: tuple[tuple[str, str], ...] = ()
 
 
 def option(
@@ -48,10 +50,13 @@ def option(
     choices: Mapping[str, str] | None = None,
     max_length: int = 200,
     main: bool = False,
+    multiline: bool = False,
+    examples: Mapping[str, str] | None = None,
 ) -> T:
     """Declare one option: default, one line of help, bounds (inclusive), unit, words for choices.
 
-    `main` is for what no preset can know, such as the times of a clip.
+    `main` is for what no preset can know, such as the times of a clip. A `multiline` text may
+    hold line ends and tabs. `examples` are texts to begin with, by what they are for.
     """
     metadata = {
         "help": help,
@@ -62,6 +67,8 @@ def option(
         "choices": dict(choices or {}),
         "max_length": max_length,
         "main": main,
+        "multiline": multiline,
+        "examples": dict(examples or {}),
     }
     value: T = dataclasses.field(default=default, metadata=metadata)
     return value
@@ -101,6 +108,8 @@ def _field(declared: "dataclasses.Field[Any]", hint: Any) -> OptionField:
         max_length=meta.get("max_length"),
         accepts=meta.get("accepts", ()),
         main=meta.get("main", False),
+        multiline=meta.get("multiline", False),
+        examples=tuple(meta.get("examples", {}).items()),
     )
 
 
@@ -209,11 +218,14 @@ def _integers(field: OptionField, value: Any) -> tuple[int, ...]:
 def _text(field: OptionField, value: Any) -> str:
     if not isinstance(value, str):
         raise _refuse(field, "text is expected")
+    if field.multiline:
+        value = value.replace("\r\n", "\n")
     if field.max_length is not None and len(value) > field.max_length:
         raise _refuse(field, f"at most {field.max_length} characters are possible")
-    if any(ord(character) < 32 for character in value):
+    plain = set("\n\t") if field.multiline else set()
+    if any(ord(character) < 32 for character in set(value) - plain):
         raise _refuse(field, "control characters are not possible")
-    return value
+    return str(value)
 
 
 def canonical(options: object) -> dict[str, Any]:

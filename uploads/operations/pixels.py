@@ -13,7 +13,7 @@ from typing import Any, Literal
 import pyvips
 
 from uploads.errors import InputError
-from uploads.operations.base import Limits
+from uploads.operations.limits import Limits
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
 Target = Literal["jpeg", "png", "webp", "avif", "tiff", "gif"]

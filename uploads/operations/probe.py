@@ -16,8 +16,8 @@ import av.error
 import av.logging
 
 from uploads.errors import InputError
-from uploads.operations.base import Limits
 from uploads.operations.ffmpeg import FORMATS, PROTOCOLS, refuse_text
+from uploads.operations.limits import Limits
 
 ATTACHED_PICTURE = 0x400
 # What FFmpeg can turn into text; the others (PGS, DVD, DVB) are pictures.

@@ -16,6 +16,9 @@ BUILT_IN = (
     "uploads.operations.clip",
     "uploads.operations.audio",
     "uploads.operations.poster",
+    "uploads.operations.profile",
+    "uploads.operations.query",
+    "uploads.operations.data",
     "uploads.operations.inspect",
 )
 ENTRY_POINTS = "tidemill.operations"

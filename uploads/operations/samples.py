@@ -1,24 +1,27 @@
-"""Makes sample files to try things with: a few landscapes, a short video, a tune.
+"""Makes sample files to try things with: a few landscapes, a short video, a tune, a table.
 
 Run in a process of its own (`python -m uploads.operations.samples FOLDER`),
 because it loads native libraries; takes about three seconds and no download.
 """
 
+import csv
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pyvips
 
 from uploads.operations import ffmpeg
-from uploads.operations.base import Limits
+from uploads.operations.limits import Limits
 
 Colour = tuple[int, int, int]
 
 WIDTH, HEIGHT = 2000, 1332
 VIDEO_SECONDS = 8
 TUNE_SECONDS = 12
+ORDERS = 5000
 # Hertz, one after another each half second.
 TUNE = (
     392,
@@ -67,14 +70,14 @@ SCENES = (
 
 
 def make_samples(folder: Path) -> list[Path]:
-    """Write five photographs, a tune and a video into a folder; returns their paths.
+    """Write five photographs, a tune, a video and a table into a folder; returns their paths.
 
     One photograph is stored lying down with an EXIF turn, as phones do, and one
     holds a place (GPS), so that it can be seen that results lose it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = [_photograph(scene, folder) for scene in SCENES]
-    return [*made, _tune(folder), _video(folder)]
+    return [*made, _tune(folder), _video(folder), _orders(folder)]
 
 
 def _photograph(scene: Scene, folder: Path) -> Path:
@@ -191,6 +194,54 @@ def _tune(folder: Path) -> Path:
         limits=Limits(),
     )
     return path
+
+
+def _orders(folder: Path) -> Path:
+    """Write a shop's orders of a year, with the little faults that real tables have."""
+    path, dice = folder / "Orders.csv", Random(4)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(
+            [
+                "order_id",
+                "ordered",
+                "customer",
+                "city",
+                "items",
+                "amount",
+                "coupon",
+                "status",
+                "shipped",
+            ]
+        )
+        for number in range(ORDERS):
+            table.writerow(_order(number, dice))
+        table.writerow(["the end", ""])
+    return path
+
+
+def _order(number: int, dice: Random) -> list[object]:
+    month, day = (
+        dice.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11, 12, 12, 12]),
+        dice.randint(1, 27),
+    )
+    city = dice.choices(["Berlin", "Lisbon", "Kraków", "Aarhus", "Lyon"], [9, 5, 3, 2, 4])[0]
+    if number % 211 == 5:
+        city = city.lower()
+    items = min(12, 1 + int(dice.expovariate(0.6)))
+    amount = 99999.0 if number == 4003 else round(items * dice.lognormvariate(3, 0.5), 2)
+    status = dice.choices(["paid", "open", "returned"], [90, 7, 3])[0]
+    return [
+        10_076 if number in {77, 901} else 10_000 + number,
+        f"2024-{month:02}-{day:02} {dice.randint(7, 22):02}:{dice.randint(0, 59):02}:00",
+        f"C{dice.randint(1, 900):04}",
+        f" {city}" if number % 307 == 0 else city,
+        items,
+        f"{amount:.2f}",
+        dice.choice(["", "", "", "", "WELCOME10", "SUMMER"]),
+        status,
+        "n/a" if status == "open" else f"{day + 1:02}.{month:02}.2024",
+    ]
 
 
 def main() -> None:

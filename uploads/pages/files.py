@@ -11,6 +11,7 @@ from django.utils import timezone
 from uploads.errors import RequestError
 from uploads.intake.headers import metadata
 from uploads.models import Input, Upload
+from uploads.operations.data import TABLES
 from uploads.states import UploadState
 
 FRESH_HOURS = 12
@@ -52,8 +53,9 @@ class FileRow:
 
     @property
     def icon(self) -> str:
-        family = (self.upload.media_type or self.guess).partition("/")[0]
-        return family if family in {"image", "video", "audio"} else "file"
+        media_type = self.upload.media_type or self.guess
+        family = "table" if media_type in TABLES else media_type.partition("/")[0]
+        return family if family in {"image", "video", "audio", "table"} else "file"
 
     @property
     def taken(self) -> bool:

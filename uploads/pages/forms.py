@@ -71,6 +71,7 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
     made.initial = shown_value(described.default)
     made.help_text = described.help
     vars(made)["unit"] = described.unit
+    vars(made)["examples"] = described.examples
     return made
 
 
@@ -85,7 +86,11 @@ def _input(described: OptionField) -> forms.Widget:
     length = {"maxlength": str(described.max_length)} if described.max_length else {}
     if described.type == "integers":
         return forms.TextInput({"placeholder": "1600, 320", "autocomplete": "off"})
-    return forms.TextInput({**length, "autocomplete": "off"})
+    plain = {**length, "autocomplete": "off"}
+    if described.multiline:
+        code = {"rows": "8", "spellcheck": "false", "autocapitalize": "off", "class": "code"}
+        return forms.Textarea({**plain, **code})
+    return forms.TextInput(plain)
 
 
 def _files(described: OptionField, owner: Any) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ from uploads.pages.asked import asked_job
 from uploads.pages.option_words import option_words, own_words
 from uploads.pages.play import streams
 from uploads.pages.sample import sample_of
-from uploads.pages.tiles import newest_tiles, saved_percent, showpiece
+from uploads.pages.tiles import lone_sheet, newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState, StepKind, StepState
 
 Json = dict[str, Any]
@@ -88,6 +88,7 @@ def _ended(job: Job, stage: Stage, state: Json) -> Json:
     best = showpiece(job)
     return {
         "showpiece": best,
+        "sheet": lone_sheet(best),
         "seconds": _seconds(job),
         "receipt": _receipt(job),
         "own": _own(job, stage),

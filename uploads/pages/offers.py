@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uploads.operations import Operation, Preset
+from uploads.operations.data import TABLES
 from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, main_names, preset_values, sent_main
 
@@ -33,6 +34,8 @@ class Offer:
     @property
     def takes(self) -> str:
         """Return what it accepts in words: “pictures”, “videos and sound”."""
+        if set(self.operation.accepts) >= set(TABLES):
+            return "tables"
         parts = [pattern.partition("/") for pattern in self.operation.accepts]
         words = [FAMILIES.get(family, ending) for family, _, ending in parts]
         return " and ".join(dict.fromkeys(words))
@@ -43,6 +46,8 @@ class Offer:
 
     @property
     def icon(self) -> str:
+        if set(self.operation.accepts) >= set(TABLES):
+            return "table"
         family = self.operation.accepts[0].partition("/")[0]
         return family if family in {"image", "video", "audio"} else "search"
 

@@ -16,8 +16,9 @@ from uploads.models import Result
 from uploads.models.result import ResultQuerySet
 from uploads.pages.asked import asked_job, asked_result
 from uploads.pages.job import operation_label
-from uploads.pages.serve import ZipEntry, file_response, zip_response
+from uploads.pages.serve import file_response
 from uploads.pages.tiles import PLAYLIST, tiles
+from uploads.pages.zip_stream import ZipEntry, zip_response
 from uploads.storage import store
 
 PAGE = 60
@@ -97,6 +98,7 @@ async def content(request: HttpRequest, key: str) -> HttpResponseBase:
         media_type=result.media_type,
         etag=result.sha256,
         download="download" in request.GET,
+        page=result.meta.get("page") is True,
     )
 
 

@@ -27,6 +27,7 @@ SHOWN = (
     ("image", "image.convert", "Sample pictures"),
     ("video", "video.transcode", "Sample video"),
     ("audio", "audio.convert", "Sample sound"),
+    ("data", "data.profile", "Sample table"),
 )
 
 

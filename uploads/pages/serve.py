@@ -1,13 +1,12 @@
-"""Stored files on their way out: ranges, safe headers, streamed ZIPs; who may see them is asked before.
+"""Stored files on their way out: ranges and safe headers; who may see them is asked before.
 
 Never Django's FileResponse: under ASGI it reads the whole file into memory and ignores Range.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import quote
@@ -15,11 +14,10 @@ from urllib.parse import quote
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import http_date, parse_etags, parse_http_date_safe
-from zipstream import ZipStream
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.intake.names import cleaned_name, cleaned_path
+from uploads.intake.names import cleaned_name
 from uploads.storage import store
 
 READ_BYTES: Final = 256 * 1024
@@ -36,22 +34,18 @@ INLINE: Final = frozenset(
 )  # fmt: skip
 
 
+# The page's origin is none of ours; it has its own styles and nothing else.
+PAGE_POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+
+
 @dataclass(frozen=True)
 class Span:
     """The bytes to send of a body: `start` inclusive, `end` exclusive."""
 
     start: int
     end: int
-
-
-@dataclass(frozen=True)
-class ZipEntry:
-    """One file of a ZIP: where its bytes are, its name (folders allowed) and what it weighs."""
-
-    path: Path
-    name: str
-    size: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -67,12 +61,20 @@ Pieces = Callable[[Span], AsyncIterator[bytes]]
 
 
 async def file_response(
-    request: HttpRequest, *, path: Path, name: str, media_type: str, etag: str, download: bool
+    request: HttpRequest,
+    *,
+    path: Path,
+    name: str,
+    media_type: str,
+    etag: str,
+    download: bool,
+    page: bool = False,
 ) -> HttpResponseBase:
     """Return the file, or the range, 304 or 416 that the request asks for; constant memory.
 
     `etag` is the bytes' sha256, or '' when it is not known; RequestError `file_gone` when
-    the file is. With `TIDEMILL_ACCEL_PREFIX` the proxy in front sends the bytes.
+    the file is. A `page` is HTML of an operation: it is shown, without scripts and without a
+    right to fetch anything, also in a frame of ours. With `TIDEMILL_ACCEL_PREFIX` the proxy in front sends the bytes.
     """
     try:
         file = await asyncio.to_thread(path.open, "rb", buffering=0)
@@ -84,7 +86,7 @@ async def file_response(
         response: HttpResponseBase = HttpResponse()
         response["X-Accel-Redirect"] = conf.ACCEL_PREFIX + quote(str(path.relative_to(store.root)))
     else:
-        response = _ranged(
+        response = ranged(
             request,
             size=status.st_size,
             etag=etag,
@@ -93,29 +95,12 @@ async def file_response(
         )
     # Django closes these after the answer, also when nobody read its body.
     response._resource_closers.append(file.close)  # type: ignore[attr-defined]
-    shown = not download and media_type in INLINE
-    _guard(response, name=name, media_type=media_type, disposition="inline" if shown else "")
-    return response
-
-
-async def zip_response(
-    request: HttpRequest, entries: Sequence[ZipEntry], name: str
-) -> HttpResponseBase:
-    """Return the files as one ZIP made while it is sent: stored, of known length, no copy on disk.
-
-    A range is served too: the bytes before it are made and thrown away, so a broken
-    download goes on. Names are cleaned and made unique. RequestError `file_gone` when a file is.
-    """
-    archive = await asyncio.to_thread(_archive, entries)
-    digest = sha256("\n".join(f"{e.name} {e.size} {e.sha256}" for e in entries).encode())
-    response = _ranged(
-        request,
-        size=len(archive),
-        etag=digest.hexdigest(),
-        modified=0,
-        pieces=lambda span: _zip_pieces(archive, span),
-    )
-    _guard(response, name=name, media_type="application/zip", disposition="")
+    page = page and media_type == "text/html"
+    shown = not download and (page or media_type in INLINE)
+    guard(response, name=name, media_type=media_type, disposition="inline" if shown else "")
+    if page and shown:
+        response["Content-Security-Policy"] = PAGE_POLICY
+        response["X-Frame-Options"] = "SAMEORIGIN"
     return response
 
 
@@ -123,21 +108,21 @@ async def joined_response(
     request: HttpRequest, stretches: Sequence[Stretch], *, name: str, media_type: str, etag: str
 ) -> HttpResponseBase:
     """Return stretches of several files as one, or the range of it that is asked for."""
-    response = _ranged(
+    response = ranged(
         request,
         size=sum(stretch.size for stretch in stretches),
         etag=etag,
         modified=0,
         pieces=lambda span: _joined_pieces(stretches, span),
     )
-    _guard(response, name=name, media_type=media_type, disposition="inline")
+    guard(response, name=name, media_type=media_type, disposition="inline")
     return response
 
 
 # --- ranges ---------------------------------------------------------------------
 
 
-def _ranged(
+def ranged(
     request: HttpRequest, *, size: int, etag: str, modified: int, pieces: Pieces
 ) -> HttpResponseBase:
     """Return 200, 206, 304 or 416 with the headers of RFC 9110, sections 13 and 14."""
@@ -229,56 +214,10 @@ async def _joined_pieces(stretches: Sequence[Stretch], span: Span) -> AsyncItera
                 yield piece
 
 
-def _archive(entries: Sequence[ZipEntry]) -> ZipStream:
-    """Return the ZIP to come; its bytes follow from the entries alone, so ranges fit together."""
-    archive = ZipStream(sized=True)
-    taken: dict[str, int] = {}
-    for entry in entries:
-        try:
-            archive.add_path(entry.path, _unique(entry.name, taken), recurse=False)
-        except FileNotFoundError:
-            raise RequestError("file_gone", name=entry.name) from None
-    return archive
-
-
-def _unique(name: str, taken: dict[str, int]) -> str:
-    """Return the cleaned name, numbered when it is taken, also by another spelling of its case."""
-    cleaned = cleaned_path(name) or cleaned_name(name)
-    stem, dot, ending = cleaned.rpartition(".")
-    if not stem or "/" in ending:
-        stem, dot, ending = cleaned, "", ""
-    candidate, count = cleaned, taken.get(cleaned.casefold(), 1)
-    while candidate.casefold() in taken:
-        count += 1
-        candidate = f"{stem} ({count}){dot}{ending}"
-    taken[cleaned.casefold()] = count
-    taken.setdefault(candidate.casefold(), 1)
-    return candidate
-
-
-async def _zip_pieces(archive: ZipStream, span: Span) -> AsyncIterator[bytes]:
-    made = iter(archive)
-    position = 0
-    while position < span.end:
-        piece = await asyncio.to_thread(_next_pieces, made)
-        start, end = max(span.start - position, 0), span.end - position
-        position += len(piece)
-        if start < len(piece):
-            yield piece[start:end]
-
-
-def _next_pieces(made: Iterator[bytes]) -> bytes:
-    """Return some of the ZIP's small pieces at once, for fewer hops between threads."""
-    pieces: list[bytes] = []
-    while sum(map(len, pieces)) < READ_BYTES and (piece := next(made, b"")):
-        pieces.append(piece)
-    return b"".join(pieces)
-
-
 # --- headers --------------------------------------------------------------------
 
 
-def _guard(response: HttpResponseBase, *, name: str, media_type: str, disposition: str) -> None:
+def guard(response: HttpResponseBase, *, name: str, media_type: str, disposition: str) -> None:
     """Set the headers that keep a user's file from acting as a page of ours."""
     charset = "; charset=utf-8" if media_type.startswith("text/") else ""
     response["Content-Type"] = media_type + charset

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 from uploads.models import Job, Result
 from uploads.models.result import ResultQuerySet
@@ -91,6 +92,20 @@ class Tile:
         return self.result.media_type in INLINE_IMAGES
 
     @property
+    def page(self) -> Result | None:
+        """Return the page that shows what is in it: its own, or one that was made beside it."""
+        stem = self.result.name.removesuffix(".gz").rpartition(".")[0]
+        beside = [made for made in self.previews if made.name.startswith(f"{stem}-")]
+        pages = [made for made in (self.result, *beside) if made.meta.get("page")]
+        return next((made for made in pages if made.media_type == "text/html"), None)
+
+    @property
+    def glance(self) -> dict[str, Any] | None:
+        """Return the corner of a table, to be drawn as text, or None."""
+        found = self.result.meta.get("glance")
+        return found if isinstance(found, dict) and self.picture is None else None
+
+    @property
     def before(self) -> bool:
         """Tell whether the original can be shown beside it."""
         upload = self.result.item.upload if self.result.item else None
@@ -136,7 +151,7 @@ def tiles(results: Iterable[Result]) -> list[Tile]:
 
 def _own(result: Result, previews: Sequence[Result]) -> Sequence[Result]:
     """Return the previews that bear a result's name, else all of its item's."""
-    stem = result.name.rpartition(".")[0]
+    stem = result.name.removesuffix(".gz").rpartition(".")[0]
     return [made for made in previews if made.name.startswith(f"{stem}-")] or previews
 
 
@@ -166,6 +181,12 @@ def newest_tiles(job: Job) -> list[Tile]:
 def showpiece(job: Job) -> list[Tile]:
     """Return what an ended job shows first: its first results in the order of the request."""
     return tiles(_main(job).order_by("item__position", "step_id", "position")[:SHOWPIECES])
+
+
+def lone_sheet(shown: Sequence[Tile]) -> Tile | None:
+    """Return the one result that has a page, to be opened on the job's own; None for several."""
+    paged = [tile for tile in shown if tile.page]
+    return paged[0] if len(paged) == 1 else None
 
 
 def _main(job: Job) -> ResultQuerySet:

@@ -279,5 +279,10 @@ def limits() -> Limits:
         video_segment_seconds=conf.VIDEO_SEGMENT_SECONDS,
         media_max_streams=conf.MEDIA_MAX_STREAMS,
         output_max_bytes=conf.OUTPUT_MAX_BYTES,
+        table_memory_bytes=conf.TABLE_MEMORY_BYTES,
+        table_threads=conf.TABLE_THREADS,
+        table_max_columns=conf.TABLE_MAX_COLUMNS,
+        table_max_rejects=conf.TABLE_MAX_REJECTS,
+        sheet_max_bytes=conf.SHEET_MAX_BYTES,
         ffmpeg=conf.FFMPEG,
     )

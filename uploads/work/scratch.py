@@ -89,16 +89,18 @@ class Scratch:
                 "media_type": item.upload.media_type,
                 "path": self._link(item.upload, str(item.pk), "source"),
             }
-        sources = Input.objects.filter(job=item.job_id, role="source").select_related("upload")
+        uses = Input.objects.filter(job=item.job_id, role="source").select_related("upload")
+        uploads = [use.upload for use in uses.order_by("position")]
         paths = [
-            self._link(use.upload, str(item.pk), f"source-{number}")
-            for number, use in enumerate(sources.order_by("position"), start=1)
+            self._link(upload, str(item.pk), f"source-{number}")
+            for number, upload in enumerate(uploads, start=1)
         ]
         return {
             "key": item.pk,
             "name": item.name,
             "media_type": "application/octet-stream",
             "paths": paths,
+            "sources": [{"name": u.name, "media_type": u.media_type} for u in uploads],
         }
 
     @cached_property

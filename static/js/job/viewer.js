@@ -90,6 +90,12 @@ function media(link) {
     heard.append(Object.assign(new Image(), { src: wave.src, alt: "" }), player);
     return heard;
   }
+  if (link.dataset.page) {
+    const frame = Object.assign(document.createElement("iframe"), { title: name, className: "sheet-frame" });
+    frame.sandbox = "";
+    frame.src = link.dataset.page;
+    return frame;
+  }
   const words = document.createElement("p");
   words.textContent = "This kind of file can't be shown here; download it to open it.";
   return words;

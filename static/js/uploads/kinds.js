@@ -3,19 +3,26 @@
 const TYPES = {
   heic: "image/heic", heif: "image/heif", avif: "image/avif", tif: "image/tiff", tiff: "image/tiff", jxl: "image/jxl",
   mkv: "video/x-matroska", mov: "video/quicktime", avi: "video/x-msvideo", mts: "video/mp2t", m2ts: "video/mp2t", m4v: "video/mp4",
-  flac: "audio/flac", opus: "audio/ogg", m4a: "audio/mp4", parquet: "application/vnd.apache.parquet", csv: "text/csv",
+  flac: "audio/flac", opus: "audio/ogg", m4a: "audio/mp4",
+};
+const TABLES = {
+  csv: "text/csv", parquet: "application/vnd.apache.parquet",
+  tsv: "text/tab-separated-values", ndjson: "application/x-ndjson", jsonl: "application/x-ndjson", json: "application/json",
+  sqlite: "application/vnd.sqlite3", db: "application/vnd.sqlite3", xls: "application/vnd.ms-excel",
+  xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ods: "application/vnd.oasis.opendocument.spreadsheet",
 };
 
 /** The browser's word, or the ending's, or “any bytes”. */
 export function mediaType(file) {
   if (file.type) return file.type;
   const ending = file.name.slice(file.name.lastIndexOf(".") + 1).toLowerCase();
-  return TYPES[ending] ?? "application/octet-stream";
+  return TYPES[ending] ?? TABLES[ending] ?? "application/octet-stream";
 }
 
 export function family(type) {
   const name = type.split("/", 1)[0];
-  return ["image", "video", "audio"].includes(name) ? name : "file";
+  if (["image", "video", "audio"].includes(name)) return name;
+  return Object.values(TABLES).includes(type) ? "table" : "file";
 }
 
 // Whether one of the patterns (a type, a family with a star, or anything) takes the type.
@@ -23,7 +30,7 @@ export function fits(patterns, type) {
   return patterns.some((pattern) => pattern === "*/*" || pattern === type || pattern === `${type.split("/", 1)[0]}/*`);
 }
 
-const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], file: ["file", "files"] };
+const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], table: ["table", "tables"], file: ["file", "files"] };
 
 export function kindWords(kind) {
   return NAMES[kind];

@@ -1,0 +1,294 @@
+"""Puts questions in SQL to tables: names them, asks, and says where a question does not work."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uploads.errors import InputError
+from uploads.operations import tables_page
+from uploads.operations.base import Context, Output
+from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text
+from uploads.operations.tables import KINDS, read, rejects
+from uploads.operations.tables_cells import unique
+from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_text import TextFile, as_utf8
+from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
+
+if TYPE_CHECKING:
+    from uploads.operations.query import Question
+
+MOST_QUESTIONS = 20
+FIRST = "data"
+READ, ASKED = 0.6, 0.9
+AROUND = 40
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question: its SQL, and at which byte of the whole text it begins."""
+
+    sql: str
+    begin: int
+
+
+@dataclass
+class Room:
+    """The files that are asked, each under its table's name."""
+
+    duck: Duck
+    names: dict[str, Given]
+    tables: dict[str, list[Table]] = field(default_factory=dict)
+    direct: dict[str, TextFile] = field(default_factory=dict)
+    views: list[str] = field(default_factory=list)
+
+    def open(self, uses: dict[str, int]) -> None:
+        """Make a view of each table; what is read once only is not copied before."""
+        total = sum(given.path.stat().st_size for given in self.names.values()) or 1
+        done = 0.0
+        for number, (called, given) in enumerate(self.names.items()):
+            share = READ * given.path.stat().st_size / total
+            times = uses.get(called.casefold(), 0) + (uses.get(FIRST, 0) if number == 0 else 0)
+            if times == 1 and KINDS.get(given.media_type) == "csv" and given.path.stat().st_size:
+                self._open_text(called, given, (done, done + share))
+            else:
+                self._open_tables(called, given, (done, done + share))
+            done += share
+        if FIRST not in {view.casefold() for view in self.views}:
+            self.duck.rows(f"CREATE VIEW {FIRST} AS FROM {name(self.views[0])}")
+
+    def _open_text(self, called: str, given: Given, span: Span) -> None:
+        path = as_utf8(given, self.duck, span)
+        reading = Reading()
+        self.direct[called] = TextFile(given, path, self.duck, reading)
+        self.views.append(called)
+        try:
+            self.look_again(called)
+        except QueryError:  # the careful way says what is wrong with it
+            del self.direct[called]
+            self.views.remove(called)
+            self._open_tables(called, given, span)
+
+    def look_again(self, called: str) -> None:
+        """Make the view of a text as its types are known now."""
+        source = self.direct[called].source()
+        self.duck.rows(f"CREATE OR REPLACE VIEW {name(called)} AS FROM {source}")
+
+    def _open_tables(self, called: str, given: Given, span: Span) -> None:
+        self.tables[called] = read(given, self.duck, span, Reading())
+        several = len(self.tables[called]) > 1
+        for table in self.tables[called]:
+            view = table_name(f"{called}_{table.name}") if several else called
+            view = unique([*self.views, view])[-1]
+            self.duck.rows(f"CREATE VIEW {name(view)} AS FROM {table.source}")
+            self.views.append(view)
+
+    def learn(self) -> bool:
+        """Tell whether a text turned out to have other types than thought; then ask again."""
+        odd = [called for called, made in self.direct.items() if made.learn()]
+        for called in odd:
+            self.direct[called].tries += 1
+            self.look_again(called)
+        return bool(odd)
+
+    def leave(self) -> Iterator[Output]:
+        """Hand out what could not be read, with the notes."""
+        for called, given in self.names.items():
+            made = self.tables.get(called, [])
+            if called in self.direct:
+                rejected, listed = self.direct[called].hand_out()
+                notes = tuple(self.direct[called].notes)
+                made = [Table("", given.path, 0, (), rejected, listed, notes)]
+            for note in (note for table in made for note in table.notes):
+                self.duck.step.log(note)
+            yield from rejects(given, self.duck, made)
+
+
+def answer(sources: Sequence[Path], step: "Context[Question]") -> Iterator[Output]:
+    """Answer every question with a file and a page of its first rows."""
+    with duck(step, sources) as engine:
+        questions = _questions(step.options.sql, engine)
+        names = _names(sources, step, engine)
+        room = Room(engine, names)
+        room.open(_uses(questions, engine))
+        step.log(f"Tables: {', '.join(room.views)}.")
+        for number, asked in enumerate(questions):
+            share = (ASKED - READ) / len(questions)
+            begin = READ if room.tables or len(questions) > 1 else 0.0
+            span = (begin + number * share, READ + (number + 1) * share)
+            table = _ask(asked, room, step, number, span)
+            called = _answer_name(names, number, len(questions))
+            yield from _hand_out(table, called, asked, engine, span[1])
+        yield from room.leave()
+
+
+def _answer_name(names: dict[str, Given], number: int, of: int) -> str:
+    stem = f"{next(iter(names))}-answer" if len(names) == 1 else "answer"
+    return f"{stem}-{number + 1}" if of > 1 else stem
+
+
+def _hand_out(
+    table: Table, called: str, asked: Asked, engine: Duck, done: float
+) -> Iterator[Output]:
+    step: Context[Question] = engine.step
+    writing = Writing(step.options.format)
+    page = tables_page.rows_page(table, called, engine, called, asked.sql)
+    target = step.path(called + SUFFIXES[writing.format])
+    span = (done, min(1.0, done + 0.05))
+    if writing.format in TOGETHER:
+        write_together([(called, table)], target, writing, engine, span)
+    else:
+        write(table, target, writing, engine, span)
+    meta = {"rows": table.rows, "columns": len(table.columns), "glance": page.glance}
+    yield Output(target, meta=meta)
+    yield Output(page.path, role="preview", meta={"page": True})
+
+
+# --- asking ------------------------------------------------------------------------
+
+
+def _questions(sql: str, engine: Duck) -> list[Asked]:
+    """Return the questions of a text; only such that read are allowed."""
+    try:
+        found = engine.statements(sql)
+    except QueryError as error:
+        raise _wrong(error, sql, Asked(sql, 0), []) from error
+    raw, cursor, made = sql.encode(), 0, []
+    for kind, query in found:
+        begin = max(cursor, raw.find(query.encode(), cursor))
+        cursor = begin + len(query.encode())
+        line = raw[:begin].count(b"\n") + 1
+        if kind == "MULTI":
+            reason = f"the PIVOT of line {line} needs its values, as in PIVOT … ON … IN (…)."
+            raise InputError("sql_refused", reason=reason)
+        if kind != "SELECT":
+            raise InputError("sql_refused", reason=f"line {line} has a {kind} statement.")
+        made.append(Asked(query.rstrip().rstrip(";"), begin))
+    if not made:
+        raise InputError("sql_refused", reason="nothing but remarks is in it.")
+    if len(made) > MOST_QUESTIONS:
+        reason = f"there are {len(made)} of them; at most {MOST_QUESTIONS} are possible at once."
+        raise InputError("sql_refused", reason=reason)
+    return made
+
+
+def _ask(asked: Asked, room: Room, step: "Context[Question]", number: int, span: Span) -> Table:
+    """Run one question and return its answer as a table."""
+    target = room.duck.path(f"answer-{number + 1}.parquet")
+    while True:
+        try:
+            rows = _write_answer(asked, room.duck, target, span)
+        except QueryError as error:
+            if error.kind == "Conversion" and room.learn():
+                continue
+            raise _wrong(error, step.options.sql, asked, [*room.views, FIRST]) from error
+        if not room.learn():
+            break
+    columns = tuple(room.duck.columns(f"read_parquet({text(target)})"))
+    return Table("", target, rows, columns)
+
+
+def _write_answer(asked: Asked, engine: Duck, target: Path, span: Span) -> int:
+    """Write an answer as Parquet, which has no whole numbers of 128 bits; returns its rows."""
+    before, after = "DESCRIBE (\n", "\n)"
+    with _counting_from(before):
+        columns = [(row[0], row[1]) for row in engine.rows(before + asked.sql + after)]
+    huge = [name(column) for column, kind in columns if kind in {"HUGEINT", "UHUGEINT"}]
+    before, after = "COPY (\n", f"\n) TO {text(target)} (FORMAT parquet, COMPRESSION zstd)"
+    if huge and len({column.casefold() for column, _ in columns}) == len(columns):
+        exact = ", ".join(f"{column}::DECIMAL(38, 0) AS {column}" for column in huge)
+        before, after = f"COPY (SELECT * REPLACE ({exact}) FROM (\n", f"\n){after}"
+    with _counting_from(before):
+        return int(engine.one(before + asked.sql + after, span, "asking"))
+
+
+@contextmanager
+def _counting_from(before: str) -> Iterator[None]:
+    """Let positions in errors count from the question's own first byte."""
+    try:
+        yield
+    except QueryError as error:
+        if error.position is not None:
+            error.position -= len(before.encode())
+        raise
+
+
+def _uses(questions: Sequence[Asked], engine: Duck) -> dict[str, int]:
+    """Return how often each table is named in all questions; many times where that is not clear."""
+    found: dict[str, int] = {}
+    for asked in questions:
+        try:
+            tree = json.loads(engine.one(f"SELECT json_serialize_sql({text(asked.sql)})"))
+        except (QueryError, ValueError):
+            tree = {"error": True}
+        if tree.get("error"):
+            return {}
+        for used in _tables_in(tree):
+            found[used] = found.get(used, 0) + 1
+    return found
+
+
+def _tables_in(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        if tree.get("type") == "BASE_TABLE":
+            yield str(tree.get("table_name", "")).casefold()
+        for branch in tree.values():
+            yield from _tables_in(branch)
+    elif isinstance(tree, list):
+        for branch in tree:
+            yield from _tables_in(branch)
+
+
+# --- names and places ----------------------------------------------------------------
+
+
+def _names(sources: Sequence[Path], step: "Context[Question]", engine: Duck) -> dict[str, Given]:
+    reserved = {
+        row[0]
+        for row in engine.rows(
+            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
+        )
+    }
+    wanted = [table_name(Path(source.name).stem, reserved) for source in step.sources]
+    return {
+        called: Given(path, source.name, source.media_type, called)
+        for called, path, source in zip(unique(wanted), sources, step.sources, strict=True)
+    }
+
+
+def table_name(stem: str, reserved: set[str] | frozenset[str] = frozenset()) -> str:
+    """Return a file's name as a name in SQL that needs no quotation marks."""
+    plain = re.sub(r"\W+", "_", stem).strip("_")[:60] or "table"
+    if plain[0].isdigit():
+        plain = f"t_{plain}"
+    return f"{plain}_table" if plain.casefold() in reserved else plain
+
+
+def _wrong(error: QueryError, sql: str, asked: Asked, tables: Sequence[str]) -> InputError:
+    """Return the error as a sentence with line and column in the text that was sent."""
+    reason, hint = first_line(error.reason), ""
+    near = [word for word in error.candidates if word and "(" not in word][:5]
+    if error.missing and error.name:
+        kind = "table" if "able with name" in reason else "function"
+        kind = kind if error.kind == "Catalog" else "column"
+        reason = f"There is no {kind} “{error.name}”."
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        if kind == "table" and tables:
+            hint = f"The tables are {', '.join(dict.fromkeys(tables))}. "
+    raw = sql.encode()
+    place = asked.begin + (error.position or 0)
+    if error.position is None or not 0 <= error.position <= len(raw) - asked.begin:
+        return InputError("sql_failed", reason=reason, hint=hint or "Ask in another way.")
+    so_far = raw[:place].decode(errors="replace")
+    start = so_far.rpartition("\n")[2]
+    after = raw[place:].decode(errors="replace").partition("\n")[0][:AROUND]
+    return InputError(
+        "sql_wrong",
+        line=so_far.count("\n") + 1,
+        column=len(start) + 1,
+        reason=reason,
+        near=f"{hint}{start[-AROUND:].lstrip()}▸{after}",
+    )

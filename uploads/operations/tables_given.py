@@ -1,0 +1,53 @@
+"""What is said of tables while they are worked on: the file given, how to read it, what it holds."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from uploads.operations.duck import text
+
+Columns = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Given:
+    """One file: its path here, its owner's name for it, its media type.
+
+    What is made for it begins with `label`.
+    """
+
+    path: Path
+    name: str
+    media_type: str
+    label: str = "source"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How texts are read where they do not say it themselves; `packing` is that of the Parquet."""
+
+    separator: str = ""
+    header: Literal["auto", "yes", "no"] = "auto"
+    keep_odd: bool = True
+    packing: Literal["zstd", "snappy"] = "zstd"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table as Parquet; `name` is that of a sheet or of a database's table, else empty.
+
+    `rejects` is a CSV of the rows that could not be read, if there are any.
+    """
+
+    name: str
+    path: Path
+    rows: int
+    columns: Columns
+    rejected: int = 0
+    rejects: Path | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def source(self) -> str:
+        """Return what SQL reads it by."""
+        return f"read_parquet({text(self.path)})"
