@@ -369,7 +369,7 @@ def test_beyond_the_limits_is_refused(short_video: Path, perform: Perform) -> No
         (Limits(media_max_streams=1), "it has 2 tracks"),
     ):
         with pytest.raises(InputError, match=reason) as caught:
-            perform("video.transcode", short_video, limits, **QUICK)
+            perform("video.transcode", short_video, limits=limits, **QUICK)
         assert caught.value.code == "media_too_large"
 
 
