@@ -10,6 +10,16 @@ from uploads.operations.base import Context, Output, Preset, operation
 from uploads.operations.options import option
 from uploads.operations.times import refuse
 
+ACCEPTED = (
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/avif",
+    "image/heic",
+    "image/heif",
+    "image/tiff",
+    "image/gif",
+)
 # Modes that give every picture the same shape.
 FULL_BOXES = {"fill": "Fill", "smart": "Fill", "pad": "A border", "stretch": "Stretch"}
 COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -154,16 +164,7 @@ PRESETS = (
 @operation(
     "image.convert",
     label="Convert pictures",
-    accepts=[
-        "image/jpeg",
-        "image/png",
-        "image/webp",
-        "image/avif",
-        "image/heic",
-        "image/heif",
-        "image/tiff",
-        "image/gif",
-    ],
+    accepts=ACCEPTED,
     options=Convert,
     presets=PRESETS,
     seconds=lambda size: 0.03 + size / 30e6,

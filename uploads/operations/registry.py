@@ -10,6 +10,7 @@ from uploads.operations.base import Operation, registered
 
 BUILT_IN = (
     "uploads.operations.image",
+    "uploads.operations.sheet",
     "uploads.operations.watermark",
     "uploads.operations.video",
     "uploads.operations.hls",
