@@ -125,6 +125,8 @@ def test_a_target_size_is_met_and_never_exceeded(
     parts = planned(source, **options)
     rates = [part["bit_rate"] for part in parts if part["kind"] == "segment"]
     assert max(rates) > 1.5 * min(rates), "parts where much happens get more"
+    weights = [part["weight"] for part in parts if part["kind"] == "segment"]
+    assert max(weights) > 1.5 * min(weights), "and are known to take longer"
     result = perform("video.transcode", source, **options)[0]
     size = result.path.stat().st_size
     assert size <= 1_000_000

@@ -17,7 +17,7 @@ from uploads.operations.playlists import SOUND, Segment, media
 from uploads.operations.probe import Picture, opened
 from uploads.operations.video import Transcode
 from uploads.operations.video_codecs import Encoding
-from uploads.operations.video_plan import Cut, cut
+from uploads.operations.video_plan import Cut, cut, shares
 from uploads.operations.video_shape import MIB, memory_bytes, scaled, seconds_of
 
 if TYPE_CHECKING:
@@ -62,14 +62,15 @@ def plan(source: Path, step: "Context[Hls]") -> list[Part]:
     qualities = ladder(found.picture, step.options.heights)
     shape = {**found.shape, "ladder": [vars(quality) for quality in qualities]}
     shape |= {"rate": float(found.picture.rate) if found.picture.rate else None}
+    seconds = _seconds(found, qualities, step)
     pieces = [
         Part(
             {"kind": "segment", **piece, **shape},
-            weight=_weight(found, qualities, piece, step),
+            weight=max(0.1, seconds * share),
             memory_bytes=_memory(found, qualities),
             disk_bytes=MIB + 2 * source.stat().st_size * piece["frames"] // max(1, found.frames),
         )
-        for piece in found.pieces
+        for piece, share in zip(found.pieces, shares(found), strict=True)
     ]
     sounds = [
         Part(
@@ -99,13 +100,13 @@ def _plain(step: "Context[Hls]") -> Context[Transcode]:
     )  # fmt: skip
 
 
-def _weight(found: Cut, qualities: list[Quality], piece: Json, step: "Context[Hls]") -> float:
-    """Return the seconds of one piece: read once, encoded once for each quality."""
+def _seconds(found: Cut, qualities: list[Quality], step: "Context[Hls]") -> float:
+    """Return the seconds of the whole: read once, encoded once for each quality."""
     nothing = {"width": 0, "height": 0}
-    frames, speed = piece["frames"], step.options.speed
+    frames, speed = found.frames, step.options.speed
     reading = seconds_of(found.picture, nothing, frames, speed)
     whole = sum(seconds_of(found.picture, vars(quality), frames, speed) for quality in qualities)
-    return max(0.1, whole - (len(qualities) - 1) * reading)
+    return whole - (len(qualities) - 1) * reading
 
 
 def _memory(found: Cut, qualities: list[Quality]) -> int:
