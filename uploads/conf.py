@@ -212,7 +212,7 @@ class Conf:
         100_000, "rows", "A table of which more rows than this can't be read is refused."
     )
     SHEET_MAX_BYTES = size(
-        1 * GIB, "Largest Excel or OpenDocument file, unpacked; it is read in memory."
+        512 * MIB, "Largest Excel or OpenDocument file, unpacked; it is read in memory."
     )
 
     LOGIN_TRIES = number(

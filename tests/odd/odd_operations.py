@@ -69,14 +69,14 @@ def copy(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
     options=CopyOptions,
     seconds=lambda size: 1.0,
 )
-def lines(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
+def lines(source: Path, step: Context[CopyOptions]) -> Iterator[Output]:
     """Shout each line of a file, one part a line."""
     assert step.part is not None
     line = source.read_text().splitlines()[int(step.part["line"])]
     _behave(line, step.name, step)
     target = step.path("line.txt")
     target.write_text(line.upper() + "\n")
-    yield target
+    yield Output(target, meta={"shout": step.options.shout})
 
 
 @lines.plan
@@ -97,7 +97,8 @@ def join_lines(
         _linger(60, step)
     target = step.path("source-shouted.txt")
     target.write_text("".join(part.paths[0].read_text() for part in parts))
-    yield Output(target, meta={"lines": len(parts)})
+    told = [step.options.shout, *(meta["shout"] for part in parts for meta in part.meta)]
+    yield Output(target, meta={"lines": len(parts), "shout": told})
 
 
 @operation("test.all", label="All", accepts=["text/*"], options=CopyOptions, takes="all")

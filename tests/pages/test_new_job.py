@@ -345,3 +345,23 @@ def test_the_page_takes_a_fixed_number_of_queries(photo: Path, django_assert_max
         make_upload(user, photo)
     with django_assert_max_num_queries(14):
         browser.get("/")
+
+
+def test_a_text_of_several_lines_has_a_box_with_examples_and_keeps_its_lines(tmp_path: Path):
+    browser, user = signed_in()
+    page = browser.get("/").content.decode()
+    box = re.search(r"<textarea[^>]*name=\"data\.query-sql\"[^>]*>", page)
+    assert box is not None
+    assert 'spellcheck="false"' in box[0]
+    assert "<strong>Join two files</strong><pre>SELECT customers.name" in page
+
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n")
+    sql = "SELECT a,\r\n\tb\r\nFROM a"
+    fields = {"data.query-preset": "xlsx", "data.query-sql": sql}
+    key = make_upload(user, path, media_type="text/csv").key
+    job = _job(
+        browser, user, browser.post("/", {"operation": "data.query", "uploads": key, **fields})
+    )
+    options = job.stages.get().options
+    assert (options["sql"], options["format"]) == ("SELECT a,\n\tb\nFROM a", "xlsx")

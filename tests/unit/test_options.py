@@ -74,3 +74,21 @@ def test_the_schema_refuses_what_the_parser_refuses() -> None:
     width = described["properties"]["width"]
     assert (width["type"], width["minimum"], width["maximum"]) == ("integer", 16, 100_000)
     assert described["properties"]["format"]["enum"] == ["webp", "jpeg"]
+
+
+@dataclass(frozen=True)
+class Letter:
+    text: str = option("Dear", "What to write.", multiline=True, examples={"Short": "Hello\nthere"})
+
+
+def test_only_a_text_of_several_lines_holds_line_ends() -> None:
+    assert parse_options(Letter, {"text": "a\r\n\tb"}).text == "a\n\tb"
+    with pytest.raises(RequestError, match="control characters"):
+        parse_options(Letter, {"text": "a\x1bb"})
+    with pytest.raises(RequestError, match="control characters"):
+        parse_options(Some, {"note": "a\nb"})
+
+
+def test_examples_are_described() -> None:
+    (described,) = fields_of(Letter)
+    assert (described.multiline, described.examples) == (True, (("Short", "Hello\nthere"),))

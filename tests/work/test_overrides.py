@@ -69,10 +69,10 @@ def test_parts_and_their_join_obey_too(alice: User, tmp_path: Path) -> None:
     for path in paths:
         path.write_text("x\ny\n")
     uploads = [make_upload(alice, path, media_type="text/plain") for path in paths]
-    job = asked(alice, uploads, {uploads[0].key: {"pause": 0.01}}, "test.lines")
+    job = asked(alice, uploads, {uploads[0].key: {"shout": True}}, "test.lines")
     work_off()
-    assert contents(job) == ["X\nY\n", "X\nY\n"]
-    assert job.items.get(position=0).options == {"pause": 0.01}
+    made = job.results.filter(role="result").order_by("item__position")
+    assert [result.meta["shout"] for result in made] == [[True] * 3, [False] * 3]
 
 
 def test_a_retry_keeps_them(alice: User, text_upload: TextUpload) -> None:

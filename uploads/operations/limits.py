@@ -18,5 +18,5 @@ class Limits:
     table_threads: int = 0
     table_max_columns: int = 2000
     table_max_rejects: int = 100_000
-    sheet_max_bytes: int = 1024**3
+    sheet_max_bytes: int = 512 * 1024**2
     ffmpeg: str = ""
