@@ -180,3 +180,12 @@ def test_what_is_small_enough_is_left_alone(
 def test_what_does_not_go_together_is_refused_in_words(options: dict[str, Any], words: str) -> None:
     with pytest.raises(RequestError, match=words):
         parse_options(Convert, options)
+
+
+@pytest.mark.parametrize(("sizes", "flags"), [((), [False]), ((320, 160), [False, True])])
+def test_the_largest_result_stands_for_its_picture_however_small(
+    sizes: tuple[int, ...], flags: list[bool], photo: Photo, perform: Perform
+) -> None:
+    made = perform("image.convert", photo("a.jpg", 400, 300), sizes=sizes)
+    assert [bool(output.meta.get("preview")) for output in made] == flags
+    assert all(output.role == "result" for output in made), "a small one needs no other preview"

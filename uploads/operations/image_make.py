@@ -47,10 +47,11 @@ def convert(source: Path, step: "Context[Convert]") -> Iterator[Output]:
         path = step.path(name + pixels.SUFFIXES[target])
         sized = _write(sized, path, target, step)
         width, height = pixels.size_of(sized)
-        small = max(width, height) <= PREVIEW_MAX_EDGE and target != "tiff" and not previewed
+        small = max(width, height) <= PREVIEW_MAX_EDGE and target != "tiff"
         previewed = previewed or small
         meta: Json = {"width": width, "height": height, **facts}
-        yield Output(path, meta={**meta, "preview": True} if small else meta)
+        # The largest stands for its picture, however small it is.
+        yield Output(path, meta={**meta, "preview": True} if small and place else meta)
     if not previewed:
         yield preview(image, step)
 
