@@ -79,7 +79,8 @@ def _owners(job: Job) -> list[str]:
     found = []
     planning = job.steps.filter(kind=StepKind.PLAN, state__in=OPEN_STEP_STATES).exists()
     receiving = job.inputs.filter(upload__state=UploadState.RECEIVING).exists()
-    if (job.state == JobState.RECEIVING) and not receiving:
+    # A job that is being cancelled does not begin anew for what arrives.
+    if job.state == JobState.RECEIVING and not receiving and not job.cancel_requested_at:
         found.append("waits for files that are here")
     for item in job.items.filter(state=ItemState.OPEN).select_related("step", "upload"):
         if item.step is None:
