@@ -11,8 +11,8 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup()
 
+from uploads.catalogue import CATALOGUE, Entry  # noqa: E402
 from uploads.conf import SETTINGS  # noqa: E402
-from uploads.errors import CATALOGUE, Entry  # noqa: E402
 from uploads.pages.api.openapi import document  # noqa: E402
 from uploads.pages.api.shapes import SCHEMAS  # noqa: E402
 from uploads.pages.api.urls import DOORS  # noqa: E402

@@ -8,8 +8,8 @@ from django.test import Client, override_settings
 
 from tests.factories import make_job, make_upload
 from tests.pages.api import Api, make_person
+from uploads.catalogue import CATALOGUE
 from uploads.conf import conf
-from uploads.errors import CATALOGUE
 from uploads.models import Job
 
 pytestmark = pytest.mark.django_db

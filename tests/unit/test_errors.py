@@ -4,7 +4,8 @@ import string
 
 import pytest
 
-from uploads.errors import CATALOGUE, InputError, remedy, sentence
+from uploads.catalogue import CATALOGUE
+from uploads.errors import InputError, remedy, sentence
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE))

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from uploads.errors import CATALOGUE
+from uploads.catalogue import CATALOGUE
 from uploads.models import Item, Job, Stage, Step, Worker
 from uploads.operations.registry import operations
 from uploads.states import ItemState, JobState

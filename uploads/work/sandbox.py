@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from uploads.catalogue import CATALOGUE
 from uploads.conf import conf
-from uploads.errors import CATALOGUE, LeaseLost, StepError, TidemillError
+from uploads.errors import LeaseLost, StepError, TidemillError
 from uploads.operations.base import CHECKPOINT_BYTES
 from uploads.work.bounds import Bounds
 from uploads.work.census import LOOK_SECONDS, Ceilings, Census, TooMuchError
