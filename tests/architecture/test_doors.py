@@ -18,10 +18,10 @@ from django.urls import URLResolver, get_resolver
 from tests.architecture.doors import CASES, SOCKETS, Case
 from tests.factories import make_job, make_upload
 from tests.pages.api import make_person
-from tests.pages.streams import make_stream
 from tests.pages.test_api_jobs import add_result, end
 from uploads.live.routing import websocket_application
 from uploads.models import Job, Token
+from uploads.pages.tiles import PLAYLIST
 
 VISITORS = ("stranger", "owner", "other", "staff", "admin")
 
@@ -53,7 +53,7 @@ def house(tmp_path: Path) -> House:
     ended = make_job(owner, [uploads["ended"]], "image.convert")
     result = add_result(ended)
     end(ended.key)
-    film = make_stream(owner, tmp_path)
+    film = _finished_stream(owner, tmp_path)
     uploads["half"].touch(0)
     _empty(uploads["half"])
     objects = {
@@ -68,6 +68,16 @@ def house(tmp_path: Path) -> House:
         "group": str(Group.objects.get(name="Watchers").pk),
     }
     return House(people, objects)
+
+
+def _finished_stream(owner: User, folder: Path) -> Job:
+    path = folder / "film.mp4"
+    path.write_bytes(b"x")
+    job = make_job(owner, [make_upload(owner, path, media_type="video/mp4")], "video.hls")
+    result = add_result(job, "index.m3u8")
+    result.media_type = PLAYLIST
+    result.save()
+    return job
 
 
 def _empty(upload: Any) -> None:

@@ -1,6 +1,5 @@
 """Streams as the worker leaves them: made part by part by the operation itself."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,11 +97,3 @@ class Making:
             media_type=kinds.get(output.path.suffix, "application/vnd.apple.mpegurl"),
             meta=output.meta,
         )
-
-
-def make_stream(owner: User, folder: Path, parts: Sequence[int] = (0, 1)) -> Job:
-    """Return a job of which these parts are done."""
-    making = Making(owner, folder)
-    for number in parts:
-        making.finish(number)
-    return making.job
