@@ -20,8 +20,8 @@ AHEAD = "at => document.querySelector('video').currentTime > at"
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
     path = tmp_path / "Evening.mp4"
-    moved = moving(60, rate=25, size="640x360")
-    ffmpeg(*moved, *sounding(60), *H264, "-g", "50", "-c:a", "aac", str(path))
+    moved = moving(40, rate=25, size="640x360")
+    ffmpeg(*moved, *sounding(40), *H264, "-g", "50", "-c:a", "aac", str(path))
     return path
 
 
@@ -52,14 +52,14 @@ def test_a_stream_is_watched_while_it_is_being_made(open_page: OpenPage, film: P
     page.wait_for_function(AHEAD, arg=1.0, timeout=PATIENCE_MS)
     assert job_state(page, key) == "running", "it played before all of it was there"
 
-    expect(words).to_contain_text("It is done: 1:00", timeout=PATIENCE_MS)
-    page.locator("video").evaluate("video => { video.currentTime = 55; }")
-    page.wait_for_function(AHEAD, arg=56.0, timeout=PATIENCE_MS)
+    expect(words).to_contain_text("It is done: 0:40", timeout=PATIENCE_MS)
+    page.locator("video").evaluate("video => { video.currentTime = 35; }")
+    page.wait_for_function(AHEAD, arg=36.0, timeout=PATIENCE_MS)
     page.locator("[data-quality] select").select_option(label="180p")
     page.wait_for_function(
         "() => document.querySelector('video').videoHeight === 180", timeout=PATIENCE_MS
     )
 
     page.reload()
-    expect(words).to_contain_text("1 min", timeout=PATIENCE_MS)
+    expect(words).to_contain_text("40 s", timeout=PATIENCE_MS)
     expect(page.get_by_role("heading", name="On your own web page")).to_be_visible()
