@@ -102,6 +102,11 @@ def test_sizes_that_would_enlarge_are_left_out(short_video: Path, perform: Perfo
     assert [output.role for output in made].count("result") == 1
 
 
+def test_neighbouring_heights_are_one_quality(long_video: Path, perform: Perform) -> None:
+    made = perform("video.hls", long_video, heights=(61, 60), speed="ultrafast")
+    assert made[0].meta["qualities"] == ["60p"]
+
+
 def test_a_silent_video_has_no_sound_list(video: Video, perform: Perform) -> None:
     source = video("silent.mp4", *moving(3), *H264)
     made = named(perform("video.hls", source, **QUICK))

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.pages.streams import Making
+from uploads.models import Item, Result
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +117,24 @@ def test_the_gallery_shows_one_film_and_the_zip_holds_all_of_it(making: Making, 
         archive = content(client.get(f"/jobs/{making.job.key}/results.zip{query}"))
         for name in ("index.m3u8", "120p.mp4", "120p.m3u8", "60p.mp4", "sound.mp4", "sound.m3u8"):
             assert f"Evening/{name}".encode() in archive
+
+
+def test_two_films_of_one_name_get_folders_of_their_own(
+    making: Making, client: Client, alice: User, tmp_path: Path
+):
+    (tmp_path / "second").mkdir()
+    other = Making(alice, tmp_path / "second")
+    for one in (making, other):
+        for number in range(len(one.parts)):
+            one.finish(number)
+        one.join()
+    # Both in one job, as two folders of films with equal names would be.
+    Item.objects.filter(pk=other.item.pk).update(job=making.job, position=1)
+    Result.objects.filter(item=other.item).update(job=making.job)
+    archive = content(client.get(f"/jobs/{making.job.key}/results.zip"))
+    for name in ("index.m3u8", "120p.mp4", "120p.m3u8", "sound.mp4"):
+        assert f"Evening/{name}".encode() in archive
+        assert f"Evening (2)/{name}".encode() in archive
 
 
 def test_a_job_that_makes_no_stream_has_nothing_to_watch(photo: Any, client: Client, alice: User):

@@ -46,13 +46,13 @@ class Quality:
 
 
 def ladder(picture: Picture, heights: tuple[int, ...]) -> list[Quality]:
-    """Return the qualities from the best down; each size once, none enlarged."""
-    found: dict[tuple[int, int], Quality] = {}
+    """Return the qualities from the best down; each name once, none enlarged."""
+    found: dict[str, Quality] = {}
     for lines in sorted(set(heights), reverse=True):
         width, height = scaled(picture, lines, None)
         short = min(width, height)
         most = next((bits for known, bits in MOST_BITS.items() if known >= short), 24_000_000)
-        found.setdefault((width, height), Quality(f"{short}p", width, height, most))
+        found.setdefault(f"{short}p", Quality(f"{short}p", width, height, most))
     return list(found.values())
 
 

@@ -1,5 +1,6 @@
 """Watching a stream in the browser, finished or while it is being made."""
 
+from hashlib import sha256
 from pathlib import PurePosixPath
 
 from asgiref.sync import sync_to_async
@@ -86,18 +87,19 @@ async def stream(request: HttpRequest, key: str, place: int, name: str) -> HttpR
         )
     if isinstance(found, str):
         return _playlist(found)
-    # It only grows, and what is there never changes: one name for it all along.
-    etag = f"{key}-{place}-{name}"
-    return await joined_response(request, found, name=name, media_type=VIDEO, etag=etag)
+    etag = sha256("\n".join(str(stretch) for stretch in found).encode()).hexdigest()
+    response = await joined_response(request, found, name=name, media_type=VIDEO, etag=etag)
+    response["Cache-Control"] = (
+        "private, no-store"  # it grows, and the result's bytes come after it
+    )
+    return response
 
 
 def _found(request: HttpRequest, key: str, place: int, name: str) -> Result | str | list[Stretch]:
     item = _asked_item(request, key, place)
-    made = item.results.filter(role__in=["result", "inner"], name=name).first()
-    if made is not None:
-        return made
-    there = early(item)
-    found = _of_parts(there, name)
+    made = item.results.filter(role__in=["result", "inner"], name=name)
+    # Looked for once more at the end: the parts may have been joined just now.
+    found = made.first() or _of_parts(early(item), name) or made.first()
     if not found:
         raise RequestError("not_found")
     return found

@@ -1,5 +1,6 @@
 """Results: the gallery of a job, the bytes of one result or of its original, all as one ZIP."""
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from asgiref.sync import sync_to_async
@@ -69,21 +70,38 @@ def _chosen(request: HttpRequest, key: str) -> tuple[str, list[ZipEntry]]:
         # What a chosen stream is made of comes with it.
         together = rows.filter(named, media_type=PLAYLIST).values("item")
         rows = rows.filter(named | Q(role="inner", item__in=together))
-    entries = [_entry(result) for result in rows]
+    entries = _entries(rows)
     if not entries:
         raise RequestError("not_found")
     plain = job.name.replace("/", " ").replace(":", " –")[:120]
     return f"{plain}.zip", entries
 
 
-def _entry(result: Result) -> ZipEntry:
-    folder = PurePosixPath(result.relative_path).parent
-    return ZipEntry(
-        path=store.path(result.storage_key),
-        name=str(folder / result.name),
-        size=result.size_bytes,
-        sha256=result.sha256,
-    )
+def _entries(results: Iterable[Result]) -> list[ZipEntry]:
+    """Return the entries of these results; the folders of two streams are never one.
+
+    The files in such a folder name each other, so the folder is numbered and not they.
+    """
+    owners: dict[str, int | None] = {}
+    entries = []
+    for result in results:
+        folder = PurePosixPath(result.relative_path).parent
+        if result.meta.get("folder"):
+            folder = _own_folder(folder, result.item_id, owners)
+        name = str(folder / result.name)
+        path = store.path(result.storage_key)
+        entries.append(ZipEntry(path, name, result.size_bytes, result.sha256))
+    return entries
+
+
+def _own_folder(
+    folder: PurePosixPath, item_id: int | None, owners: dict[str, int | None]
+) -> PurePosixPath:
+    candidate, count = folder, 1
+    while owners.setdefault(str(candidate).casefold(), item_id) != item_id:
+        count += 1
+        candidate = folder.with_name(f"{folder.name} ({count})")
+    return candidate
 
 
 @login_required

@@ -4,11 +4,14 @@ from uploads.errors import RequestError
 from uploads.models import Job, Upload
 from uploads.models.stage import own_options_of, upload_keys
 from uploads.operations.registry import find
+from uploads.states import JobState
 from uploads.work.submit import SAMPLE_MARK, JobRequest, StageRequest, submit
 
 
 def run_on_all(sample: Job) -> Job:
     """Submit a sample's request on all its files that are still here; asked twice, one job.
+
+    One that was cancelled or failed does not count: then it is sent anew.
 
     Raises `RequestError` as `submit` does, and `conflict` for a job that is no sample.
     """
@@ -27,9 +30,17 @@ def run_on_all(sample: Job) -> Job:
         notify=sample.notify,
         names=sample.names,
         overrides={key: own for key, own in own_options_of(sample).items() if key in here},
-        idempotency_key=f"all files of {sample.key}",
+        idempotency_key=_whole_key(sample),
     )
     return submit(sample.owner, request)
+
+
+def _whole_key(sample: Job) -> str:
+    """Return the key under which the whole job is one, however often it is asked for."""
+    key = f"all files of {sample.key}"
+    sent = Job.objects.filter(owner=sample.owner, idempotency_key__startswith=key)
+    ended = sent.filter(state__in=[JobState.CANCELLED, JobState.FAILED]).count()
+    return f"{key}, again {ended}" if ended else key
 
 
 def _given_name(sample: Job, label: str) -> str:
