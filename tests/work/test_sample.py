@@ -197,3 +197,15 @@ def test_a_sound_file_is_tried_in_its_beginning(alice: User, tmp_path: Path) -> 
     assert result.meta["duration"] == pytest.approx(10, abs=0.1)
     assert result.meta["sample_share"] == pytest.approx(0.25, abs=0.01)
     assert foreseen(job).result_bytes == pytest.approx(upload.length, rel=0.05)
+
+
+def test_the_whole_job_is_one_until_it_was_cancelled(alice: User, texts: list[Upload]) -> None:
+    job = sampled(alice, texts)
+    work_off()
+    whole = run_on_all(job)
+    assert run_on_all(job).pk == whole.pk
+    whole.cancel("alice")
+    work_off()
+    again = run_on_all(job)
+    assert again.pk != whole.pk
+    assert run_on_all(job).pk == again.pk
