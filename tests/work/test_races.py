@@ -100,6 +100,7 @@ def test_a_retry_outlives_a_part_that_is_still_being_cancelled(job_of: JobOf) ->
     commit_cancel(first)
     job.refresh_from_db()
     job.retry("alice")
+    assert_consistent()
     commit_cancel(second)
     work_off()
     job.refresh_from_db()

@@ -59,6 +59,7 @@ def _reopen(job: "Job", items: list[Item]) -> None:
     again = parts.filter(state__in=[StepState.FAILED, StepState.CANCELLED])
     # From the start: a checkpoint may be what made it fail.
     fresh = {"attempt": 0, "crashes": 0, "error": "", "finished_at": None, "checkpoint": None}
+    fresh |= {"lease_owner": ""}
     again.filter(kind=StepKind.WORK).update(
         state=StepState.READY, not_before=timezone.now(), progress=0, **fresh
     )
