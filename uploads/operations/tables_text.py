@@ -58,14 +58,21 @@ def _is_utf8(piece: bytes, *, whole: bool) -> bool:
     return True
 
 
+def _marked_json(given: Given) -> bool:
+    """Tell whether JSON begins with a mark of its encoding, which its reader takes for a value."""
+    with given.path.open("rb") as file:
+        return given.media_type == "application/json" and file.read(3) == codecs.BOM_UTF8
+
+
 def as_utf8(given: Given, duck: Duck, span: Span) -> Path:
     """Return the file, or a copy of it in UTF-8; a letter that is none becomes �."""
     encoding = encoding_of(given.path)
     with given.path.open("rb") as file:
         if encoding in {"utf-8", "cp1252"} and b"\0" in file.read(PIECE_BYTES):
             raise InputError("not_a_table", name=given.name, reason="it is no text.")
-    if encoding == "utf-8":
+    if encoding == "utf-8" and not _marked_json(given):
         return given.path
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
     duck.step.log(f"{given.name} is written in {encoding.upper()}.")
     target = duck.path(f"{given.label}.utf8")
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
@@ -114,7 +121,8 @@ class TextFile:
 
     @property
     def _errors(self) -> str:
-        return f"rejects_{self.given.label.replace('-', '_')}_{self.tries}"
+        plain = (c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in self.given.label)
+        return f"rejects_{''.join(plain)}_{self.tries}"
 
     def source(self) -> str:
         """Return the expression that reads the file as it is known so far."""
@@ -127,6 +135,10 @@ class TextFile:
             f"max_line_size = {LONGEST_LINE}",
             f"buffer_size = {BUFFER_BYTES}",
         ]
+        if self.reading.keep_odd:
+            # All rows are looked at before types and quotes are decided: a cast that rounds
+            # or cuts a late value would not fail, and nobody would hear of it.
+            options.append("sample_size = -1")
         if self.reading.separator:
             options.append(f"delim = {text(self.reading.separator)}")
         elif self.given.media_type == "text/tab-separated-values":
