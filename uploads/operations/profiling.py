@@ -15,6 +15,8 @@ from uploads.operations.tables_page import is_number
 
 Group = Literal["number", "time", "text", "boolean", "other"]
 
+# A column that no table has.
+PLACE = '"\x1f place"'
 AT_ONCE = 30
 SAMPLE_ROWS, SAMPLE_CELLS = 200_000, 8_000_000
 QUANTILES = (0.005, 0.05, 0.25, 0.5, 0.75, 0.95, 0.995)
@@ -161,13 +163,12 @@ def _take_sample(table: Table, duck: Duck, span: Span) -> int:
     """Keep every n-th row as a table of its own; returns n."""
     wanted = min(SAMPLE_ROWS, max(2000, SAMPLE_CELLS // max(1, len(table.columns))))
     every = max(1, math.ceil(table.rows / wanted))
-    source = table.source.removesuffix(")") + ", file_row_number = true)"
-    chosen = f"WHERE file_row_number % {every} = 0" if every > 1 else ""
-    duck.rows(
-        f"CREATE OR REPLACE TABLE {LOOK} AS SELECT * EXCLUDE (file_row_number) FROM {source} {chosen}",
-        span,
-        "taking a sample",
-    )
+    chosen = f"SELECT * FROM {table.source}"
+    if every > 1:
+        # Its own name for it, for a column may be called `file_row_number`.
+        numbered = f"SELECT *, row_number() OVER () AS {PLACE} FROM {table.source}"
+        chosen = f"SELECT * EXCLUDE ({PLACE}) FROM ({numbered}) WHERE {PLACE} % {every} = 1"
+    duck.rows(f"CREATE OR REPLACE TABLE {LOOK} AS {chosen}", span, "taking a sample")
     return every
 
 
@@ -201,8 +202,8 @@ def _kinds_of_texts(quoted: str, duck: Duck) -> Json:
     for kind, test, found in (("numbers", number, numbers), ("days", day, days)):
         if 0.8 * looked <= found < looked:
             others = duck.rows(
-                f"SELECT left({quoted}, 30) AS value, count(*) FROM {LOOK} WHERE {said} "
-                f"AND NOT {test} GROUP BY value ORDER BY 2 DESC, 1 LIMIT 3"
+                f"SELECT left({quoted}, 30), count(*) FROM {LOOK} WHERE {said} "
+                f"AND NOT {test} GROUP BY ALL ORDER BY 2 DESC, 1 LIMIT 3"
             )
             facts[f"not_{kind}"] = [row[0] for row in others]
     return facts
@@ -229,7 +230,7 @@ def _histogram(column: Column, duck: Duck, every: int) -> None:
         low, high, shown = found[0], found[1], (found[2], found[3])
     else:
         return
-    if not low < high:
+    if not low < high or not math.isfinite(high - low):
         return
     bar = f"least({BARS - 1}, greatest(0, floor(({value} - {low!r}) / {high - low!r} * {BARS})))"
     counts: dict[int, int] = {
@@ -257,9 +258,9 @@ def _frequent(column: Column, table: Table, duck: Duck, values: int) -> None:
     column.values = [
         (row[0], row[1])
         for row in duck.rows(
-            f"SELECT left({quoted}::VARCHAR, {LETTERS}), rows FROM (SELECT {quoted}, count(*) AS rows "
-            f"FROM {table.source} WHERE {quoted} IS NOT NULL GROUP BY {quoted} "
-            f"ORDER BY rows DESC, {quoted} LIMIT {values})"
+            f"SELECT left(#1::VARCHAR, {LETTERS}), #2 FROM (SELECT {quoted}, count(*) "
+            f"FROM {table.source} WHERE {quoted} IS NOT NULL GROUP BY ALL "
+            f"ORDER BY 2 DESC, 1 LIMIT {values})"
         )
     ]
 

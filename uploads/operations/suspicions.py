@@ -1,5 +1,6 @@
 """What looks odd in a table, in sentences; knows counts, asks a little more where they hint at something."""
 
+import math
 import re
 
 from uploads.operations.duck import Duck, name, text
@@ -49,6 +50,8 @@ def _of_numbers(column: Column, said: str, duck: Duck) -> list[str]:
         return found
     wide = spread["0.75"] - spread["0.25"]
     low, high = spread["0.25"] - 5 * wide, spread["0.75"] + 5 * wide
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return found
     column_ = f"{name(column.name)}::DOUBLE"
     far, looked = duck.rows(
         f"SELECT count_if({column_} < {low!r} OR {column_} > {high!r}), count(*) FROM {LOOK}"

@@ -65,4 +65,5 @@ def _written(
 def safe(table: str) -> str:
     """Return a table's name as a part of a file's name."""
     kept = "".join(letter if letter.isalnum() or letter in " -_." else "_" for letter in table)
-    return kept.strip(" .")[:80] or "table"
+    short = kept.strip(" .").encode()[:80].decode(errors="ignore")
+    return short or "table"

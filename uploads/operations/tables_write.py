@@ -116,13 +116,24 @@ def write_together(
     writers[writing.format](tables, target, duck, span)
 
 
+def _affinity(kind: str) -> str:
+    """Return SQLite's type for a column; what floats would round (64 bits, long decimals) is text."""
+    if kind == "BOOLEAN":
+        return kind
+    if WHOLE.fullmatch(kind) and kind != "UBIGINT":
+        return "INTEGER"
+    decimal = DECIMAL.match(kind)
+    if kind in {"DOUBLE", "FLOAT"} or (decimal and int(decimal[1]) <= EXACT_DIGITS):
+        return "REAL"
+    return "TEXT"
+
+
 def _plain(column: str, kind: str, *, days: bool) -> str:
     """Return a column for SQL in a type that Python's values and the target have."""
-    quoted = name(column)
-    exact = (found := DECIMAL.match(kind)) and int(found[1]) <= EXACT_DIGITS
-    if kind == "BOOLEAN" or kind == "DOUBLE" or (WHOLE.fullmatch(kind) and kind != "UBIGINT"):
+    quoted, affinity = name(column), _affinity(kind)
+    if affinity in {"BOOLEAN", "INTEGER"} or kind == "DOUBLE":
         made = quoted
-    elif kind == "FLOAT" or exact:
+    elif affinity == "REAL":
         made = f"{quoted}::DOUBLE"
     elif kind.startswith("TIMESTAMP") and days:
         made = f"{quoted}::TIMESTAMP"
@@ -152,16 +163,12 @@ def _spans(count: int, span: Span) -> list[Span]:
 def _write_database(
     tables: Sequence[tuple[str, Table]], target: Path, duck: Duck, span: Span
 ) -> None:
-    kinds = {"BOOLEAN": "BOOLEAN", "DOUBLE": "REAL", "FLOAT": "REAL"}
     with closing(sqlite3.connect(target)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         for (called, table), share in zip(tables, _spans(len(tables), span), strict=True):
             columns = ", ".join(
-                f"{name(column)} "
-                + ("INTEGER" if WHOLE.fullmatch(kind) else kinds.get(kind, "")
-                   or ("REAL" if DECIMAL.match(kind) else "TEXT"))
-                for column, kind in table.columns
-            )  # fmt: skip
+                f"{name(column)} {_affinity(kind)}" for column, kind in table.columns
+            )
             database.execute(f"CREATE TABLE {name(called)} ({columns})")
             marks = ", ".join("?" * len(table.columns))
             for rows in _rows(table, duck, share, "writing", days=False):
@@ -279,7 +286,7 @@ def _beyond_excel(value: object) -> bool:
 
 def sheet_name(wanted: str, taken: set[str]) -> str:
     """Return a name that Excel takes: 31 letters, none of []:*?/\\, each once."""
-    plain = re.sub(r"[\[\]:*?/\\]", " ", wanted).strip().strip("'")[:31] or "Sheet"
+    plain = re.sub(r"[\[\]:*?/\\]", " ", wanted).strip()[:31].strip("'") or "Sheet"
     candidate, count = plain, 1
     while candidate.casefold() in taken:
         count += 1

@@ -21,6 +21,8 @@ INLINE_MEDIA = frozenset(
 )
 PLAYLIST = "application/vnd.apple.mpegurl"
 STILLS = "video.poster"
+# How a table's page is called beside the table.
+ROWS_PAGE = "-rows.html"
 SMALL_BYTES = 4 * 1024 * 1024
 
 
@@ -95,7 +97,7 @@ class Tile:
     def page(self) -> Result | None:
         """Return the page that shows what is in it: its own, or one that was made beside it."""
         stem = self.result.name.removesuffix(".gz").rpartition(".")[0]
-        beside = [made for made in self.previews if made.name.startswith(f"{stem}-")]
+        beside = [made for made in self.previews if made.name == f"{stem}{ROWS_PAGE}"]
         pages = [made for made in (self.result, *beside) if made.meta.get("page")]
         return next((made for made in pages if made.media_type == "text/html"), None)
 
