@@ -238,6 +238,41 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "{near}",
     ),
     "sql_failed": Entry(400, "The question could not be answered: {reason}", "{hint}"),
+    "not_an_archive": Entry(
+        400,
+        "“{name}” is no archive that can be unpacked here.",
+        "ZIP, tar, gzip, bzip2, xz, zstd and 7z can; save it again as one of these.",
+    ),
+    "archive_damaged": Entry(
+        400,
+        "“{name}” is damaged, and nothing in it can be read: {reason}",
+        "Fetch the archive again from where it came.",
+    ),
+    "archive_refused": Entry(
+        400,
+        "“{name}” is built to fill disks: {reason}",
+        "If you trust it, unpack it on your own computer.",
+    ),
+    "archive_too_large": Entry(
+        400,
+        "“{name}” is beyond the limits: {reason}",
+        "Divide it, or ask an administrator to raise the limit.",
+    ),
+    "archive_encrypted": Entry(
+        400,
+        "“{name}” is locked with a password.",
+        "Unpack it on your own computer; passwords are not taken here, they would be kept.",
+    ),
+    "archive_empty": Entry(
+        400,
+        "Nothing came out of “{name}”: {reason}",
+        "Look at the names to take and to leave out.",
+    ),
+    "manifest_unreadable": Entry(
+        400,
+        "The list of checksums can't be read: {reason}",
+        "Choose a list as sha256sum writes it, or one that “Checksums” made.",
+    ),
     "decoder_crashed": Entry(
         400,
         "The program that reads “{name}” crashed on it, twice.",

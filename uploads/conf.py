@@ -214,6 +214,13 @@ class Conf:
     SHEET_MAX_BYTES = size(
         512 * MIB, "Largest Excel or OpenDocument file, unpacked; it is read in memory."
     )
+    ARCHIVE_MAX_FILES = number(
+        20_000, "files", "Most files of one archive; links, folders and what is left out count too."
+    )
+    ARCHIVE_MAX_BYTES = size(100 * GIB, "Most bytes that one archive may unpack to.")
+    ARCHIVE_MAX_RATIO = number(
+        1000, "times", "An archive may unpack to its own size times this, or to 64 MiB."
+    )
 
     LOGIN_TRIES = number(
         5, "tries", "Failed sign-ins per user and address in 15 minutes before a pause."

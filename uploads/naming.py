@@ -73,7 +73,7 @@ def result_name(made: str, pattern: str, facts: Facts) -> str:
     """
     if not made.startswith("source"):
         return made[-NAME_CHARACTERS:]
-    own = PurePath(facts.name).stem or facts.name
+    own = (PurePath(facts.name).stem or facts.name).removesuffix(".tar") or facts.name
     stem = (_filled(pattern, facts, own) if pattern else "") or own
     return (stem + made.removeprefix("source"))[-NAME_CHARACTERS:]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uploads.intake.names import NAME_MAX_BYTES, cleaned_name, cleaned_path
+from uploads.names import NAME_MAX_BYTES, cleaned_name, cleaned_path
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from uploads.intake.sniff import Found, sniff
-from uploads.intake.sniff_text import text_type
+from uploads.sniff import Found, sniff
+from uploads.sniff_text import text_type
 
 
 def found(folder: Path, name: str, data: bytes) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pillow_heif
 import pytest
@@ -135,6 +136,24 @@ def table(material: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def archive(material: Path) -> Path:
+    """A ZIP with two files, one of them in a folder."""
+    path = material / "things.zip"
+    with ZipFile(path, "w", ZIP_DEFLATED) as made:
+        made.writestr("readme.txt", "Read me.\n" * 50)
+        made.writestr("tables/a.csv", "a,b\n" + "1,2\n" * 50)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sums(material: Path) -> Path:
+    """A list of checksums, as sha256sum writes it, of a file that is not there."""
+    path = material / "SHA256SUMS"
+    path.write_text(f"{'0' * 64}  gone.jpg\n")
+    return path
+
+
 @pytest.fixture
 def listener() -> Listener:
     return Listener()
@@ -188,6 +207,13 @@ def media_type(path: Path) -> str:
         ".parquet": "application/vnd.apache.parquet",
         ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ".sqlite": "application/vnd.sqlite3",
+        ".zip": "application/zip",
+        ".7z": "application/x-7z-compressed",
+        ".tar": "application/x-tar",
+        ".gz": "application/gzip",
+        ".bz2": "application/x-bzip2",
+        ".xz": "application/x-xz",
+        ".zst": "application/zstd",
     }
     return kinds.get(path.suffix, f"video/{path.suffix[1:]}")
 

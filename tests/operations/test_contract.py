@@ -22,11 +22,15 @@ every_operation = pytest.mark.parametrize("operation", EVERY, ids=NAMES)
 
 @pytest.fixture
 def fitting(
-    photo: Callable[..., Path], short_video: Path, table: Path
+    photo: Callable[..., Path], short_video: Path, table: Path, archive: Path, sums: Path
 ) -> Callable[[Operation[Any]], Path]:
     def choose(operation: Operation[Any]) -> Path:
+        if operation.name == "archive.verify":
+            return sums
         if operation.accepts_type("image/jpeg"):
             return photo()
+        if operation.accepts_type("application/zip"):
+            return archive
         return table if operation.accepts_type("text/csv") else short_video
 
     return choose

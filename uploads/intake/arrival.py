@@ -1,7 +1,7 @@
 """What happens when an upload's last byte is on disk; the same for tus, plain forms and sweeps."""
 
-from uploads.intake.sniff import sniff
 from uploads.models import Upload
+from uploads.sniff import sniff
 from uploads.storage import store
 
 

@@ -8,10 +8,10 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import DatabaseError
 
 from uploads.intake.arrival import arrive
-from uploads.intake.names import cleaned_name
 from uploads.intake.room import check_size, reserve
 from uploads.models import Upload
 from uploads.models.keys import upload_key
+from uploads.names import cleaned_name
 from uploads.storage import store
 
 

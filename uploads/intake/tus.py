@@ -19,12 +19,12 @@ from uploads.errors import RequestError, TidemillError
 from uploads.intake import headers
 from uploads.intake.arrival import arrive
 from uploads.intake.body import pieces
-from uploads.intake.names import cleaned_name, cleaned_path
 from uploads.intake.room import check_size, reserve
 from uploads.intake.writer import Ending, Writer, create_file, in_thread
 from uploads.models import Upload
 from uploads.models.keys import upload_key
 from uploads.models.outage import outage
+from uploads.names import cleaned_name, cleaned_path
 from uploads.states import UploadState
 from uploads.storage import store
 

@@ -20,9 +20,9 @@ from django.db import connections
 from uploads import bell
 from uploads.conf import conf
 from uploads.intake.arrival import arrive
-from uploads.intake.names import cleaned_name
 from uploads.models import Job, Upload
 from uploads.models.glance import glance
+from uploads.names import cleaned_name
 from uploads.operations import guard
 from uploads.states import Lane
 from uploads.storage import store

@@ -29,7 +29,8 @@ class Output:
 
     A name that starts with `source` is shown with the owner's file name in its place. Files
     that name each other keep their names: they lie in a folder of their own, `meta["folder"]`,
-    and all but the one to open have the role `inner`.
+    and all but the one to open have the role `inner`. What has a name and a kind of its own, such as
+    a member of an archive, says them as `meta["name"]` and `meta["media_type"]`.
     """
 
     path: Path
@@ -39,10 +40,11 @@ class Output:
 
 @dataclass(frozen=True)
 class Source:
-    """What is known of one of several inputs: its owner's name for it and its media type."""
+    """What is known of one of several inputs: its owner's name, its media type, its path or ""."""
 
     name: str
     media_type: str
+    relative_path: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ BUILT_IN = (
     "uploads.operations.profile",
     "uploads.operations.query",
     "uploads.operations.data",
+    "uploads.operations.archive",
+    "uploads.operations.checksums",
     "uploads.operations.inspect",
 )
 ENTRY_POINTS = "tidemill.operations"

@@ -86,12 +86,20 @@ def _entries(results: Iterable[Result]) -> list[ZipEntry]:
     entries = []
     for result in results:
         folder = PurePosixPath(result.relative_path).parent
-        if result.meta.get("folder"):
-            folder = _own_folder(folder, result.item_id, owners)
+        if made_in := result.meta.get("folder"):
+            folder = _numbered(folder, str(made_in).count("/"), result.item_id, owners)
         name = str(folder / result.name)
         path = store.path(result.storage_key)
         entries.append(ZipEntry(path, name, result.size_bytes, result.sha256))
     return entries
+
+
+def _numbered(
+    folder: PurePosixPath, depth: int, item_id: int | None, owners: dict[str, int | None]
+) -> PurePosixPath:
+    """Return the folder with its item's own one, `depth` levels above it, numbered where needed."""
+    top = folder.parents[depth - 1] if 0 < depth < len(folder.parts) else folder
+    return _own_folder(top, item_id, owners) / folder.relative_to(top)
 
 
 def _own_folder(

@@ -17,7 +17,7 @@ from django.utils.http import http_date, parse_etags, parse_http_date_safe
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.intake.names import cleaned_name
+from uploads.names import cleaned_name
 from uploads.storage import store
 
 READ_BYTES: Final = 256 * 1024

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from zipstream import ZipStream
 
 from uploads.errors import RequestError
-from uploads.intake.names import cleaned_name, cleaned_path
+from uploads.names import cleaned_name, cleaned_path
 from uploads.pages.serve import READ_BYTES, Span, guard, ranged
 
 

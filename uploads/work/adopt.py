@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from time import monotonic
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
@@ -45,6 +46,7 @@ def adopt(
     """
     adopted: dict[int, list[Adopted]] = {}
     position = 0
+    kept_at = monotonic()
     try:
         for outcome in outcomes:
             if not outcome.done:
@@ -56,6 +58,9 @@ def adopt(
                 size = made.path.stat().st_size
                 files.append(Adopted(made, key, size, _kept(made.path, key, keep)))
                 position += 1
+                if monotonic() - kept_at >= KEEP_SECONDS:  # thousands of small ones take long, too
+                    keep()
+                    kept_at = monotonic()
     except BaseException:
         discard(adopted)
         raise
@@ -128,6 +133,8 @@ def add_results(
 
 
 def _media_type(made: Made) -> str:
+    if found := made.meta.get("media_type"):
+        return str(found)[:100]
     known = {".webp": "image/webp", ".avif": "image/avif", ".vtt": "text/vtt"}
     suffix = made.path.suffix.lower()
     guessed = known.get(suffix) or mimetypes.guess_type(made.path.name)[0]

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from django.utils import timezone
 
 from uploads.models import Item, Step
+from uploads.names import PATH_MAX_CHARACTERS, cleaned_name, cleaned_path
 from uploads.naming import Facts, result_name
 from uploads.operations.presets import preset_of
 from uploads.operations.registry import find
@@ -26,6 +27,8 @@ class Names:
 
     def of(self, item: Item, made: Made, beside: Sequence[Made]) -> str:
         """Return the name of one file that an item made, `beside` all of them."""
+        if own := made.meta.get("name"):
+            return cleaned_name(str(own))
         return result_name(made.path.name, self._job.names, self._facts(item, made, beside))
 
     def path(self, item: Item, made: Made, beside: Sequence[Made]) -> str:
@@ -34,7 +37,10 @@ class Names:
         if not folder:
             return item.relative_path
         called = result_name(str(folder), self._job.names, self._facts(item, made, beside))
-        return str(PurePosixPath(item.relative_path).parent / called / made.path.name)
+        name = str(made.meta.get("name") or made.path.name)
+        inside = cleaned_path(f"{called}/{name}") or cleaned_name(name)
+        path = str(PurePosixPath(item.relative_path).parent / inside)
+        return path if len(path) <= PATH_MAX_CHARACTERS else inside
 
     def _facts(self, item: Item, made: Made, beside: Sequence[Made]) -> Facts:
         return Facts(

@@ -100,7 +100,10 @@ class Scratch:
             "name": item.name,
             "media_type": "application/octet-stream",
             "paths": paths,
-            "sources": [{"name": u.name, "media_type": u.media_type} for u in uploads],
+            "sources": [
+                {"name": u.name, "media_type": u.media_type, "relative_path": u.relative_path}
+                for u in uploads
+            ],
         }
 
     @cached_property

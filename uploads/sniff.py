@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from uploads.intake.sniff_text import text_type
+from uploads.sniff_text import text_type
 
 HEAD_BYTES: Final = 64 * 1024
 

@@ -1,0 +1,202 @@
+"""Reads tar archives, compressed or not, and single compressed files, once from front to end.
+
+Knows no limits and no names; `unpacking` does.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, Final
+
+from uploads.operations.base import Output
+from uploads.operations.unpacking import PIECE_BYTES, DamagedError, Unpacking
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+OPENERS: Final[dict[str, Callable[[IO[bytes]], Any]]] = {
+    "application/x-tar": lambda file: file,
+    "application/gzip": lambda file: gzip.GzipFile(fileobj=file),
+    "application/x-bzip2": bz2.BZ2File,
+    "application/x-xz": lzma.LZMAFile,
+    "application/zstd": zstd.ZstdFile,
+}
+ENDINGS: Final = (".gz", ".bz2", ".xz", ".zst", ".zstd")
+HEADER_BYTES: Final = 1024**2  # pax headers of one member; tarfile reads them into memory
+UNREADABLE: Final = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+# What tarfile trips over in headers that are none.
+UNPARSABLE: Final = (tarfile.TarError, ValueError, ArithmeticError, LookupError, TypeError)
+
+
+class _Counted(io.RawIOBase):
+    """The archive's own bytes, so that it is known how far they were read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def readinto(self, buffer: Any) -> int:
+        return self._file.readinto(buffer)  # type: ignore[attr-defined,no-any-return]
+
+
+class Flow:
+    """Unpacked bytes, forwards only; raises `DamagedError` where they end too early.
+
+    `allowed` is how many may be read until it is set again, None for any number.
+    """
+
+    def __init__(self, file: IO[bytes], media_type: str, unpacking: Unpacking) -> None:
+        self._file = file
+        self._unpacked = OPENERS[media_type](io.BufferedReader(_Counted(file), PIECE_BYTES))
+        self._unpacking = unpacking
+        self._total = 0
+        self._head = b""
+        self.allowed: int | None = None
+
+    def peek(self, size: int) -> bytes:
+        """Return the first bytes without taking them."""
+        while len(self._head) < size and (piece := self._next(size - len(self._head))):
+            self._head += piece
+        return self._head
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, b"" at the end."""
+        if self._head:
+            piece, self._head = self._head[:size], self._head[size:]
+            return piece
+        if self.allowed is not None and self.allowed <= 0:
+            raise DamagedError("a header in it is longer than 1 MiB.")
+        piece = self._next(size)
+        if self.allowed is not None:
+            self.allowed -= len(piece)
+        return piece
+
+    def _next(self, size: int) -> bytes:
+        try:
+            piece: bytes = self._unpacked.read(size)
+        except UNREADABLE as error:
+            raise DamagedError(_reason(error)) from error
+        self._total += len(piece)
+        self._unpacking.check(self._total)
+        self._unpacking.report(self._file.tell() / self._unpacking.size)
+        return piece
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all that is left."""
+        while piece := self.read(PIECE_BYTES):
+            yield piece
+
+
+class _Header(tarfile.TarInfo):
+    """A header that is none ends the reading in words; tarfile would end it in silence."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> "_Header":
+        try:
+            return super().fromtarfile(archive)
+        except (
+            tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+            tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+            tarfile.SubsequentHeaderError,  # type: ignore[attr-defined]
+        ) as error:
+            raise DamagedError("the header of a file in it is broken.") from error
+
+
+def unpack(source: Path, unpacking: Unpacking) -> Iterator[Output]:
+    """Yield the members of a tar archive, or the one file that was compressed."""
+    from uploads.sniff import sniff
+
+    with source.open("rb", buffering=0) as file:
+        flow = Flow(file, sniff(source, "").media_type, unpacking)
+        if _begins_tar(flow.peek(tarfile.BLOCKSIZE)):
+            yield from _members(flow, unpacking)
+        else:
+            yield from _single(flow, unpacking)
+
+
+def _begins_tar(block: bytes) -> bool:
+    if len(block) < tarfile.BLOCKSIZE:
+        return False
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+        return False
+    except UNPARSABLE:
+        return block[257:262] == b"ustar"  # a tar whose first header is broken
+    return True
+
+
+def _single(flow: Flow, unpacking: Unpacking) -> Iterator[Output]:
+    unpacking.count()
+    name = unpacking.step.name
+    ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
+    called = name[: len(name) - len(ending)] or name
+    output = unpacking.write(called, flow.pieces())
+    output.meta["folder"] = ""
+    yield output
+
+
+def _members(flow: Flow, unpacking: Unpacking) -> Iterator[Output]:
+    flow.allowed = HEADER_BYTES
+    stream: Any = flow  # all that tarfile needs of a file is `read`
+    try:
+        with tarfile.open(
+            mode="r|", fileobj=stream, tarinfo=_Header, errorlevel=0, bufsize=PIECE_BYTES
+        ) as archive:
+            while True:
+                flow.allowed = HEADER_BYTES + PIECE_BYTES
+                member = archive.next()
+                if member is None:
+                    break
+                archive.members = []  # type: ignore[attr-defined] # else it keeps a row for every one
+                yield from _member(archive, member, flow, unpacking)
+    except UNPARSABLE as error:
+        raise DamagedError(_reason(error)) from error
+
+
+def _member(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, flow: Flow, unpacking: Unpacking
+) -> Iterator[Output]:
+    unpacking.count()
+    flow.allowed = None
+    if member.isdir():
+        return
+    if member.issym() or member.islnk():
+        unpacking.leave_out("links", member.name)
+    elif not member.isfile():
+        unpacking.leave_out("devices", member.name)
+    else:
+        wanted = unpacking.wants(member.name)
+        pieces = _content(archive, member)
+        if wanted:
+            yield unpacking.write(member.name, pieces)
+        else:
+            for _ in pieces:
+                pass
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
+    file = archive.extractfile(member)
+    assert file is not None
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, EOFError | tarfile.ReadError):
+        return "it ends early."
+    return "its bytes don't fit together."

@@ -1,0 +1,117 @@
+"""Reads ZIP archives by their directory, or member after member where that is lost; knows no limits."""
+
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from itertools import pairwise
+from lzma import LZMAError
+from pathlib import Path
+from typing import IO, Final
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from uploads.errors import InputError
+from uploads.operations.base import Output
+from uploads.operations.unpack_torn import unpack_torn
+from uploads.operations.unpacking import DamagedError, Unpacking
+
+LOCAL_BYTES: Final = 30  # a local header without name and extra (APPNOTE 4.3.7)
+ENCRYPTED, UTF8 = 0x1, 0x800
+UNIX: Final = 3
+# Some methods unpack all of what they read at once: bzip2 makes 20,000 bytes of one.
+READ_BYTES: Final = 4096
+DEFLATE_BYTES: Final = 256 * 1024
+DEFLATED: Final = 8
+UNREADABLE: Final = (BadZipFile, EOFError, zlib.error, LZMAError, OSError, ValueError, struct.error)
+
+
+def unpack(source: Path, unpacking: Unpacking) -> Iterator[Output]:
+    """Yield the files of a ZIP; a broken one is left out, the others come."""
+    with source.open("rb") as file:
+        try:
+            archive = ZipFile(file)
+            members = archive.infolist()
+        except (*UNREADABLE, NotImplementedError, IndexError):
+            yield from unpack_torn(file, unpacking)
+            raise DamagedError("its list of files is lost or broken.") from None
+        except MemoryError:
+            raise InputError(
+                "archive_too_large",
+                name=unpacking.step.name,
+                reason="its list of files is too long.",
+            ) from None
+        with archive:
+            unpacking.count(len(members))
+            _refuse_overlaps(members, unpacking)
+            unpacking.expect(sum(member.file_size for member in members))
+            yield from _members(archive, file, members, unpacking)
+
+
+def _refuse_overlaps(members: list[ZipInfo], unpacking: Unpacking) -> None:
+    """Refuse members that share bytes: so a few kilobytes become petabytes (D. Fifield, 2019)."""
+    spans = sorted(
+        (member.header_offset, member.header_offset + LOCAL_BYTES + member.compress_size)
+        for member in members
+    )
+    if any(end > start for (_, end), (start, _) in pairwise(spans)):
+        raise InputError(
+            "archive_refused", name=unpacking.step.name, reason="files in it share their bytes."
+        )
+
+
+def _members(
+    archive: ZipFile, file: IO[bytes], members: list[ZipInfo], unpacking: Unpacking
+) -> Iterator[Output]:
+    for member in members:
+        name = called(member)
+        kind = _kind(member)
+        if kind == "folder" or (kind == "file" and not unpacking.wants(name)):
+            continue
+        if kind != "file":
+            unpacking.leave_out(kind, name)
+            continue
+        try:
+            yield unpacking.write(name, _content(archive, file, member, unpacking))
+        except NotImplementedError:
+            unpacking.leave_out("compressed in a way that is not known here", name)
+        except DamagedError:
+            unpacking.leave_out("damaged", name)
+
+
+def _content(
+    archive: ZipFile, file: IO[bytes], member: ZipInfo, unpacking: Unpacking
+) -> Iterator[bytes]:
+    """Yield a member's bytes, its checksum compared at the end."""
+    size = DEFLATE_BYTES if member.compress_type in {0, DEFLATED} else READ_BYTES
+    left = member.file_size
+    try:
+        with archive.open(member) as content:
+            while piece := content.read(size):
+                left -= len(piece)
+                unpacking.report(file.tell() / unpacking.size)
+                yield piece
+    except UNREADABLE as error:
+        raise DamagedError("a file in it is broken.") from error
+    if left:
+        raise DamagedError("a file in it ends early.")
+
+
+def _kind(member: ZipInfo) -> str:
+    mode = member.external_attr >> 16 if member.create_system == UNIX else 0
+    if member.is_dir():
+        return "folder"
+    if stat.S_ISLNK(mode):
+        return "links"
+    if stat.S_IFMT(mode) not in {0, stat.S_IFREG}:
+        return "devices"
+    return "locked with a password" if member.flag_bits & ENCRYPTED else "file"
+
+
+def called(member: ZipInfo) -> str:
+    """Return a member's name; many programs write UTF-8 without saying so."""
+    if member.flag_bits & UTF8 or member.filename.isascii():
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.filename
