@@ -23,7 +23,7 @@ else:
     from backports import zstd
 
 OPENERS: Final[dict[str, Callable[[IO[bytes]], Any]]] = {
-    "application/x-tar": lambda file: file,
+    "application/x-tar": lambda file: file,  # already buffered
     "application/gzip": lambda file: gzip.GzipFile(fileobj=file),
     "application/x-bzip2": bz2.BZ2File,
     "application/x-xz": lzma.LZMAFile,
@@ -86,7 +86,8 @@ class Flow:
 
     def _next(self, size: int) -> bytes:
         try:
-            piece: bytes = self._unpacked.read(size)
+            # Not `read`, which loses what it has when the rest can't be read.
+            piece: bytes = self._unpacked.read1(size)
         except UNREADABLE as error:
             raise DamagedError(_reason(error)) from error
         self._total += len(piece)

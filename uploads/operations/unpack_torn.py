@@ -16,6 +16,7 @@ MAGIC: Final = b"PK\x03\x04"
 HEADER: Final = struct.Struct("<4sHHHHHIIIHH")
 ENCRYPTED, SIZE_FOLLOWS, UTF8 = 0x1, 0x8, 0x800
 STORED, DEFLATED = 0, 8
+NEWEST: Final = 0x0FFF  # version 6.3 is 63, with the maker's system above it in some
 READ_BYTES: Final = 64 * 1024
 PIECE_BYTES: Final = 256 * 1024
 
@@ -59,7 +60,12 @@ def _find(file: IO[bytes], position: int, unpacking: Unpacking) -> _Local | None
         block = rest + piece
         place = block.find(MAGIC)
         if place >= 0:
-            return _header(file, position - len(rest) + place)
+            begin = position - len(rest) + place
+            if (found := _header(file, begin)) is not None:
+                return found
+            position, rest = begin + len(MAGIC), b""
+            file.seek(position)
+            continue
         if not piece:
             return None
         position += len(piece)
@@ -67,12 +73,15 @@ def _find(file: IO[bytes], position: int, unpacking: Unpacking) -> _Local | None
 
 
 def _header(file: IO[bytes], position: int) -> _Local | None:
+    """Return the header at a position, or None if the bytes there are none."""
     file.seek(position)
     head = file.read(HEADER.size)
     if len(head) < HEADER.size:
         return None
-    _, _, flags, method, _, _, crc, packed, _, name_bytes, extra_bytes = HEADER.unpack(head)
+    _, version, flags, method, _, _, crc, packed, _, name_bytes, extra_bytes = HEADER.unpack(head)
     raw = file.read(name_bytes)
+    if version > NEWEST or not raw or len(raw) < name_bytes:
+        return None
     name = raw.decode("utf-8", "replace" if flags & UTF8 or raw.isascii() else "surrogateescape")
     if any("\udc80" <= letter <= "\udcff" for letter in name):
         name = raw.decode("cp437")
