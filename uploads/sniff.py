@@ -161,9 +161,24 @@ def _by_container(head: bytes, tail: bytes, ending: str) -> Found | None:
         return Found("video", "video/x-ms-wmv")
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip(head, tail)
+    if (
+        head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] <= 0x5F
+    ):  # a frame to skip (RFC 8878, 3.1.2)
+        return Found("archive", "application/zstd")
+    if _is_old_tar(head):
+        return Found("archive", "application/x-tar")
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return Found("document", OLE.get(ending, "application/x-ole-storage"))
     return None
+
+
+def _is_old_tar(head: bytes) -> bool:
+    """Tell whether a header without a signature adds up, as those before POSIX do."""
+    written = head[148:156].strip(b" \0")
+    if len(head) < 512 or not re.fullmatch(rb"[0-7]{3,7}", written):
+        return False
+    block = head[:148] + b" " * 8 + head[156:512]
+    return int(written, 8) in {sum(block), sum(block) - 256 * sum(byte > 127 for byte in block)}
 
 
 def _brand(head: bytes) -> Found:

@@ -173,6 +173,23 @@ def test_archives_documents_and_tables(
     assert found(tmp_path, "a.jpg", data) == expected
 
 
+def test_a_tar_from_before_it_had_a_signature(tmp_path: Path) -> None:
+    header = bytearray(512)
+    header[:8], header[100:107], header[124:135] = b"old.file", b"0000644", b"00000000005"
+    header[148:156] = b" " * 8
+    header[148:155] = b"%06o\0" % sum(header)
+    assert found(tmp_path, "a", bytes(header) + bytes(1024)) == ("archive", "application/x-tar")
+    header[0] ^= 1
+    assert found(tmp_path, "a", bytes(header) + bytes(1024))[1] != "application/x-tar"
+
+
+def test_zstd_that_begins_with_a_frame_to_skip(tmp_path: Path) -> None:
+    data = (
+        b"\x50\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"seek" + b"\x28\xb5\x2f\xfd" + bytes(9)
+    )
+    assert found(tmp_path, "a", data) == ("archive", "application/zstd")
+
+
 def test_a_tar_and_a_database(tmp_path: Path) -> None:
     made = tmp_path / "made"
     with tarfile.open(made, "w") as tar:
