@@ -126,7 +126,7 @@ function showAll() {
   const panel = chosenPanel();
   if (!card || !panel) return;
   const patterns = card.dataset.accepts.split(" ");
-  const rows = document.querySelectorAll("job-form .file");
+  const rows = document.querySelectorAll("job-form [data-rows] > .file");
   const offered = !("all" in card.dataset) && fieldsOf(panel).size > 0;
   for (const row of rows) {
     const takes = row.dataset.type === "" || fits(patterns, row.dataset.type);

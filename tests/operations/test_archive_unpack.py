@@ -76,6 +76,9 @@ def test_only_what_fits_the_names_comes_out(perform: Perform, tmp_path: Path) ->
         "source/photos/a.jpg",
         "source/photos/2024/b.csv",
     ]
+    assert list(out(perform("archive.unpack", source, kinds="pictures"))) == ["source/photos/a.jpg"]
+    both = perform("archive.unpack", source, kinds="tables", take="photos/*")
+    assert list(out(both)) == ["source/photos/2024/b.csv"]
     left = perform("archive.unpack", source, leave="photos/*; *.dat")
     assert list(out(left)) == ["source/readme.txt"]
     flat = perform("archive.unpack", source, take="*.jpg", folders="flat")

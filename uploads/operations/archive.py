@@ -21,12 +21,6 @@ ARCHIVES = (
     "application/zstd",
     "application/x-7z-compressed",
 )
-PICTURES = "*.jpg, *.jpeg, *.png, *.gif, *.webp, *.avif, *.heic, *.heif, *.tif, *.tiff, *.bmp"
-MEDIA = (
-    "*.mp4, *.mov, *.mkv, *.webm, *.avi, *.ts, *.m4v, "
-    "*.mp3, *.m4a, *.aac, *.flac, *.wav, *.ogg, *.opus"
-)
-TABLES = "*.csv, *.tsv, *.json, *.ndjson, *.parquet, *.xlsx, *.xls, *.ods, *.sqlite"
 PATTERNS = 500
 
 
@@ -41,6 +35,17 @@ class Unpack:
         label="Take",
         max_length=PATTERNS,
         main=True,
+    )
+    kinds: Literal["all", "pictures", "media", "tables"] = option(
+        "all",
+        "Of what fits the names, only files with the usual endings of these.",
+        label="Kinds of files",
+        choices={
+            "all": "All",
+            "pictures": "Pictures",
+            "media": "Films and sound",
+            "tables": "Tables",
+        },
     )
     leave: str = option(
         "",
@@ -61,9 +66,9 @@ class Unpack:
 
 UNPACK_PRESETS = (
     Preset("all", "Everything", "All files, without the litter of macOS and Windows.", {}),
-    Preset("pictures", "Pictures only", "JPEG, PNG, WebP, HEIC and their kin.", {"take": PICTURES}),
-    Preset("media", "Films and sound only", "MP4, MOV, MKV, MP3, FLAC and their kin.", {"take": MEDIA}),
-    Preset("tables", "Tables only", "CSV, JSON, Parquet, Excel, SQLite.", {"take": TABLES}),
+    Preset("pictures", "Pictures only", "JPEG, PNG, WebP, HEIC and their kin.", {"kinds": "pictures"}),
+    Preset("media", "Films and sound only", "MP4, MOV, MKV, MP3, FLAC and their kin.", {"kinds": "media"}),
+    Preset("tables", "Tables only", "CSV, JSON, Parquet, Excel, SQLite.", {"kinds": "tables"}),
     Preset("whole", "Every single file", "The litter, too.", {"litter": True}),
 )  # fmt: skip
 

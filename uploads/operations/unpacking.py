@@ -26,6 +26,13 @@ REPORT_SECONDS: Final = 0.2
 NAMED: Final = 3
 # What macOS and Windows put into archives beside people's files.
 LITTER: Final = "__MACOSX/*, */__MACOSX/*, .DS_Store, ._*, Thumbs.db, desktop.ini"
+KINDS: Final = {
+    "all": "",
+    "pictures": "*.jpg, *.jpeg, *.png, *.gif, *.webp, *.avif, *.heic, *.heif, *.tif, *.tiff, *.bmp",
+    "media": "*.mp4, *.mov, *.mkv, *.webm, *.avi, *.ts, *.m4v, "
+    "*.mp3, *.m4a, *.aac, *.flac, *.wav, *.ogg, *.opus",
+    "tables": "*.csv, *.tsv, *.json, *.ndjson, *.parquet, *.xlsx, *.xls, *.ods, *.sqlite",
+}
 SAFE_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -65,7 +72,7 @@ class Unpacking:
         self._written = 0
         self._left_out: dict[str, list[str]] = {}
         self._counts: Counter[str] = Counter()
-        self._take = Patterns(step.options.take)
+        self._take = Patterns(step.options.take), Patterns(KINDS[step.options.kinds])
         litter = "" if step.options.litter else LITTER
         self._leave = Patterns(f"{step.options.leave}, {litter}")
         self._told_at = 0.0
@@ -99,7 +106,8 @@ class Unpacking:
     def wants(self, name: str) -> bool:
         """Tell whether the file of this name shall come out."""
         path = cleaned_path(name) or cleaned_name(name)
-        return (not self._take or self._take.fit(path)) and not self._leave.fit(path)
+        taken = all(not patterns or patterns.fit(path) for patterns in self._take)
+        return taken and not self._leave.fit(path)
 
     def leave_out(self, why: str, name: str) -> None:
         """Note a member that does not come out; `why` stands before its name in the warning."""

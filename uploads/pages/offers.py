@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from uploads.operations import Operation, Preset
+from uploads.operations.archive import ARCHIVES
 from uploads.operations.data import TABLES
 from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, main_names, preset_values, sent_main
@@ -36,6 +37,8 @@ class Offer:
         """Return what it accepts in words: “pictures”, “videos and sound”."""
         if set(self.operation.accepts) >= set(TABLES):
             return "tables"
+        if set(self.operation.accepts) == set(ARCHIVES):
+            return "archives"
         parts = [pattern.partition("/") for pattern in self.operation.accepts]
         words = [FAMILIES.get(family, ending) for family, _, ending in parts]
         return " and ".join(dict.fromkeys(words))
@@ -48,6 +51,8 @@ class Offer:
     def icon(self) -> str:
         if set(self.operation.accepts) >= set(TABLES):
             return "table"
+        if self.operation.name.startswith("archive."):
+            return "archive"
         family = self.operation.accepts[0].partition("/")[0]
         return family if family in {"image", "video", "audio"} else "search"
 

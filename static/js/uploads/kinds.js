@@ -11,17 +11,24 @@ const TABLES = {
   sqlite: "application/vnd.sqlite3", db: "application/vnd.sqlite3", xls: "application/vnd.ms-excel",
   xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ods: "application/vnd.oasis.opendocument.spreadsheet",
 };
+// Browsers call these by several names.
+const ARCHIVES = {
+  zip: "application/zip", tar: "application/x-tar", gz: "application/gzip", tgz: "application/gzip", bz2: "application/x-bzip2", tbz2: "application/x-bzip2",
+  xz: "application/x-xz", txz: "application/x-xz", zst: "application/zstd", tzst: "application/zstd", "7z": "application/x-7z-compressed",
+};
 
 /** The browser's word, or the ending's, or “any bytes”. */
 export function mediaType(file) {
-  if (file.type) return file.type;
   const ending = file.name.slice(file.name.lastIndexOf(".") + 1).toLowerCase();
+  if (ARCHIVES[ending]) return ARCHIVES[ending];
+  if (file.type) return file.type;
   return TYPES[ending] ?? TABLES[ending] ?? "application/octet-stream";
 }
 
 export function family(type) {
   const name = type.split("/", 1)[0];
   if (["image", "video", "audio"].includes(name)) return name;
+  if (Object.values(ARCHIVES).includes(type)) return "archive";
   return Object.values(TABLES).includes(type) ? "table" : "file";
 }
 
@@ -30,7 +37,7 @@ export function fits(patterns, type) {
   return patterns.some((pattern) => pattern === "*/*" || pattern === type || pattern === `${type.split("/", 1)[0]}/*`);
 }
 
-const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], table: ["table", "tables"], file: ["file", "files"] };
+const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], table: ["table", "tables"], archive: ["archive", "archives"], file: ["file", "files"] };
 
 export function kindWords(kind) {
   return NAMES[kind];
