@@ -17,7 +17,7 @@ from uploads.operations.tables_cells import unique
 from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_text import TextFile
-from uploads.operations.tables_types import ODD
+from uploads.operations.tables_types import is_odd
 from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _ask(asked: Asked, room: Room, step: "Context[Question]", number: int, span:
         try:
             rows = _write_answer(asked, room.duck, target, span)
         except QueryError as error:
-            if ODD not in error.reason or not room.learn():
+            if not is_odd(error) or not room.learn():
                 raise
             rows = _write_answer(asked, room.duck, target, span)
     except QueryError as error:

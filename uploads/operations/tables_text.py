@@ -17,7 +17,7 @@ from uploads.operations.duck import (
 )
 from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table
-from uploads.operations.tables_types import ODD, TEXT, TextColumn, survey
+from uploads.operations.tables_types import TEXT, TextColumn, is_odd, survey, typed
 
 FIRST_ROWS = 20_000
 NOTHING = "(empty)"
@@ -115,10 +115,9 @@ class TextFile:
 
     def source(self) -> str:
         """Return a SELECT of all its rows with the types that are known now."""
-        checked = ", ".join(column.checked for column in self._columns)
         if not self.reading.keep_odd:
             return f"SELECT * FROM {self._read({c.name: c.kind for c in self._columns})}"
-        return f"SELECT {checked} FROM {self._read({})}"
+        return typed(self._columns, self._read({}))
 
     def _read(self, kinds: dict[str, str]) -> str:
         """Return the expression that reads the rows, as texts unless there are types for them."""
@@ -149,7 +148,7 @@ class TextFile:
                 sql = f"COPY ({self.source()}) TO {text(self.target)} {form}"
                 return int(self.duck.one(sql, span, "reading"))
             except QueryError as error:
-                if ODD not in error.reason or not self.learn():
+                if not is_odd(error) or not self.learn():
                     raise
 
     def learn(self) -> bool:
@@ -162,14 +161,14 @@ class TextFile:
 
     def _odd_ones(self, rows: int | None) -> dict[str, tuple[TextColumn, str]]:
         """Return what the odd columns have to be, each with an example, of the first rows or all."""
-        typed = [column for column in self._columns if column.kind != TEXT]
-        if not typed:
+        known = [column for column in self._columns if column.kind != TEXT]
+        if not known:
             return {}
         # Where rows with odd values are wanted apart, the first rows decide what is odd.
         apart = rows is None and not self.reading.keep_odd
-        (found,) = self.duck.rows(survey(typed, self._read({}), apart=apart, rows=rows))
+        (found,) = self.duck.rows(survey(known, self._read({}), apart=apart, rows=rows))
         odd = {}
-        for column, number in zip(typed, range(0, len(found), 2), strict=True):
+        for column, number in zip(known, range(0, len(found), 2), strict=True):
             example, wider = found[number : number + 2]
             if example is not None:
                 made = column.wider() if wider else TextColumn(column.name, TEXT)
