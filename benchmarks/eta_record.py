@@ -22,7 +22,7 @@ from benchmarks.site import ROOT, arrive, owner, site
 LOOK_SECONDS = 0.1
 PER_PROCESS = 25
 # Scenes of a film, some hard to encode and some easy.
-ROWS = (1_000_000, 3_000_000, 6_000_000)
+ROWS = (3_000_000, 8_000_000, 20_000_000)
 QUESTIONS = (
     "SELECT a, count(DISTINCT c) AS n, max(b) AS b FROM data GROUP BY a ORDER BY n DESC, a",
     "SELECT id, a, sum(b) OVER (PARTITION BY a ORDER BY id) AS so_far FROM data",
