@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.operations.conftest import Listener
 from uploads.operations import Output
 
 Perform = Callable[..., list[Output]]
@@ -23,6 +24,12 @@ def last(perform: Perform, path: Path) -> str:
         ("7", "2.4999"),
         ("7", "007"),
         ("2024-01-02", "2024-01-05 13:45:00"),
+        ("2024-01-02 10:00:00", "2024-01-05 10:00:00+02"),
+        ("2024-01-02 10:00:00", "2024-01-05 10:00:00.1234567"),
+        ("10:30:00", "10:30:00.1234567"),
+        ("7", "12345678901234567890"),
+        ("7", "1_000"),
+        ("true", "yes"),
         ("name", '"Smith, John"'),
     ],
 )
@@ -31,6 +38,44 @@ def test_a_late_value_is_as_it_was(usual: str, late: str, perform: Perform, tmp_
     rows = "".join(f"{number},{usual}\n" for number in range(ROWS))
     path.write_text(f"a,b\n{rows}{ROWS},{late}\n")
     assert last(perform, path) == f"{ROWS},{late}"
+    sql = f"SELECT b::VARCHAR AS b FROM data WHERE a = {ROWS}"
+    answer = perform("data.query", path, sql=sql)[0].path
+    assert answer.read_text().split("\n", 1)[1].rstrip("\n") == late
+
+
+@pytest.mark.parametrize("value", ["yes", "NO", "t", "12345678901234567890123", "007"])
+def test_a_value_stays_as_it_was_written(value: str, perform: Perform, tmp_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    path.write_text(f"a,b\n1,{value}\n2,{value}\n")
+    assert last(perform, path) == f"2,{value}"
+
+
+def test_rows_put_apart_are_not_changed_before(perform: Perform, tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    rows = "".join(f"{number},7\n" for number in range(ROWS))
+    path.write_text(f"a,b\n{rows}{ROWS},nothing\n{ROWS + 1},0.5\n")
+    made = perform("data.convert", path, format="csv", odd_values="reject")
+    (result,) = [output for output in made if output.role == "result"]
+    (rejects,) = [output for output in made if output.role == "report"]
+    assert result.path.read_text().splitlines()[-1] == f"{ROWS + 1},0.5"
+    assert rejects.path.read_text().splitlines()[1].startswith(f"{ROWS + 2},a value of another")
+
+
+@pytest.mark.parametrize("above", ["Sales of 2024\n", "Sales of 2024\n\n", "# a remark\n"])
+def test_what_stands_above_a_table_is_no_row(above: str, perform: Perform, tmp_path: Path) -> None:
+    path = tmp_path / "titled.csv"
+    path.write_text(f"{above}a,b\n1,2\n3,4\n")
+    made = perform("data.convert", path, format="csv")
+    assert made[0].path.read_text() == "a,b\n1,2\n3,4\n"
+
+
+def test_the_log_says_how_doubtful_days_are_read(
+    perform: Perform, listener: Listener, tmp_path: Path
+) -> None:
+    path = tmp_path / "days.csv"
+    path.write_text("day,n\n01/02/2024,1\n03/04/2024,2\n")
+    perform("data.convert", path, format="csv")
+    assert "“day” is read as day/month/year." in listener.infos
 
 
 @pytest.mark.parametrize("name", ["größe.csv", "注文.csv", "Ämter 2024.csv"])

@@ -14,8 +14,10 @@ from uploads.operations.base import Context, Output
 from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text
 from uploads.operations.tables import KINDS, read, rejects
 from uploads.operations.tables_cells import unique
+from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table
-from uploads.operations.tables_text import TextFile, as_utf8
+from uploads.operations.tables_text import TextFile
+from uploads.operations.tables_types import is_odd
 from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
 
 if TYPE_CHECKING:
@@ -62,20 +64,18 @@ class Room:
 
     def _open_text(self, called: str, given: Given, span: Span) -> None:
         path = as_utf8(given, self.duck, span)
-        reading = Reading()
-        self.direct[called] = TextFile(given, path, self.duck, reading)
-        self.views.append(called)
         try:
-            self.look_again(called)
+            self.direct[called] = TextFile(given, path, self.duck, Reading())
         except QueryError:  # the careful way says what is wrong with it
-            del self.direct[called]
-            self.views.remove(called)
             self._open_tables(called, given, span)
+            return
+        self._show(called)
+        self.views.append(called)
 
-    def look_again(self, called: str) -> None:
+    def _show(self, called: str) -> None:
         """Make the view of a text as its types are known now."""
         source = self.direct[called].source()
-        self.duck.rows(f"CREATE OR REPLACE VIEW {name(called)} AS FROM {source}")
+        self.duck.rows(f"CREATE OR REPLACE VIEW {name(called)} AS {source}")
 
     def _open_tables(self, called: str, given: Given, span: Span) -> None:
         self.tables[called] = read(given, self.duck, span, Reading())
@@ -87,11 +87,10 @@ class Room:
             self.views.append(view)
 
     def learn(self) -> bool:
-        """Tell whether a text turned out to have other types than thought; then ask again."""
+        """Look at all rows of the texts, and let them have the types that hold their values."""
         odd = [called for called, made in self.direct.items() if made.learn()]
         for called in odd:
-            self.direct[called].tries += 1
-            self.look_again(called)
+            self._show(called)
         return bool(odd)
 
     def leave(self) -> Iterator[Output]:
@@ -178,15 +177,15 @@ def _questions(sql: str, engine: Duck) -> list[Asked]:
 def _ask(asked: Asked, room: Room, step: "Context[Question]", number: int, span: Span) -> Table:
     """Run one question and return its answer as a table."""
     target = room.duck.path(f"answer-{number + 1}.parquet")
-    while True:
+    try:
         try:
             rows = _write_answer(asked, room.duck, target, span)
         except QueryError as error:
-            if error.kind == "Conversion" and room.learn():
-                continue
-            raise _wrong(error, step.options.sql, asked, [*room.views, FIRST]) from error
-        if not room.learn():
-            break
+            if not is_odd(error) or not room.learn():
+                raise
+            rows = _write_answer(asked, room.duck, target, span)
+    except QueryError as error:
+        raise _wrong(error, step.options.sql, asked, [*room.views, FIRST]) from error
     columns = tuple(room.duck.columns(f"read_parquet({text(target)})"))
     return Table("", target, rows, columns)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from uploads.errors import InputError
-from uploads.operations import tables_cells, tables_text
+from uploads.operations import tables_cells, tables_json, tables_text
 from uploads.operations.base import Output
 from uploads.operations.duck import Duck, QueryError, Span, first_line, text
 from uploads.operations.tables_given import Given, Reading, Table
@@ -38,8 +38,8 @@ def read(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
         raise InputError("not_a_table", name=given.name, reason="it is another kind of file.")
     readers: dict[Kind, Callable[[Given, Duck, Span, Reading], list[Table]]] = {
         "csv": tables_text.read_csv,
-        "json": tables_text.read_json,
-        "ndjson": tables_text.read_json,
+        "json": tables_json.read_json,
+        "ndjson": tables_json.read_json,
         "parquet": _parquet,
         "sheets": tables_cells.read_sheets,
         "sqlite": tables_cells.read_database,

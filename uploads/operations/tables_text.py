@@ -1,24 +1,26 @@
-"""CSV, TSV, JSON and NDJSON into Parquet: encoding, dialect, types, and rows that do not fit."""
+"""CSV and TSV into Parquet: dialect, types, and rows that do not fit."""
 
-import codecs
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from uploads.errors import InputError
-from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, QueryError, Span, text, within
-from uploads.operations.tables_given import Given, Reading, Table
-
-PIECE_BYTES = 1024**2
-LOOKS = 24
-BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+from uploads.operations.duck import (
+    BUFFER_BYTES,
+    LONGEST_LINE,
+    Duck,
+    QueryError,
+    Row,
+    Span,
+    text,
+    within,
 )
-TRIES = 4
+from uploads.operations.tables_encoding import as_utf8
+from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_types import TEXT, TextColumn, is_odd, survey, typed
+
+FIRST_ROWS = 20_000
+NOTHING = "(empty)"
 REASONS = {
     "TOO MANY COLUMNS": "too many values",
     "MISSING COLUMNS": "too few values",
@@ -27,66 +29,6 @@ REASONS = {
     "INVALID STATE": "quotation marks that do not fit",
     "LINE SIZE OVER MAXIMUM": "the line is too long",
 }
-
-
-# --- encoding ----------------------------------------------------------------------
-
-
-def encoding_of(path: Path) -> str:
-    """Return `utf-8`, `utf-16`, `utf-32` or `cp1252`: by the first bytes, else by some looks."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(4)
-        for bom, encoding in BOMS:
-            if head.startswith(bom):
-                return encoding
-        for look in range(LOOKS):
-            file.seek(size * look // LOOKS)
-            if not _is_utf8(file.read(PIECE_BYTES // 4), whole=look == 0):
-                return "cp1252"
-    return "utf-8"
-
-
-def _is_utf8(piece: bytes, *, whole: bool) -> bool:
-    """Tell whether a piece cut out of a file can be UTF-8; letters cut in two do not count."""
-    if not whole:
-        piece = piece.lstrip(bytes(range(0x80, 0xC0)))
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(piece)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _marked_json(given: Given) -> bool:
-    """Tell whether JSON begins with a mark of its encoding, which its reader takes for a value."""
-    with given.path.open("rb") as file:
-        return given.media_type == "application/json" and file.read(3) == codecs.BOM_UTF8
-
-
-def as_utf8(given: Given, duck: Duck, span: Span) -> Path:
-    """Return the file, or a copy of it in UTF-8; a letter that is none becomes �."""
-    encoding = encoding_of(given.path)
-    with given.path.open("rb") as file:
-        if encoding in {"utf-8", "cp1252"} and b"\0" in file.read(PIECE_BYTES):
-            raise InputError("not_a_table", name=given.name, reason="it is no text.")
-    if encoding == "utf-8" and not _marked_json(given):
-        return given.path
-    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
-    duck.step.log(f"{given.name} is written in {encoding.upper()}.")
-    target = duck.path(f"{given.label}.utf8")
-    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-    size, done = given.path.stat().st_size, 0
-    with given.path.open("rb") as file, target.open("w", encoding="utf-8", newline="") as made:
-        while piece := file.read(PIECE_BYTES):
-            made.write(decoder.decode(piece))
-            done += len(piece)
-            duck.report(span[0] + (span[1] - span[0]) * done / size, "reading")
-        made.write(decoder.decode(b"", final=True))
-    return target
-
-
-# --- CSV ---------------------------------------------------------------------------
 
 
 def read_csv(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
@@ -102,106 +44,157 @@ def read_csv(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Tab
     return [Table("", made, rows, columns, rejected, rejects, tuple(text_file.notes))]
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """How a text is written, as options of DuckDB's reader, and the columns that it shows at first."""
+
+    options: tuple[str, ...]
+    columns: tuple[TextColumn, ...]
+
+
 @dataclass
 class TextFile:
-    """One CSV file on its way to Parquet; what does not fit a column's type makes it text."""
+    """One CSV file on its way to Parquet.
+
+    Types are those of the first rows; a column with other values is given a wider type as soon
+    as one of them is met. Raises `QueryError` for what is no table.
+    """
 
     given: Given
     path: Path
     duck: Duck
     reading: Reading
-    texts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    tries: int = 0
-    tolerant: bool = False
+    _tries: int = 0
+    _surveyed: bool = False
+
+    def __post_init__(self) -> None:
+        self._dialect = self._sniff()
+        self._columns = list(self._dialect.columns)
+        self._widen(self._odd_ones(FIRST_ROWS))
+        for column in self._columns:
+            if column.order:
+                self.notes.append(f"“{column.name}” is read as {column.order}.")
 
     @property
     def target(self) -> Path:
         return self.duck.path(f"{self.given.label}.parquet")
 
-    @property
-    def _errors(self) -> str:
-        plain = (c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in self.given.label)
-        return f"rejects_{''.join(plain)}_{self.tries}"
+    # --- how it is written ---
 
-    def source(self) -> str:
-        """Return the expression that reads the file as it is known so far."""
-        most = self.duck.step.limits.table_max_rejects
-        options = [
-            "store_rejects = true",
-            f"rejects_table = {text(self._errors)}",
-            f"rejects_scan = {text(self._errors + '_scan')}",
-            f"rejects_limit = {most + 1}",
-            f"max_line_size = {LONGEST_LINE}",
-            f"buffer_size = {BUFFER_BYTES}",
-        ]
-        if self.reading.keep_odd:
-            # All rows are looked at before types and quotes are decided: a cast that rounds
-            # or cuts a late value would not fail, and nobody would hear of it.
-            options.append("sample_size = -1")
+    def _sniff(self) -> Dialect:
+        """Find the dialect: by all first rows if they agree, else by most of them."""
+        found = []
+        for more in ("", ", ignore_errors = true", ", ignore_errors = true, strict_mode = false"):
+            try:
+                found.append(self._look(more))
+            except QueryError as error:
+                failed = error
+            if len(found) == 2:
+                break
+        if not found:
+            raise failed
+        return max(found, key=lambda dialect: len(dialect.columns))
+
+    def _look(self, more: str) -> Dialect:
+        options = [f"max_line_size = {LONGEST_LINE}", f"buffer_size = {BUFFER_BYTES}"]
         if self.reading.separator:
             options.append(f"delim = {text(self.reading.separator)}")
         elif self.given.media_type == "text/tab-separated-values":
             options.append("delim = '\t'")
         if self.reading.header != "auto":
             options.append(f"header = {'true' if self.reading.header == 'yes' else 'false'}")
-        if self.tolerant:
-            options += ["strict_mode = false", "quote = '\"'", "escape = '\"'"]
-        if self.tries == TRIES - 1 and self.texts:
-            options.append("all_varchar = true")
-        elif self.texts:
-            types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in self.texts)
-            options.append(f"types = {{{types}}}")
+        (row,) = self.duck.rows(
+            "SELECT Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, Columns, DateFormat, "
+            f"TimestampFormat FROM sniff_csv({text(self.path)}, {', '.join(options)}{more})"
+        )
+        strict = () if "strict_mode" not in more else ("strict_mode = false",)
+        return Dialect((*_options(row), *strict), tuple(_columns(row)))
+
+    # --- reading ---
+
+    def source(self) -> str:
+        """Return a SELECT of all its rows with the types that are known now."""
+        if not self.reading.keep_odd:
+            return f"SELECT * FROM {self._read({c.name: c.kind for c in self._columns})}"
+        return typed(self._columns, self._read({}))
+
+    def _read(self, kinds: dict[str, str]) -> str:
+        """Return the expression that reads the rows, as texts unless there are types for them."""
+        self._tries += 1
+        named = ", ".join(f"{text(c.name)}: {text(kinds.get(c.name, TEXT))}" for c in self._columns)
+        forms = {c.kind: c.form for c in self._columns if c.form and kinds}
+        options = [
+            *self._dialect.options,
+            "auto_detect = false",
+            f"columns = {{{named}}}",
+            *(f"{kind.lower()}format = {text(form)}" for kind, form in forms.items()),
+            "store_rejects = true",
+            f"rejects_table = {text(self._errors)}",
+            f"rejects_scan = {text(self._errors + '_scan')}",
+            f"rejects_limit = {self.duck.step.limits.table_max_rejects + 1}",
+            f"max_line_size = {LONGEST_LINE}",
+            f"buffer_size = {BUFFER_BYTES}",
+        ]
         return f"read_csv({text(self.path)}, {', '.join(options)})"
 
     def convert(self, span: Span) -> int:
         """Write the Parquet file and return its number of rows."""
-        rows = 0
-        for _ in range(TRIES):
-            rows = self._copy(span)
-            if not self.learn():
-                break
-            self.tries += 1
-        return rows
+        if not self.reading.keep_odd:
+            self.learn()
+        form = f"(FORMAT parquet, COMPRESSION {self.reading.packing})"
+        while True:
+            try:
+                sql = f"COPY ({self.source()}) TO {text(self.target)} {form}"
+                return int(self.duck.one(sql, span, "reading"))
+            except QueryError as error:
+                if not is_odd(error) or not self.learn():
+                    raise
 
-    def _copy(self, span: Span) -> int:
-        target = text(self.target)
-        try:
-            form = f"(FORMAT parquet, COMPRESSION {self.reading.packing})"
-            sql = f"COPY (FROM {self.source()}) TO {target} {form}"
-            return int(self.duck.one(sql, span, "reading"))
-        except QueryError as error:
-            if self.tolerant or "sniff" not in error.reason:
-                raise
-            self.tolerant = True
-            self.tries += 1
-            return self._copy(span)
+    def learn(self) -> bool:
+        """Look at all rows, and widen the columns whose values do not fit; True the first time."""
+        if self._surveyed:
+            return False
+        self._surveyed = True
+        self._widen(self._odd_ones(None))
+        return True
+
+    def _odd_ones(self, rows: int | None) -> dict[str, tuple[TextColumn, str]]:
+        """Return what the odd columns have to be, each with an example, of the first rows or all."""
+        known = [column for column in self._columns if column.kind != TEXT]
+        if not known:
+            return {}
+        # Where rows with odd values are wanted apart, the first rows decide what is odd.
+        apart = rows is None and not self.reading.keep_odd
+        (found,) = self.duck.rows(survey(known, self._read({}), apart=apart, rows=rows))
+        odd = {}
+        for column, number in zip(known, range(0, len(found), 2), strict=True):
+            example, wider = found[number : number + 2]
+            if example is not None:
+                made = column.wider() if wider else TextColumn(column.name, TEXT)
+                odd[column.name] = (made, example)
+        return odd
+
+    def _widen(self, odd: dict[str, tuple[TextColumn, str]]) -> None:
+        for number, column in enumerate(self._columns):
+            made, example = odd.get(column.name, (column, ""))
+            self._columns[number] = made
+            if column.kind != TEXT and made.kind == TEXT and self._surveyed:
+                self.notes.append(
+                    f"“{column.name}” is text: {self.given.name} has “{example}” in it."
+                )
+
+    # --- what does not fit ---
+
+    @property
+    def _errors(self) -> str:
+        plain = (c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in self.given.label)
+        return f"rejects_{''.join(plain)}_{self._tries}"
 
     def _was_read(self) -> bool:
         """Tell whether a query has read the file; before that there is no list of its errors."""
         found = f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {text(self._errors)}"
         return bool(self.duck.one(found))
-
-    def learn(self) -> bool:
-        """Note the columns with values of another type than the first rows have; True for new ones."""
-        if not self.reading.keep_odd or self.tries == TRIES - 1 or not self._was_read():
-            return False
-        new = False
-        odd = self.duck.rows(
-            "SELECT column_name, min(line), arg_min(error_message, line) "
-            f"FROM {self._errors} WHERE error_type = 'CAST' AND line NOT IN "
-            f"(SELECT line FROM {self._errors} WHERE error_type <> 'CAST') GROUP BY ALL ORDER BY 2, 1"
-        )
-        for column, line, said in odd:
-            if column in self.texts:
-                continue
-            value = said.partition('string "')[2].partition('" to')[0] or "something else"
-            self.notes.append(
-                f"“{column}” is text: line {line:,} of {self.given.name} has “{value[:60]}”."
-            )
-            self.texts.append(column)
-            new = True
-        return new
 
     def hand_out(self) -> tuple[int, Path | None]:
         """Return how many rows were not read, and a CSV of them; too many are an `InputError`."""
@@ -228,72 +221,30 @@ class TextFile:
         return count, target
 
 
-# --- JSON --------------------------------------------------------------------------
+def _options(row: Row) -> Sequence[str]:
+    """Return what was found of a dialect as options of the reader.
 
-
-def read_json(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
-    """Return the one table of a JSON array or of lines of JSON as Parquet."""
-    path = as_utf8(given, duck, within(span, 0, 0.2))
-    target = duck.path(f"{given.label}.parquet")
-    lines = given.media_type == "application/x-ndjson"
-    rejected, rejects = 0, None
-    form = "newline_delimited" if lines else "auto"
-    span = within(span, 0.2 if path != given.path else 0, 1)
-    try:
-        rows = _copy_json(duck, path, target, form, within(span, 0, 0.5))
-    except QueryError:
-        if lines:
-            path, rejected, rejects = _without_bad_lines(given, path, duck, within(span, 0.3, 0.6))
-        # Types that the first rows did not show: now every row is looked at first.
-        more = ", sample_size = -1"
-        rows = _copy_json(duck, path, target, form, within(span, 0.6, 1), more)
-    columns = tuple(duck.columns(f"read_parquet({text(target)})"))
-    return [Table("", target, rows, columns, rejected, rejects)]
-
-
-def _copy_json(duck: Duck, path: Path, target: Path, form: str, span: Span, more: str = "") -> int:
-    source = (
-        f"read_json({text(path)}, format = '{form}', maximum_object_size = {LONGEST_LINE}{more})"
+    Quotation marks count where the first rows had none: the later ones may.
+    """
+    separator, quote, escape, comment, skip, header = row[:6]
+    quote = '"' if quote == NOTHING else quote
+    escape = quote if escape == NOTHING else escape
+    return (
+        f"delim = {text(separator)}",
+        f"quote = {text(quote)}",
+        f"escape = {text(escape)}",
+        f"comment = {text('' if comment == NOTHING else comment)}",
+        f"skip = {skip}",
+        f"header = {str(header).lower()}",
     )
-    made = "(FORMAT parquet, COMPRESSION zstd)"
-    return int(duck.one(f"COPY (FROM {source}) TO {text(target)} {made}", span, "reading"))
 
 
-def _without_bad_lines(
-    given: Given, path: Path, duck: Duck, span: Span
-) -> tuple[Path, int, Path | None]:
-    """Copy the lines that are JSON, and list the others."""
-    good, bad = duck.path(f"{given.label}.good"), duck.path(f"{given.label}-rejected.csv")
-    count, done, size = 0, 0, path.stat().st_size
-    most = duck.step.limits.table_max_rejects
-    with path.open("rb") as file, good.open("wb") as kept, bad.open("w", newline="") as listed:
-        listed.write("line,reason,text\n")
-        for number, line in enumerate(_lines(file), start=1):
-            done += len(line)
-            if number % 1000 == 1:
-                duck.report(span[0] + (span[1] - span[0]) * done / size, "looking for bad lines")
-            reason = _fault(line)
-            if not reason:
-                kept.write(line)
-                continue
-            count += 1
-            shown = line[:10000].decode(errors="replace").strip().replace('"', '""')
-            listed.write(f'{number},{reason},"{shown}"\n')
-            if count > most:
-                reason = f"more than {most:,} of its lines are no JSON."
-                raise InputError("table_damaged", name=given.name, reason=reason)
-    return good, count, bad if count else None
-
-
-def _lines(file: Any) -> Iterator[bytes]:
-    return iter(lambda: file.readline(LONGEST_LINE), b"")
-
-
-def _fault(line: bytes) -> str:
-    if not line.strip():
-        return ""
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        return "this is no JSON"
-    return "" if isinstance(found, dict) else "this is no object"
+def _columns(row: Row) -> Sequence[TextColumn]:
+    """Return the columns that were found; whole numbers of more than 64 bits stay texts."""
+    forms = {"DATE": row[7] or "", "TIMESTAMP": row[8] or ""}
+    made = []
+    for column in row[6]:
+        kind = TEXT if column["type"] in {"HUGEINT", "UHUGEINT"} else column["type"]
+        form = forms.get(kind, "")
+        made.append(TextColumn(column["name"], kind, "" if form.startswith("%Y-%m-%d") else form))
+    return made
