@@ -238,6 +238,34 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "{near}",
     ),
     "sql_failed": Entry(400, "The question could not be answered: {reason}", "{hint}"),
+    "not_a_pdf": Entry(
+        400, "“{name}” is not a PDF that can be read.", "Save or print it as PDF again."
+    ),
+    "pdf_damaged": Entry(
+        400,
+        "“{name}” is damaged: {reason}",
+        "Fetch the file again from where it came, or save it again in a PDF program.",
+    ),
+    "pdf_password": Entry(
+        400,
+        "“{name}” opens with a password only, and passwords are never asked for here.",
+        "Save it without a password in a PDF program, then upload that copy.",
+    ),
+    "pdf_locked": Entry(
+        400,
+        "The author of “{name}” does not allow that it is {deed}.",
+        "Ask the author for a copy that allows it.",
+    ),
+    "pdf_no_page": Entry(
+        400,
+        "“{name}” has {count} pages; there is no page {page}.",
+        "Choose pages that it has.",
+    ),
+    "pdf_too_large": Entry(
+        400,
+        "“{name}” is beyond the limits: {reason}",
+        "Divide it first, or ask an administrator to raise the limit.",
+    ),
     "decoder_crashed": Entry(
         400,
         "The program that reads “{name}” crashed on it, twice.",

@@ -20,6 +20,7 @@ BUILT_IN = (
     "uploads.operations.profile",
     "uploads.operations.query",
     "uploads.operations.data",
+    "uploads.operations.pdf_pages",
     "uploads.operations.inspect",
 )
 ENTRY_POINTS = "tidemill.operations"
