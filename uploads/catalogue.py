@@ -261,10 +261,13 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "“{name}” has {count} pages; there is no page {page}.",
         "Choose pages that it has.",
     ),
-    "pdf_too_large": Entry(
+    "pdf_no_bookmarks": Entry(
+        400, "“{name}” has no bookmarks to be divided at.", "Divide it by pages or by size."
+    ),
+    "pdf_no_text": Entry(
         400,
-        "“{name}” is beyond the limits: {reason}",
-        "Divide it first, or ask an administrator to raise the limit.",
+        "“{name}” has no text on {count} pages: they are empty or pictures, such as scans.",
+        "Run text recognition (OCR) on it first; Tidemill has none.",
     ),
     "decoder_crashed": Entry(
         400,

@@ -109,7 +109,9 @@ def draw(document: pypdfium2.PdfDocument, place: int, scale: float, look: Look) 
 
 def _picture(bitmap: Any, scale: float, look: Look) -> Any:
     """Return a bitmap as a picture that shares its memory."""
-    image = pyvips.Image.new_from_memory(bitmap.buffer, bitmap.stride // 4, bitmap.height, 4, "uchar")
+    image = pyvips.Image.new_from_memory(
+        bitmap.buffer, bitmap.stride // 4, bitmap.height, 4, "uchar"
+    )
     image = image if image.width == bitmap.width else image.crop(0, 0, bitmap.width, bitmap.height)
     pace = scale * POINTS_PER_INCH / MILLIMETRES_PER_INCH
     image = image.copy(interpretation="srgb", xres=pace, yres=pace)

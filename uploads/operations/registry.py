@@ -21,6 +21,10 @@ BUILT_IN = (
     "uploads.operations.query",
     "uploads.operations.data",
     "uploads.operations.pdf_pages",
+    "uploads.operations.pdf_merge",
+    "uploads.operations.pdf_split",
+    "uploads.operations.pdf_compress",
+    "uploads.operations.pdf_text",
     "uploads.operations.inspect",
 )
 ENTRY_POINTS = "tidemill.operations"
