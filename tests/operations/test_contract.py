@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.operations import pdfs
 from tests.operations.conftest import Told
 from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options, schema
@@ -22,11 +23,13 @@ every_operation = pytest.mark.parametrize("operation", EVERY, ids=NAMES)
 
 @pytest.fixture
 def fitting(
-    photo: Callable[..., Path], short_video: Path, table: Path
+    photo: Callable[..., Path], short_video: Path, table: Path, material: Path
 ) -> Callable[[Operation[Any]], Path]:
     def choose(operation: Operation[Any]) -> Path:
         if operation.accepts_type("image/jpeg"):
             return photo()
+        if operation.accepts_type("application/pdf"):
+            return pdfs.document(material / "document.pdf")
         return table if operation.accepts_type("text/csv") else short_video
 
     return choose

@@ -8,7 +8,7 @@ from uploads.operations.times import refuse
 
 MOST_RANGES = 200
 LARGEST = 1_000_000
-RANGE = re.compile(r"(\d*)\s*(?:(-|–|—|\.\.|\bto\b)\s*(\d*))?")
+RANGE = re.compile(r"([0-9]*)\s*(?:(-|–|—|\.\.|\bto\b)\s*([0-9]*))?")
 EXAMPLE = "write it like 1-3, 7, 10-"
 
 
