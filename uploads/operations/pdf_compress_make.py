@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pikepdf
 from pikepdf import Name
 
-from uploads.errors import StepError
+from uploads.errors import InputError, StepError
 from uploads.operations import pdf_draw, pdf_file, pdf_pictures, pdf_save, pixels
 from uploads.operations.base import Context, Output
 from uploads.operations.pdf_placed import Finder
@@ -30,7 +30,40 @@ def compress(source: Path, step: "Context[Compress]") -> Iterator[Output]:
     Pictures are encoded again only where the pages look the same afterwards.
     """
     pikepdf.settings.set_flate_compression_level(FLATE_LEVEL)
-    target, size = step.path("source.pdf"), source.stat().st_size
+    target, sound = step.path("source.pdf"), True
+    try:
+        changed, pages = _smaller(source, target, step)
+    except StepError:
+        sound = pdf_file.is_sound(source)
+        if sound:
+            raise
+        changed, pages = 0, _repaired(source, target, step)
+    size = source.stat().st_size
+    meta = {"pages": pages, "source_bytes": size, "pictures": changed}
+    if sound and target.stat().st_size >= size:
+        step.log("Already small: copied.")
+        shutil.copyfile(source, target)
+        meta |= {"copied": True, "pictures": 0}
+    yield Output(target, meta=meta)
+    yield from pdf_save.first_page(target, step)
+
+
+def _repaired(source: Path, target: Path, step: "Context[Compress]") -> int:
+    """Write what is left of a damaged document, with its pictures as they are; returns its pages."""
+    _write(source, target, step, pictures=False)
+    try:
+        with pikepdf.open(target) as made:
+            pages = len(made.pages)
+        pdf_save.check(target, pages, step)
+    except (StepError, pikepdf.PdfError) as error:
+        reason = "it can't be repaired."
+        raise InputError("pdf_damaged", name=step.name, reason=reason) from error
+    step.warn("What is left of it can't be compared with the source; look at the result.")
+    return pages
+
+
+def _smaller(source: Path, target: Path, step: "Context[Compress]") -> tuple[int, int]:
+    """Write the document; returns how many of its pictures became smaller, and its pages."""
     changed = _write(source, target, step, pictures=step.options.images)
     pages = _check(source, target, step)
     if pages is None and changed:
@@ -39,13 +72,7 @@ def compress(source: Path, step: "Context[Compress]") -> Iterator[Output]:
         pages = _check(source, target, step)
     if pages is None:
         raise StepError("verification_failed", name=step.name, reason="its pages look different.")
-    meta = {"pages": pages, "source_bytes": size, "pictures": changed}
-    if target.stat().st_size >= size:
-        step.log("Already small: copied.")
-        shutil.copyfile(source, target)
-        meta |= {"copied": True, "pictures": 0}
-    yield Output(target, meta=meta)
-    yield from pdf_save.first_page(target, step)
+    return changed, pages
 
 
 def _write(source: Path, target: Path, step: "Context[Compress]", *, pictures: bool) -> int:

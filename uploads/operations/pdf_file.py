@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pikepdf
+import pypdfium2
 
 from uploads.errors import InputError
 from uploads.operations.base import Context
@@ -81,6 +82,18 @@ def opened(
             step.warn(f"“{name}” is damaged and was repaired; look at the result.")
             step.log(f"{name}: {str(complaints[0])[:200]}")
         yield pdf
+
+
+def is_sound(source: Path) -> bool:
+    """Tell whether a document needs no repair: qpdf complains of nothing and PDFium counts alike."""
+    try:
+        with pikepdf.open(source) as pdf, pypdfium2.PdfDocument(source) as drawn:
+            return len(pdf.pages) == len(drawn) and not [
+                *pdf.get_warnings(),
+                *pdf.check_pdf_syntax(),
+            ]
+    except (*UNREADABLE, pypdfium2.PdfiumError):
+        return False
 
 
 def reason(error: Exception) -> str:
