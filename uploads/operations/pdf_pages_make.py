@@ -17,9 +17,9 @@ MIB = 1024**2
 # A part takes about so long, so that many workers share a document and a kill costs little.
 PART_SECONDS = 6.0
 PART_MOST_PAGES = 100
-# Measured on text, drawings and scans: each page, and each megapixel of it by format.
-PAGE_SECONDS = 0.03
-MEGAPIXEL_SECONDS = {"png": 0.10, "jpeg": 0.04, "webp": 0.09}
+# Each page, and each megapixel of it: between text (0.01) and photographs (0.1), as measured.
+PAGE_SECONDS = 0.02
+MEGAPIXEL_SECONDS = {"png": 0.05, "jpeg": 0.025, "webp": 0.045}
 # The page itself and what the encoder holds of it.
 BASE_BYTES, BYTES_PER_PIXEL = 200 * MIB, 10
 LONGEST = {"png": 65_500, "jpeg": 65_500, "webp": 16_383}
