@@ -9,6 +9,7 @@ import pikepdf
 
 from tests.operations import pdfs
 from tests.operations.conftest import Told
+from uploads.operations.pdf_file import reason
 
 PDF = "application/pdf"
 
@@ -53,3 +54,10 @@ def test_a_damaged_one_is_told_of(child: Callable[..., Told], tmp_path: Path) ->
     said = child("file.inspect", path, media_type=PDF)
     (warning,) = [log for log in said.of("log") if log["level"] == "warning"]
     assert "“cut.pdf” is damaged and was repaired" in warning["text"]
+
+
+def test_no_path_of_the_server_is_told() -> None:
+    told = "/srv/mill data/in/3/source.pdf: root of pages tree has no /Kids array"
+    assert reason(told) == "root of pages tree has no /Kids array."
+    told = "/srv/in/3/source-12.pdf (object 3 0, offset 15): odd key"
+    assert reason(told) == "(object 3 0, offset 15): odd key."

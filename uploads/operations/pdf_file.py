@@ -3,6 +3,7 @@
 Imported inside the functions of operations alone; web and worker processes need no qpdf.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from uploads.errors import InputError
 from uploads.operations.base import Context
 
 HEAD_BYTES = 1024
+# How qpdf begins a message: with the file as the step knows it.
+OWN_FILE = re.compile(r"^.*?(source|repaired)(-\d+)?(\.pdf)?(?=[ :(])[ :]*")
 Deed = Literal["print_lowres", "extract", "modify_assembly", "modify_other"]
 DEEDS: dict[Deed, str] = {
     "print_lowres": "drawn",
@@ -80,7 +83,7 @@ def opened(
             raise InputError("pdf_locked", name=name, deed=DEEDS[deed])
         if complaints:
             step.warn(f"“{name}” is damaged and was repaired; look at the result.")
-            step.log(f"{name}: {str(complaints[0])[:200]}")
+            step.log(f"{name}: {reason(complaints[0])}")
         yield pdf
 
 
@@ -96,8 +99,7 @@ def is_sound(source: Path) -> bool:
         return False
 
 
-def reason(error: Exception) -> str:
-    """Return the first line of an error, without the path that it may begin with."""
+def reason(error: object) -> str:
+    """Return the first line of an error or complaint, without the path that it begins with."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    text = lines[0].rpartition("/")[2] if "/" in lines[0] else lines[0]
-    return text.removeprefix("source.pdf").lstrip(" :").strip()[:200].rstrip(".") + "."
+    return OWN_FILE.sub("", lines[0]).strip()[:200].rstrip(".") + "."

@@ -7,7 +7,7 @@ import pikepdf
 import pypdfium2
 
 from uploads.errors import StepError
-from uploads.operations import pdf_draw
+from uploads.operations import pdf_draw, pdf_file
 from uploads.operations.base import Context, Output
 from uploads.operations.preview import EDGE, preview
 
@@ -31,9 +31,15 @@ def check(path: Path, pages: int, step: Context[Any]) -> None:
             found = {len(made.pages), len(drawn)}
             complaints = made.get_warnings()
     except (pikepdf.PdfError, pypdfium2.PdfiumError) as error:
-        raise StepError("verification_failed", name=step.name, reason=str(error)) from error
+        raise StepError(
+            "verification_failed", name=step.name, reason=pdf_file.reason(error)
+        ) from error
     if found != {pages} or complaints:
-        reason = str(complaints[0]) if complaints else f"{max(found)} pages instead of {pages}."
+        reason = (
+            pdf_file.reason(complaints[0])
+            if complaints
+            else f"{max(found)} pages instead of {pages}."
+        )
         raise StepError("verification_failed", name=step.name, reason=reason)
 
 
