@@ -273,6 +273,37 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The list of checksums can't be read: {reason}",
         "Choose a list as sha256sum writes it, or one that “Checksums” made.",
     ),
+    "not_a_pdf": Entry(
+        400, "“{name}” is not a PDF that can be read.", "Save or print it as PDF again."
+    ),
+    "pdf_damaged": Entry(
+        400,
+        "“{name}” is damaged: {reason}",
+        "Fetch the file again from where it came, or save it again in a PDF program.",
+    ),
+    "pdf_password": Entry(
+        400,
+        "“{name}” opens with a password only, and passwords are never asked for here.",
+        "Save it without a password in a PDF program, then upload that copy.",
+    ),
+    "pdf_locked": Entry(
+        400,
+        "The author of “{name}” does not allow that it is {deed}.",
+        "Ask the author for a copy that allows it.",
+    ),
+    "pdf_no_page": Entry(
+        400,
+        "“{name}” has {count} pages; there is no page {page}.",
+        "Choose pages that it has.",
+    ),
+    "pdf_no_bookmarks": Entry(
+        400, "“{name}” has no bookmarks to be divided at.", "Divide it by pages or by size."
+    ),
+    "pdf_no_text": Entry(
+        400,
+        "“{name}” has no text on {count} pages: they are empty or pictures, such as scans.",
+        "Run text recognition (OCR) on it first; Tidemill has none.",
+    ),
     "decoder_crashed": Entry(
         400,
         "The program that reads “{name}” crashed on it, twice.",

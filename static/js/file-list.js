@@ -103,7 +103,7 @@ class FileList extends HTMLElement {
 
   async #clicked(event) {
     const button = event.target.closest("[data-do]");
-    const row = button?.closest(".file");
+    const row = button?.closest("li.file");
     if (button?.dataset.do === "pause-all") return queue.moving ? queue.pauseAll() : queue.resumeAll();
     if (!row) return;
     const transfer = [...this.#rows].find(([, known]) => known === row)?.[0];

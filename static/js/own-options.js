@@ -141,7 +141,7 @@ function showAll() {
 /** Put what single files have of their own into the form. */
 export function sendOwn(form) {
   for (const old of form.querySelectorAll("[data-sends-own]")) old.remove();
-  for (const row of form.querySelectorAll(".file")) {
+  for (const row of form.querySelectorAll("li.file")) {
     const own = ownOf(row);
     if (!own || !row.dataset.key || row.querySelector("input[name=uploads]")?.disabled !== false) continue;
     const field = Object.assign(document.createElement("input"), { type: "hidden", name: `own:${row.dataset.key}`, value: JSON.stringify(own.options) });

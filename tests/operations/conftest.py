@@ -201,6 +201,7 @@ def media_type(path: Path) -> str:
         ".flac": "audio/flac",
         ".m4a": "audio/mp4",
         ".csv": "text/csv",
+        ".pdf": "application/pdf",
         ".tsv": "text/tab-separated-values",
         ".json": "application/json",
         ".ndjson": "application/x-ndjson",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.operations import pdfs
 from tests.operations.conftest import Told
 from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options, schema
@@ -22,7 +23,12 @@ every_operation = pytest.mark.parametrize("operation", EVERY, ids=NAMES)
 
 @pytest.fixture
 def fitting(
-    photo: Callable[..., Path], short_video: Path, table: Path, archive: Path, sums: Path
+    photo: Callable[..., Path],
+    short_video: Path,
+    table: Path,
+    archive: Path,
+    sums: Path,
+    material: Path,
 ) -> Callable[[Operation[Any]], Path]:
     def choose(operation: Operation[Any]) -> Path:
         if operation.name == "archive.verify":
@@ -31,6 +37,8 @@ def fitting(
             return photo()
         if operation.accepts_type("application/zip"):
             return archive
+        if operation.accepts_type("application/pdf"):
+            return pdfs.document(material / "document.pdf")
         return table if operation.accepts_type("text/csv") else short_video
 
     return choose

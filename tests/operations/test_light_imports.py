@@ -15,6 +15,9 @@ HEAVY = (
     "duckdb",
     "python_calamine",
     "xlsxwriter",
+    "pypdfium2",
+    "pikepdf",
+    "img2pdf",
     "django",
 )
 

@@ -1,4 +1,4 @@
-"""Writes what is known about one file as JSON: pictures, videos, sound; others by type alone."""
+"""Writes what is known about one file as JSON: pictures, videos, sound, PDFs; others by type alone."""
 
 import dataclasses
 import json
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError
-from uploads.operations import ffmpeg, pixels
+from uploads.operations import ffmpeg, pdf_facts, pixels
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.packets import Index, read_index
+from uploads.operations.pdf_pages import PDF
 from uploads.operations.probe import Media, clock, probe
 
 if TYPE_CHECKING:
@@ -33,12 +34,16 @@ def make(source: Path, step: "Context[Inspect]") -> Iterator[Output]:
         facts |= _picture(source, step)
     elif step.media_type.partition("/")[0] in {"video", "audio"}:
         facts |= _media(source, step)
+    elif step.media_type == PDF:
+        facts |= pdf_facts.facts(source, step)
     else:
         facts["kind"] = "other"
     path = step.path("source-report.json")
     path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     shown = {k: v for k, v in facts.items() if isinstance(v, str | int | float) and k != "name"}
     yield Output(path, role="report", meta=shown)
+    if facts["kind"] == "document":
+        yield from pdf_facts.first_page(source, step)
 
 
 def _picture(source: Path, step: "Context[Inspect]") -> Json:

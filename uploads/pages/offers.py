@@ -7,6 +7,7 @@ from typing import Any
 from uploads.operations import Operation, Preset
 from uploads.operations.archive import ARCHIVES
 from uploads.operations.data import TABLES
+from uploads.operations.pdf_pages import PDF
 from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, main_names, preset_values, sent_main
 
@@ -40,7 +41,10 @@ class Offer:
         if set(self.operation.accepts) == set(ARCHIVES):
             return "archives"
         parts = [pattern.partition("/") for pattern in self.operation.accepts]
-        words = [FAMILIES.get(family, ending) for family, _, ending in parts]
+        words = [
+            "PDFs" if f"{family}/{ending}" == PDF else FAMILIES.get(family, ending)
+            for family, _, ending in parts
+        ]
         return " and ".join(dict.fromkeys(words))
 
     @property
@@ -53,6 +57,8 @@ class Offer:
             return "table"
         if self.operation.name.startswith("archive."):
             return "archive"
+        if self.operation.accepts[0] == PDF:
+            return "document"
         family = self.operation.accepts[0].partition("/")[0]
         return family if family in {"image", "video", "audio"} else "search"
 

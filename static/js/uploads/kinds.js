@@ -3,7 +3,7 @@
 const TYPES = {
   heic: "image/heic", heif: "image/heif", avif: "image/avif", tif: "image/tiff", tiff: "image/tiff", jxl: "image/jxl",
   mkv: "video/x-matroska", mov: "video/quicktime", avi: "video/x-msvideo", mts: "video/mp2t", m2ts: "video/mp2t", m4v: "video/mp4",
-  flac: "audio/flac", opus: "audio/ogg", m4a: "audio/mp4",
+  pdf: "application/pdf", flac: "audio/flac", opus: "audio/ogg", m4a: "audio/mp4",
 };
 const TABLES = {
   csv: "text/csv", parquet: "application/vnd.apache.parquet",
@@ -29,6 +29,7 @@ export function family(type) {
   const name = type.split("/", 1)[0];
   if (["image", "video", "audio"].includes(name)) return name;
   if (Object.values(ARCHIVES).includes(type)) return "archive";
+  if (type === "application/pdf") return "document";
   return Object.values(TABLES).includes(type) ? "table" : "file";
 }
 
@@ -37,7 +38,7 @@ export function fits(patterns, type) {
   return patterns.some((pattern) => pattern === "*/*" || pattern === type || pattern === `${type.split("/", 1)[0]}/*`);
 }
 
-const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], table: ["table", "tables"], archive: ["archive", "archives"], file: ["file", "files"] };
+const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], table: ["table", "tables"], archive: ["archive", "archives"], document: ["PDF", "PDFs"], file: ["file", "files"] };
 
 export function kindWords(kind) {
   return NAMES[kind];

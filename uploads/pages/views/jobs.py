@@ -50,6 +50,8 @@ class JobRow:
     @property
     def icon(self) -> str:
         family = self.seen["operation"].partition(".")[0]
+        if family == "pdf":
+            return "document"
         return family if family in {"image", "video", "audio"} else "file"
 
     @property
