@@ -243,6 +243,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The program that reads “{name}” crashed on it, twice.",
         "The file is probably damaged; save it again in another program.",
     ),
+    "nothing_came": Entry(
+        422,
+        "{name}: nothing came out of the operation before it.",
+        "Look at what failed before, and retry that.",
+    ),
     "source_gone": Entry(
         410,
         "The uploaded file “{name}” is gone from the server.",

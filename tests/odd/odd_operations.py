@@ -101,6 +101,31 @@ def join_lines(
     yield Output(target, meta={"lines": len(parts), "shout": told})
 
 
+@dataclass(frozen=True)
+class FailOptions:
+    fail: bool = option(False, "Fail every file.")
+
+
+@operation("test.fails", label="Fails", accepts=["text/*"], options=FailOptions)
+def fails(source: Path, step: Context[FailOptions]) -> Iterator[Path]:
+    """Copy a text file, or fail as the options say."""
+    if step.options.fail:
+        raise InputError("not_an_image", name=step.name)
+    target = step.path("source.txt")
+    target.write_text(source.read_text())
+    yield target
+
+
+@operation("test.split", label="Split", accepts=["text/*"], options=CopyOptions)
+def split(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
+    """Write each line to a file of its own; one that begins with “picture” is no text."""
+    for number, line in enumerate(source.read_text().splitlines(), start=1):
+        _behave(line, step.name, step)
+        target = step.path(f"source-{number}.{'png' if line.startswith('picture') else 'txt'}")
+        target.write_text(line)
+        yield target
+
+
 @operation("test.all", label="All", accepts=["text/*"], options=CopyOptions, takes="all")
 def together(sources: Sequence[Path], step: Context[CopyOptions]) -> Iterator[Path]:
     """Put all files together."""

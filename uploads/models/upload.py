@@ -91,6 +91,11 @@ class Upload(models.Model):
         return f"incoming/{self.key[:2]}/{self.key}"
 
     @property
+    def size_bytes(self) -> int:
+        """Return its length, under the name that results have it by."""
+        return self.length
+
+    @property
     def is_complete(self) -> bool:
         return self.state == UploadState.COMPLETE
 
