@@ -19,10 +19,16 @@ from typing import Any
 
 from benchmarks.site import ROOT, arrive, owner, site
 
-ODD = str(ROOT / "tests" / "odd")
 LOOK_SECONDS = 0.1
 PER_PROCESS = 25
 # Scenes of a film, some hard to encode and some easy.
+ROWS = (3_000_000, 8_000_000, 20_000_000)
+QUESTIONS = (
+    "SELECT a, count(DISTINCT c) AS n, max(b) AS b FROM data GROUP BY a ORDER BY n DESC, a",
+    "SELECT id, a, sum(b) OVER (PARTITION BY a ORDER BY id) AS so_far FROM data",
+    "SELECT c, string_agg(DISTINCT a::VARCHAR, ' ') AS all_a FROM data GROUP BY c ORDER BY c",
+    "SELECT x.a, count(*) AS n FROM data x JOIN data y ON x.c = y.c AND x.a = y.a GROUP BY x.a",
+)
 SCENES = ("testsrc2", "mandelbrot", "cellauto=rule=110", "color=c=navy")
 
 
@@ -44,7 +50,7 @@ class Pool:
 
     photos: list[Path] = field(default_factory=list)
     films: list[Path] = field(default_factory=list)
-    text: Path = Path()
+    tables: list[Path] = field(default_factory=list)
 
 
 def make_pool(folder: Path, random: Random) -> Pool:
@@ -65,9 +71,18 @@ def make_pool(folder: Path, random: Random) -> Pool:
         pool.photos.append(path)
     for number in range(6):
         pool.films.append(_film(folder, number, random, imageio_ffmpeg.get_ffmpeg_exe()))
-    pool.text = folder / "question.txt"
-    pool.text.write_text("select")
+    pool.tables = [_table(folder, rows) for rows in ROWS]
     return pool
+
+
+def _table(folder: Path, rows: int) -> Path:
+    import duckdb
+
+    path = folder / f"table-{rows}.csv"
+    columns = "i AS id, hash(i) % 1009 AS a, round(hash(i + 1) % 65537 / 7, 2) AS b, "
+    columns += "'place ' || hash(i + 2) % 99730 AS c, TIMESTAMP '2024-01-01' + to_seconds(i) AS d"
+    duckdb.sql(f"COPY (SELECT {columns} FROM range({rows}) t(i)) TO '{path}' (HEADER)")
+    return path
 
 
 def _film(folder: Path, number: int, random: Random, ffmpeg: str) -> Path:
@@ -108,8 +123,8 @@ def plan(pool: Pool, random: Random) -> Plan:
     if kind == "inspect":
         films = random.choices(pool.films, k=random.choice([5, 8, 12]))
         return Plan(kind, "file.inspect", {"full_decode": True}, films, "video/mp4")
-    rows = random.choice([3_000_000, 6_000_000, 9_000_000])
-    return Plan(kind, "test.query", {"rows": rows}, [pool.text], "text/plain")
+    sql = ";\n".join(random.sample(QUESTIONS, random.choice([1, 2, 3])))
+    return Plan(kind, "data.query", {"sql": sql}, [random.choice(pool.tables)], "text/csv")
 
 
 def start(chosen: Plan) -> Any:
@@ -217,10 +232,8 @@ def sessions(random: Random, pool: Pool, workers: int) -> Iterator[Session]:
 def record(target: Path, jobs: int, seed: int, workers: int) -> None:
     """Append the sessions of one site, until so many jobs have been recorded, to a file."""
     random = Random(seed)
-    os.environ.update(TIDEMILL_OPERATIONS_PATH=ODD, PYTHONPATH=ODD)
     if random.random() < 0.5:
         os.environ["TIDEMILL_VIDEO_SEGMENT_SECONDS"] = "4"
-    sys.path.insert(0, ODD)
     with tempfile.TemporaryDirectory(prefix="tidemill-eta-") as name:
         pool = make_pool(Path(name), random)
         with site(workers=workers):
