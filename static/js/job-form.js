@@ -17,6 +17,7 @@ class JobForm extends HTMLElement {
     this.button = this.querySelector("[data-startbar] [data-start]");
     this.trial = this.querySelector("[data-sample]");
     this.addEventListener("files", () => this.#fit());
+    this.addEventListener("links", () => this.files.types && this.#summarise(this.files.types()));
     this.addEventListener("input", (event) => event.target.closest(".options") && this.#own(event.target));
     this.addEventListener("change", (event) => this.#changed(event.target));
     this.addEventListener("click", (event) => event.target.dataset.example && take(event.target));
@@ -63,7 +64,8 @@ class JobForm extends HTMLElement {
 
   #showPanel() {
     const chosen = this.querySelector("[name=operation]:checked")?.value;
-    for (const panel of this.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== chosen;
+    const panels = this.querySelectorAll("[data-panel]:not(follow-ups [data-panel])");
+    for (const panel of panels) panel.hidden = panel.dataset.panel !== chosen;
   }
 
   #changed(field) {
@@ -124,7 +126,9 @@ class JobForm extends HTMLElement {
     const mine = this.#fitting(types);
     const label = this.#chosenCard?.querySelector("strong").textContent ?? "";
     const rest = types.length - mine.length;
-    const words = [`${label}: ${counted(mine)}`];
+    const then = [...this.querySelectorAll("[data-then]")].filter((select) => select.value);
+    const chain = [label, ...then.map((select) => select.selectedOptions[0].textContent)].join(" → ");
+    const words = [`${chain}: ${counted(mine)}`];
     if (rest) words.push(`${plural(rest, "other file stays", "other files stay")} in your uploads`);
     if (queue.unfinished.length) words.push("you need not wait for the uploads");
     return words.join(" · ");

@@ -1,10 +1,8 @@
 """Operations for tests: their files say how they shall behave."""
 
 import errno
-import math
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -131,49 +129,6 @@ def together(sources: Sequence[Path], step: Context[CopyOptions]) -> Iterator[Pa
     """Put all files together."""
     target = step.path("all.txt")
     target.write_text("".join(source.read_text() for source in sources))
-    yield target
-
-
-@dataclass(frozen=True)
-class QueryOptions:
-    rows: int = option(400_000, "Rows of the table.", min=1000, max=20_000_000)
-
-
-@operation(
-    "test.query",
-    label="Query",
-    accepts=["text/*"],
-    options=QueryOptions,
-    seconds=lambda size: 4.0,
-)
-def query(source: Path, step: Context[QueryOptions]) -> Iterator[Path]:
-    """Fill a table and ask it one heavy question: one long step whose progress is not linear.
-
-    Reading is told row by row; the question's end is unknown to the database, so its
-    progress only creeps towards 1.
-    """
-    rows, chunk = step.options.rows, 10_000
-    with sqlite3.connect(":memory:") as database:
-        database.execute("CREATE TABLE fact (a INTEGER, b INTEGER, c TEXT)")
-        for start in range(0, rows, chunk):
-            span = range(start, min(rows, start + chunk))
-            values = ((n * 7919 % 1009, n * 104729 % 65537, f"{n * 31 % 9973:05}") for n in span)
-            database.executemany("INSERT INTO fact VALUES (?, ?, ?)", values)
-            step.report(0.5 * (start + chunk) / rows, "reading")
-        ticks = 0
-
-        def creep() -> None:
-            nonlocal ticks
-            ticks += 1
-            step.report(1 - 0.5 * math.exp(-ticks * 100_000 / (40 * rows)), "asking")
-
-        database.set_progress_handler(creep, 100_000)
-        found = database.execute(
-            "SELECT a, count(DISTINCT b), max(c) FROM fact GROUP BY a ORDER BY 2 DESC, 3, 1"
-        ).fetchall()
-    database.close()
-    target = step.path("answer.txt")
-    target.write_text("\n".join(map(str, found)))
     yield target
 
 

@@ -173,4 +173,3 @@ def stored(job: Job) -> int:
     """Return how many files of a job are in the store."""
     folder = store.path(f"store/{job.key[:2]}/{job.key}")
     return sum(path.is_file() for path in folder.rglob("*"))
-

@@ -201,5 +201,18 @@ def given_to(stages: Sequence[Stage], position: int) -> list[Result]:
     return sorted(found, key=lambda made: (order.get(made.item_id or 0, ()), made.position))
 
 
+def roots(items: Iterable[Item]) -> dict[int, Item]:
+    """Return for each item of a chain the first one that it came from, by their numbers.
+
+    One query for each operation before theirs; what takes all at once comes from nothing else.
+    """
+    found = {item.pk: item for item in items}
+    while above := {pk: i.origin_id for pk, i in found.items() if i.origin_id is not None}:
+        made = Result.objects.filter(pk__in=set(above.values())).select_related("item__upload")
+        parents = {result.pk: result.item for result in made if result.item}
+        found |= {pk: parents[origin] for pk, origin in above.items()}
+    return found
+
+
 def _known(rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
     return (row for row in rows if row[2] is not None)

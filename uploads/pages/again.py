@@ -6,7 +6,7 @@ from typing import Any
 from uploads.errors import RequestError
 from uploads.models import Job
 from uploads.models.stage import own_options_of, upload_keys
-from uploads.pages.forms import OWN, shown_value
+from uploads.pages.links import as_sent
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ def again(user: Any, key: str) -> Again:
     job = Job.objects.visible_to(user).filter(key=key).first()
     if job is None:
         raise RequestError("not_found")
-    stage = job.stages.order_by("position")[0]
-    values = {f"{stage.operation}-{n}": shown_value(v) for n, v in stage.options.items()}
+    stages = list(job.stages.order_by("position"))
+    data = as_sent([(stage.operation, stage.options) for stage in stages])
     return Again(
         keys=upload_keys(job),
-        operation=stage.operation,
-        data={**values, f"{stage.operation}-preset": OWN, "names": job.names},
+        operation=stages[0].operation,
+        data={**data, "names": job.names},
         own=own_options_of(job),
     )

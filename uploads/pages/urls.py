@@ -6,6 +6,7 @@ from uploads.pages.views import account, jobs, new, settings, uploads
 
 urlpatterns = [
     path("", new.new_job, name="home"),
+    path("then/<int:place>/", new.then, name="then"),
     path("samples/", new.samples, name="samples"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/pause-all/", jobs.pause_all, name="pause-all"),

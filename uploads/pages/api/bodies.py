@@ -1,6 +1,7 @@
 """The one request with a body of its own: a new job; checked field by field, nothing unknown."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -69,6 +70,23 @@ JOB_BODY: Schema = {
     "required": ["uploads"],
     "additionalProperties": False,
 }
+RETRY_BODY: Schema = {
+    "type": "object",
+    "properties": {
+        "items": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Only these, by their `place`; without it all.",
+        },
+        "options": {**_OPTIONS, "description": "What shall be otherwise this time."},
+        "stage": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Whose options they are; without it the first operation that failed.",
+        },
+    },
+    "additionalProperties": False,
+}
 KINDS: dict[type, str] = {
     str: "a text",
     int: "a whole number",
@@ -96,6 +114,26 @@ def job_request(request: HttpRequest) -> JobRequest:
         notify=_address(request, body.get("notify", False)),
         idempotency_key=_idempotency_key(request),
     )
+
+
+@dataclass(frozen=True)
+class RetryRequest:
+    """What a script wants done again, and how."""
+
+    places: list[str]
+    options: dict[str, Any]
+    stage: int | None
+
+
+def retry_request(request: HttpRequest) -> RetryRequest:
+    """Return what the request's body asks to be done again; without a body all that failed."""
+    body = json_body(request)
+    _refuse_unknown(body, RETRY_BODY)
+    places = _field(body, "items", list, [])
+    if not all(isinstance(place, str) for place in places):
+        raise RequestError("bad_request", reason="`items` must be a list of texts.")
+    stage = _field(body, "stage", int, 0) if "stage" in body else None
+    return RetryRequest(places, _field(body, "options", dict, {}), stage)
 
 
 def _refuse_unknown(body: Mapping[str, Any], shape: Schema) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from django.urls import reverse
 
 from uploads.models import Item, Job, Result, Step, Upload
+from uploads.models.chaining import roots
 from uploads.models.glance import glance
 from uploads.models.prediction import predict
+from uploads.models.result import BETWEEN, WITHIN
 from uploads.models.waiting import why_steps_wait
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 
@@ -44,6 +46,8 @@ def listed(name: str) -> Json:
     return record(results={"type": "array", "items": ref(name)}, next=maybe(TEXT))
 
 
+ROLES = ["result", "preview", "report", "inner", BETWEEN, WITHIN]
+
 SCHEMAS: dict[str, Json] = {
     "Error": record(code=TEXT, message=TEXT, detail=TEXT),
     "Waiting": {
@@ -62,6 +66,7 @@ SCHEMAS: dict[str, Json] = {
         name=TEXT,
         operation=TEXT,
         options=OBJECT,
+        stages={"type": "array", "items": record(operation=TEXT, options=OBJECT)},
         names=TEXT,
         sample={"type": "boolean"},
         prediction={
@@ -114,6 +119,8 @@ SCHEMAS: dict[str, Json] = {
         finished_at=maybe(TIME),
     ),
     "Item": record(
+        place={**TEXT, "description": "Which one it is: `3`, or `1.3` of a chain's second part."},
+        stage=COUNT,
         position=COUNT,
         name=TEXT,
         relative_path=TEXT,
@@ -129,12 +136,13 @@ SCHEMAS: dict[str, Json] = {
     "Result": record(
         id=TEXT,
         name=TEXT,
-        role={"type": "string", "enum": ["result", "preview", "report", "inner"]},
+        role={"type": "string", "enum": ROLES},
         size_bytes=COUNT,
         media_type=TEXT,
         sha256=TEXT,
         content_url=TEXT,
         item=maybe(COUNT),
+        stage=maybe(COUNT),
         source_upload=maybe(TEXT),
         meta=OBJECT,
     ),
@@ -222,15 +230,18 @@ def steps_json(job: Job, steps: Sequence[Step]) -> list[Json]:
 
 
 def items_json(items: Sequence[Item]) -> list[Json]:
-    """Return items; `upload` must be selected with them."""
+    """Return items; `upload` and `stage` must be selected with them."""
+    first = roots(items)
     return [
         {
+            "place": item.place,
+            "stage": item.stage.position,
             "position": item.position,
             "name": item.name,
             "relative_path": item.relative_path,
             "size_bytes": item.size_bytes,
             "state": item.state,
-            "upload": item.upload.key if item.upload else None,
+            "upload": upload.key if (upload := first[item.pk].upload) else None,
             "options": item.options,
             "error": (
                 {"code": item.error_code, "message": item.error_text, "detail": item.error_fix}
@@ -246,7 +257,8 @@ def items_json(items: Sequence[Item]) -> list[Json]:
 
 
 def results_json(results: Sequence[Result]) -> list[Json]:
-    """Return results; `item` and `item__upload` must be selected with them."""
+    """Return results; `item`, `item__upload` and `item__stage` must be selected with them."""
+    first = roots(result.item for result in results if result.item)
     return [
         {
             "id": result.key,
@@ -257,8 +269,9 @@ def results_json(results: Sequence[Result]) -> list[Json]:
             "sha256": result.sha256,
             "content_url": reverse("api:content", kwargs={"key": result.key}),
             "item": result.item.position if result.item else None,
+            "stage": result.item.stage.position if result.item else None,
             "source_upload": (
-                result.item.upload.key if result.item and result.item.upload else None
+                upload.key if result.item_id and (upload := first[result.item_id].upload) else None
             ),
             "meta": result.meta,
         }

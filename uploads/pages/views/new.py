@@ -5,23 +5,22 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.intake.form import receive_form_file
 from uploads.models import Preferences
-from uploads.operations.registry import find
 from uploads.pages.again import Again, again
 from uploads.pages.answers import SeeOther
 from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
-from uploads.pages.forms import chosen_options
+from uploads.pages.links import follow_up, follow_ups, sent_stages
 from uploads.pages.names import NamesField
 from uploads.pages.offers import offers
 from uploads.pages.own import sent_own, with_own
 from uploads.pages.samples import start_samples
 from uploads.pages.space import space_of
-from uploads.work.submit import JobRequest, StageRequest, submit
+from uploads.work.submit import JobRequest, submit
 
 FIELD_ERRORS = {
     "no_files": "files",
@@ -67,6 +66,8 @@ def _start(request: HttpRequest) -> HttpResponse:
     try:
         for file in request.FILES.getlist("files"):
             keys.append(receive_form_file(request.user, file).key)
+        if "add" in request.POST:
+            return render(request, "new.html", _page(request, _rows(request, keys)))
         job = submit(request.user, _request(request, keys))
     except RequestError as error:
         page = _page(request, _rows(request, keys), error=error)
@@ -86,10 +87,8 @@ def _rows(request: HttpRequest, keys: list[str]) -> list[FileRow]:
 def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
     if not keys:
         raise RequestError("no_files")
-    operation = find(request.POST.get("operation", ""))
-    options = chosen_options(operation, request.user, request.POST)
     return JobRequest(
-        [StageRequest(operation.name, options)],
+        sent_stages(request.user, request.POST),
         keys,
         name=request.POST.get("name", ""),
         notify=_recipient(request),
@@ -97,6 +96,13 @@ def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
         overrides=sent_own(request.POST),
         names=request.POST.get("names", "").strip(),
     )
+
+
+@require_safe
+def then(request: HttpRequest, place: int) -> HttpResponse:
+    """Show one more operation's choice alone, for the page's script to put in."""
+    made = follow_up(request.user, place, request.GET.get("operation", ""))
+    return render(request, "_follow_up.html", {"follow_up": made})
 
 
 def _recipient(request: HttpRequest) -> str:
@@ -116,11 +122,15 @@ def _page(
     filled = before.data if before else data
     names = filled.get("names", "") if filled else ""
     place = FIELD_ERRORS.get(error.code, "page") if error else ""
+    if error and (after := error.values.get("place")):
+        place = f"then-{after}"
     mail = data.get("notify") == "on" if data else Preferences.of(request.user).mail_when_done
     return {
         "section": "new",
         "blank_row": blank_row(),
         "rows": rows,
+        "follow_ups": follow_ups(request.user, filled, one_more=request.POST.get("add") == "then"),
+        "most_operations": conf.JOB_MAX_OPERATIONS,
         "offers": offers(request.user, filled, before.operation if before else wanted),
         "space": space_of(request.user),
         "conf": conf,
