@@ -32,6 +32,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "invalid_options": Entry(
         400, "An option does not fit: {reason}", "Correct the option and start again."
     ),
+    "bad_preset": Entry(400, "This preset can't be kept: {reason}", "Change it and send it again."),
     "bad_names": Entry(
         400, "The names of the results don't work: {reason}", "Correct the pattern, or empty it."
     ),

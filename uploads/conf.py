@@ -142,6 +142,7 @@ class Conf:
         10, "How much of a long recording a sample run does, where the operation can do a piece."
     )
     OWNER_MAX_JOBS = number(50, "jobs", "Unfinished jobs that one user may have.")
+    OWNER_MAX_PRESETS = number(100, "presets", "Presets of their own that one user may keep.")
     OWNER_MAX_INFLIGHT = number(
         0, "steps", "Steps of one user that may run at once; 0 for no limit."
     )

@@ -66,6 +66,8 @@ class JobForm extends HTMLElement {
     const chosen = this.querySelector("[name=operation]:checked")?.value;
     const panels = this.querySelectorAll("[data-panel]:not(follow-ups [data-panel])");
     for (const panel of panels) panel.hidden = panel.dataset.panel !== chosen;
+    // A preset of one's own says all that follows.
+    this.querySelector("follow-ups").hidden = [...panels].some((panel) => !panel.hidden && "complete" in panel.dataset);
   }
 
   #changed(field) {
@@ -126,7 +128,7 @@ class JobForm extends HTMLElement {
     const mine = this.#fitting(types);
     const label = this.#chosenCard?.querySelector("strong").textContent ?? "";
     const rest = types.length - mine.length;
-    const then = [...this.querySelectorAll("[data-then]")].filter((select) => select.value);
+    const then = [...this.querySelectorAll("follow-ups:not([hidden]) [data-then]")].filter((select) => select.value);
     const chain = [label, ...then.map((select) => select.selectedOptions[0].textContent)].join(" → ");
     const words = [`${chain}: ${counted(mine)}`];
     if (rest) words.push(`${plural(rest, "other file stays", "other files stay")} in your uploads`);

@@ -31,7 +31,9 @@ def test_the_results_of_one_operation_go_on_to_the_next(
     expect(page.locator("[data-panel='then-1-image.sheet']")).to_be_visible()
     page.locator("[data-panel='then-1-image.sheet'] details.options summary").click()
     page.locator("[name='then-1-image.sheet-columns']").fill("2")
-    expect(page.locator("[data-summary]")).to_contain_text("Convert pictures → Contact sheets: 3 photos")
+    expect(page.locator("[data-summary]")).to_contain_text(
+        "Convert pictures → Contact sheets: 3 photos"
+    )
     assert _barriers(page) == []
     page.screenshot(path=f"/work/tmp/shots/chain-form-{scheme}.png", full_page=True)
     page.locator(START).click()

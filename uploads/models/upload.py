@@ -28,8 +28,8 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
 
     def unused(self) -> Self:
-        """Return the uploads that no job refers to."""
-        return self.filter(inputs=None)
+        """Return the uploads that no job refers to, and no preset."""
+        return self.filter(inputs=None, saved_presets=None)
 
     def alive(self) -> Self:
         """Return the uploads whose bytes are wanted."""

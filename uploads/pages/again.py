@@ -7,6 +7,7 @@ from uploads.errors import RequestError
 from uploads.models import Job
 from uploads.models.stage import own_options_of, upload_keys
 from uploads.pages.links import as_sent
+from uploads.work.presets import find_preset
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,13 @@ class Again:
     operation: str
     data: dict[str, Any]
     own: dict[str, dict[str, Any]]
+
+
+def from_preset(user: Any, key: str) -> Again:
+    """Return a preset of this user as a new request without files."""
+    preset = find_preset(user, key)
+    data = as_sent([(stage["operation"], stage["options"]) for stage in preset.stages])
+    return Again([], str(data["operation"]), {**data, "names": preset.names}, {})
 
 
 def again(user: Any, key: str) -> Again:

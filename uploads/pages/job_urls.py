@@ -4,6 +4,7 @@ from django.urls import path
 
 from uploads.pages import job, job_commands, play, results
 from uploads.pages.state import state
+from uploads.pages.views import presets
 
 urlpatterns = [
     path("jobs/<key>/", job.job_page, name="job"),
@@ -14,6 +15,7 @@ urlpatterns = [
     path("jobs/<key>/resume/", job_commands.resume, name="job-resume"),
     path("jobs/<key>/retry/", job_commands.retry, name="job-retry"),
     path("jobs/<key>/run-all/", job_commands.run_all, name="job-run-all"),
+    path("jobs/<key>/keep-preset/", presets.keep_from_job, name="job-keep-preset"),
     path("jobs/<key>/notify/", job_commands.notify, name="job-notify"),
     path("jobs/<key>/notify-again/", job_commands.notify_again, name="job-notify-again"),
     path("jobs/<key>/delete/", job_commands.delete, name="job-delete"),

@@ -10,6 +10,8 @@ from uploads.operations import Operation
 from uploads.operations.registry import find
 from uploads.pages.forms import OWN, THEN, chosen_options, prefix_of, shown_value
 from uploads.pages.offers import Offer, in_order, offer
+from uploads.pages.own_presets import MARK
+from uploads.work.presets import find_preset, requested
 from uploads.work.submit import StageRequest
 
 _FIELD = re.compile(rf"{THEN}(\d{{1,3}})")
@@ -58,7 +60,10 @@ def sent_stages(owner: Any, data: Any) -> list[StageRequest]:
 
     Raises `RequestError`: `invalid_options` with the `place` of the one that has a fault.
     """
-    operation = find(data.get("operation", ""))
+    wanted = data.get("operation", "")
+    if wanted.startswith(MARK):
+        return requested(find_preset(owner, wanted.removeprefix(MARK)))
+    operation = find(wanted)
     stages = [StageRequest(operation.name, chosen_options(operation, owner, data))]
     for place in _places(data):
         if name := data[f"{THEN}{place}"]:

@@ -93,6 +93,13 @@ SCHEMAS: dict[str, Json] = {
         result_bytes=COUNT,
         seconds=maybe(record(low=COUNT, high=COUNT)),
     ),
+    "Preset": record(
+        id=TEXT,
+        name=TEXT,
+        names=TEXT,
+        stages={"type": "array", "items": record(operation=TEXT, options=OBJECT)},
+        created_at=TIME,
+    ),
     "Hold": record(place=TEXT, text=TEXT, held_by=TEXT, held_at=TIME),
     "Lane": record(
         lane=TEXT,

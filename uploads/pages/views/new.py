@@ -11,15 +11,17 @@ from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.intake.form import receive_form_file
 from uploads.models import Preferences
-from uploads.pages.again import Again, again
+from uploads.pages.again import Again, again, from_preset
 from uploads.pages.answers import SeeOther
 from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
 from uploads.pages.links import follow_up, follow_ups, sent_stages
 from uploads.pages.names import NamesField
 from uploads.pages.offers import offers
 from uploads.pages.own import sent_own, with_own
+from uploads.pages.own_presets import MARK, own_presets
 from uploads.pages.samples import start_samples
 from uploads.pages.space import space_of
+from uploads.work.presets import find_preset
 from uploads.work.submit import JobRequest, submit
 
 FIELD_ERRORS = {
@@ -49,6 +51,10 @@ def new_job(request: HttpRequest) -> HttpResponse:
         rows = [replace(row, jobs=[]) for row in chosen(request.user, before.keys)]
         rows = with_own(rows, before.operation, before.own)
         return render(request, "new.html", _page(request, rows, before=before))
+    if key := request.GET.get("preset"):
+        filled = from_preset(request.user, key)
+        rows = waiting_for_a_job(request.user)
+        return render(request, "new.html", _page(request, rows, before=filled))
     keys = request.GET.getlist("use")
     rows = chosen(request.user, keys) if keys else waiting_for_a_job(request.user)
     return render(request, "new.html", _page(request, rows))
@@ -94,7 +100,7 @@ def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
         notify=_recipient(request),
         sample=request.POST.get("sample") == "1",
         overrides=sent_own(request.POST),
-        names=request.POST.get("names", "").strip(),
+        names=request.POST.get("names", "").strip() or _preset_names(request),
     )
 
 
@@ -103,6 +109,14 @@ def then(request: HttpRequest, place: int) -> HttpResponse:
     """Show one more operation's choice alone, for the page's script to put in."""
     made = follow_up(request.user, place, request.GET.get("operation", ""))
     return render(request, "_follow_up.html", {"follow_up": made})
+
+
+def _preset_names(request: HttpRequest) -> str:
+    """Return the pattern of names of the chosen preset, if one of the person's own is chosen."""
+    wanted = request.POST.get("operation", "")
+    if not wanted.startswith(MARK):
+        return ""
+    return find_preset(request.user, wanted.removeprefix(MARK)).names
 
 
 def _recipient(request: HttpRequest) -> str:
@@ -130,6 +144,8 @@ def _page(
         "blank_row": blank_row(),
         "rows": rows,
         "follow_ups": follow_ups(request.user, filled, one_more=request.POST.get("add") == "then"),
+        "own_presets": own_presets(request.user),
+        "wanted": wanted,
         "most_operations": conf.JOB_MAX_OPERATIONS,
         "offers": offers(request.user, filled, before.operation if before else wanted),
         "space": space_of(request.user),
