@@ -12,16 +12,8 @@ from uploads.models import Item, Job, Result, Step
 from uploads.pages.api.bodies import JOB_BODY, RETRY_BODY, job_request, retry_request
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer, no_body
-from uploads.pages.api.shapes import (
-    SCHEMAS,
-    items_json,
-    job_json,
-    jobs_json,
-    listed,
-    ref,
-    results_json,
-    steps_json,
-)
+from uploads.pages.api.schemas import SCHEMAS, listed, ref
+from uploads.pages.api.shapes import items_json, job_json, jobs_json, results_json, steps_json
 from uploads.pages.state import state
 from uploads.states import ItemState, JobState, StepState
 from uploads.work.retry import retry_with

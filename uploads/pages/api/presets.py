@@ -9,7 +9,7 @@ from uploads.models import SavedPreset
 from uploads.pages.api.bodies import STAGE
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer, json_body
-from uploads.pages.api.shapes import listed, ref
+from uploads.pages.api.schemas import listed, ref
 from uploads.work.presets import find_preset, keep_shared, shared
 
 BODY = {

@@ -6,7 +6,7 @@ from django.urls import path, re_path
 from uploads.pages.api import catalogue, files, holds, jobs, lanes, presets
 from uploads.pages.api.door import Door, Verb, answer, unknown_address, view_of
 from uploads.pages.api.openapi import PREFIX, document
-from uploads.pages.api.shapes import TEXT
+from uploads.pages.api.schemas import TEXT
 
 app_name = "api"
 
