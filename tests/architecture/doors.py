@@ -82,6 +82,8 @@ PAGES = (
     case("jobs/<key>/pause/", "POST", OWN_FORM, "/jobs/{job}/pause/"),
     case("jobs/<key>/resume/", "POST", OWN_FORM, "/jobs/{job}/resume/"),
     case("jobs/<key>/retry/", "POST", OWN_FORM, "/jobs/{ended}/retry/"),
+    case("jobs/<key>/retry-with/", "GET", OWN_PAGE, "/jobs/{ended}/retry-with/"),
+    case("jobs/<key>/retry-with/", "POST", OWN_FORM, "/jobs/{ended}/retry-with/"),
     case("jobs/<key>/run-all/", "POST", OWN_FORM, "/jobs/{job}/run-all/"),
     case("jobs/<key>/notify/", "POST", OWN_FORM, "/jobs/{job}/notify/"),
     case("jobs/<key>/notify-again/", "POST", OWN_FORM, "/jobs/{job}/notify-again/"),
