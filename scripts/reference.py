@@ -14,7 +14,7 @@ django.setup()
 from uploads.catalogue import CATALOGUE, Entry  # noqa: E402
 from uploads.conf import SETTINGS  # noqa: E402
 from uploads.pages.api.openapi import document  # noqa: E402
-from uploads.pages.api.shapes import SCHEMAS  # noqa: E402
+from uploads.pages.api.schemas import SCHEMAS  # noqa: E402
 from uploads.pages.api.urls import DOORS  # noqa: E402
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "reference"

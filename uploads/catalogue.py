@@ -32,6 +32,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "invalid_options": Entry(
         400, "An option does not fit: {reason}", "Correct the option and start again."
     ),
+    "bad_preset": Entry(400, "This preset can't be kept: {reason}", "Change it and send it again."),
     "bad_names": Entry(
         400, "The names of the results don't work: {reason}", "Correct the pattern, or empty it."
     ),
@@ -308,6 +309,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         400,
         "The program that reads “{name}” crashed on it, twice.",
         "The file is probably damaged; save it again in another program.",
+    ),
+    "nothing_came": Entry(
+        422,
+        "{name}: nothing came out of the operation before it.",
+        "Look at what failed before, and retry that.",
     ),
     "source_gone": Entry(
         410,

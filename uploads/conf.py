@@ -136,11 +136,13 @@ class Conf:
     )
 
     JOB_MAX_FILES = number(10_000, "files", "Files that one job may have.")
+    JOB_MAX_OPERATIONS = number(8, "operations", "Operations that may follow each other in a job.")
     SAMPLE_FILES = number(3, "files", "Files that a sample run tries the options on.")
     SAMPLE_SECONDS = seconds(
         10, "How much of a long recording a sample run does, where the operation can do a piece."
     )
     OWNER_MAX_JOBS = number(50, "jobs", "Unfinished jobs that one user may have.")
+    OWNER_MAX_PRESETS = number(100, "presets", "Presets of their own that one user may keep.")
     OWNER_MAX_INFLIGHT = number(
         0, "steps", "Steps of one user that may run at once; 0 for no limit."
     )

@@ -1,6 +1,7 @@
 // The new job's form: fitting operations, presets that fill the options, Start before the files are here.
 
 import { visit } from "./navigate.js";
+import { followPresets } from "./options.js";
 import { sendOwn } from "./own-options.js";
 import { family, fits, kindWords } from "./uploads/kinds.js";
 import { queue } from "./uploads/queue.js";
@@ -17,9 +18,9 @@ class JobForm extends HTMLElement {
     this.button = this.querySelector("[data-startbar] [data-start]");
     this.trial = this.querySelector("[data-sample]");
     this.addEventListener("files", () => this.#fit());
-    this.addEventListener("input", (event) => event.target.closest(".options") && this.#own(event.target));
+    this.addEventListener("links", () => this.files.types && this.#summarise(this.files.types()));
+    followPresets(this);
     this.addEventListener("change", (event) => this.#changed(event.target));
-    this.addEventListener("click", (event) => event.target.dataset.example && take(event.target));
     this.form.addEventListener("submit", (event) => this.#submit(event));
     this.#fit();
   }
@@ -63,37 +64,18 @@ class JobForm extends HTMLElement {
 
   #showPanel() {
     const chosen = this.querySelector("[name=operation]:checked")?.value;
-    for (const panel of this.querySelectorAll("[data-panel]")) panel.hidden = panel.dataset.panel !== chosen;
+    const panels = this.querySelectorAll("[data-panel]:not(follow-ups [data-panel])");
+    for (const panel of panels) panel.hidden = panel.dataset.panel !== chosen;
+    // A preset of one's own says all that follows.
+    this.querySelector("follow-ups").hidden = [...panels].some((panel) => !panel.hidden && "complete" in panel.dataset);
   }
 
   #changed(field) {
     if (field.name === "operation") {
       this.#touched = true;
       this.#showPanel();
-    } else if (field.dataset.options) this.#fill(field);
-    else if (field.name.endsWith("-preset")) this.#open(field);
-    this.#summarise(this.files.types());
-  }
-
-  #fill(preset) {
-    const panel = preset.closest("[data-panel]");
-    for (const [name, value] of Object.entries(JSON.parse(preset.dataset.options))) {
-      const fields = panel.querySelectorAll(`[name="${CSS.escape(`${panel.dataset.panel}-${name}`)}"]`);
-      for (const field of fields) {
-        if (field.type === "radio") field.checked = field.value === String(value);
-        else if (field.type === "checkbox") field.checked = value === true;
-        else field.value = value;
-      }
     }
-  }
-
-  #open(preset) {
-    preset.closest("[data-panel]").querySelector("details.options").open = true;
-  }
-
-  #own(field) {
-    const own = field.closest("[data-panel]").querySelector('[name$="-preset"][value="own"]');
-    if (own) own.checked = true;
+    this.#summarise(this.files.types());
   }
 
   #summarise(types) {
@@ -124,7 +106,9 @@ class JobForm extends HTMLElement {
     const mine = this.#fitting(types);
     const label = this.#chosenCard?.querySelector("strong").textContent ?? "";
     const rest = types.length - mine.length;
-    const words = [`${label}: ${counted(mine)}`];
+    const then = [...this.querySelectorAll("follow-ups:not([hidden]) [data-then]")].filter((select) => select.value);
+    const chain = [label, ...then.map((select) => select.selectedOptions[0].textContent)].join(" → ");
+    const words = [`${chain}: ${counted(mine)}`];
     if (rest) words.push(`${plural(rest, "other file stays", "other files stay")} in your uploads`);
     if (queue.unfinished.length) words.push("you need not wait for the uploads");
     return words.join(" · ");
@@ -174,14 +158,6 @@ class JobForm extends HTMLElement {
     if (sample) data.set("sample", "1");
     return data;
   }
-}
-
-/** Put an example into its field. */
-function take(button) {
-  const field = document.getElementById(button.dataset.for);
-  field.value = button.dataset.example;
-  field.focus();
-  button.closest("details").open = false;
 }
 
 function counted(types) {

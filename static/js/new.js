@@ -2,6 +2,7 @@
 
 import "./file-list.js";
 import "./drop-zone.js";
+import "./follow-ups.js";
 import "./job-form.js";
 import "./names-field.js";
 import "./own-options.js";

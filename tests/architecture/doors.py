@@ -44,9 +44,17 @@ def case(
 TUS = {"Tus_Resumable": "1.0.0"}
 PIECE = {**TUS, "Upload_Offset": "0", "Content_Type": "application/offset+octet-stream"}
 
+PRESET = '{"name": "x", "stages": [{"operation": "image.convert"}]}'
+
 PAGES = (
     case("", "GET", PAGE),
     case("", "POST", (401, 400, 400, 400, 400), body={"operation": "image.convert"}),
+    case("then/<int:place>/", "GET", PAGE, "/then/1/"),
+    case("presets/", "GET", PAGE),
+    case("presets/bring/", "POST", (401, 303, 303, 303, 303), body={"text": PRESET}),
+    case("presets/<slug:key>/delete/", "POST", OWN_FORM, "/presets/{preset}/delete/"),
+    case("presets/<slug:key>.json", "GET", OWN_PAGE, "/presets/{preset}.json"),
+    case("jobs/<key>/keep-preset/", "POST", OWN_FORM, "/jobs/{job}/keep-preset/", {"name": "x"}),
     case("samples/", "POST", FORM),
     case("jobs/", "GET", PAGE),
     case("jobs/pause-all/", "POST", FORM),
@@ -74,6 +82,8 @@ PAGES = (
     case("jobs/<key>/pause/", "POST", OWN_FORM, "/jobs/{job}/pause/"),
     case("jobs/<key>/resume/", "POST", OWN_FORM, "/jobs/{job}/resume/"),
     case("jobs/<key>/retry/", "POST", OWN_FORM, "/jobs/{ended}/retry/"),
+    case("jobs/<key>/retry-with/", "GET", OWN_PAGE, "/jobs/{ended}/retry-with/"),
+    case("jobs/<key>/retry-with/", "POST", OWN_FORM, "/jobs/{ended}/retry-with/"),
     case("jobs/<key>/run-all/", "POST", OWN_FORM, "/jobs/{job}/run-all/"),
     case("jobs/<key>/notify/", "POST", OWN_FORM, "/jobs/{job}/notify/"),
     case("jobs/<key>/notify-again/", "POST", OWN_FORM, "/jobs/{job}/notify-again/"),
@@ -126,6 +136,20 @@ API = (
     ),
     case("api/v1/results/<str:key>/content", "GET", OWN_SCRIPT, "/api/v1/results/{result}/content"),
     case("api/v1/jobs/<str:key>/steps/", "GET", OWN_SCRIPT, "/api/v1/jobs/{job}/steps/"),
+    case("api/v1/presets/", "GET", SCRIPT),
+    case(
+        "api/v1/presets/",
+        "POST",
+        (401, 201, 201, 201, 201),
+        body={"name": "x", "stages": [{"operation": "image.convert"}]},
+    ),
+    case("api/v1/presets/<str:key>/", "GET", OWN_SCRIPT, "/api/v1/presets/{preset}/"),
+    case(
+        "api/v1/presets/<str:key>/",
+        "DELETE",
+        (401, 204, 404, 404, 404),
+        "/api/v1/presets/{preset}/",
+    ),
     case("api/v1/holds/", "GET", SCRIPT),
     case("api/v1/holds/", "POST", (401, 403, 403, 403, 201), body={"place": "all"}),
     case(

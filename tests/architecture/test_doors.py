@@ -22,6 +22,8 @@ from tests.pages.test_api_jobs import add_result, end
 from uploads.live.routing import websocket_application
 from uploads.models import Job, Token
 from uploads.pages.tiles import PLAYLIST
+from uploads.work.presets import keep
+from uploads.work.submit import StageRequest
 
 VISITORS = ("stranger", "owner", "other", "staff", "admin")
 
@@ -61,6 +63,7 @@ def house(tmp_path: Path) -> House:
         "ended": ended.key,
         "result": result.key,
         "stream": film.key,
+        "preset": keep(owner, "Kept", [StageRequest("image.convert", {})]).key,
         "free_upload": uploads["free"].key,
         "half_upload": uploads["half"].key,
         "token": str(Token.issue(owner, "script")[0].pk),

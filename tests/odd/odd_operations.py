@@ -1,10 +1,8 @@
 """Operations for tests: their files say how they shall behave."""
 
 import errno
-import math
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,54 +99,36 @@ def join_lines(
     yield Output(target, meta={"lines": len(parts), "shout": told})
 
 
+@dataclass(frozen=True)
+class FailOptions:
+    fail: bool = option(False, "Fail every file.")
+
+
+@operation("test.fails", label="Fails", accepts=["text/*"], options=FailOptions)
+def fails(source: Path, step: Context[FailOptions]) -> Iterator[Path]:
+    """Copy a text file, or fail as the options say."""
+    if step.options.fail:
+        raise InputError("not_an_image", name=step.name)
+    target = step.path("source.txt")
+    target.write_text(source.read_text())
+    yield target
+
+
+@operation("test.split", label="Split", accepts=["text/*"], options=CopyOptions)
+def split(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
+    """Write each line to a file of its own; one that begins with “picture” is no text."""
+    for number, line in enumerate(source.read_text().splitlines(), start=1):
+        _behave(line, step.name, step)
+        target = step.path(f"source-{number}.{'png' if line.startswith('picture') else 'txt'}")
+        target.write_text(line)
+        yield target
+
+
 @operation("test.all", label="All", accepts=["text/*"], options=CopyOptions, takes="all")
 def together(sources: Sequence[Path], step: Context[CopyOptions]) -> Iterator[Path]:
     """Put all files together."""
     target = step.path("all.txt")
     target.write_text("".join(source.read_text() for source in sources))
-    yield target
-
-
-@dataclass(frozen=True)
-class QueryOptions:
-    rows: int = option(400_000, "Rows of the table.", min=1000, max=20_000_000)
-
-
-@operation(
-    "test.query",
-    label="Query",
-    accepts=["text/*"],
-    options=QueryOptions,
-    seconds=lambda size: 4.0,
-)
-def query(source: Path, step: Context[QueryOptions]) -> Iterator[Path]:
-    """Fill a table and ask it one heavy question: one long step whose progress is not linear.
-
-    Reading is told row by row; the question's end is unknown to the database, so its
-    progress only creeps towards 1.
-    """
-    rows, chunk = step.options.rows, 10_000
-    with sqlite3.connect(":memory:") as database:
-        database.execute("CREATE TABLE fact (a INTEGER, b INTEGER, c TEXT)")
-        for start in range(0, rows, chunk):
-            span = range(start, min(rows, start + chunk))
-            values = ((n * 7919 % 1009, n * 104729 % 65537, f"{n * 31 % 9973:05}") for n in span)
-            database.executemany("INSERT INTO fact VALUES (?, ?, ?)", values)
-            step.report(0.5 * (start + chunk) / rows, "reading")
-        ticks = 0
-
-        def creep() -> None:
-            nonlocal ticks
-            ticks += 1
-            step.report(1 - 0.5 * math.exp(-ticks * 100_000 / (40 * rows)), "asking")
-
-        database.set_progress_handler(creep, 100_000)
-        found = database.execute(
-            "SELECT a, count(DISTINCT b), max(c) FROM fact GROUP BY a ORDER BY 2 DESC, 3, 1"
-        ).fetchall()
-    database.close()
-    target = step.path("answer.txt")
-    target.write_text("\n".join(map(str, found)))
     yield target
 
 

@@ -14,7 +14,7 @@ from tests.pages.people import signed_in
 from uploads.models import Hold, Job, Step, Upload, holding
 from uploads.models.hold import owner_place
 from uploads.models.staff import WATCHERS
-from uploads.pages.api.shapes import SCHEMAS
+from uploads.pages.api.schemas import SCHEMAS
 from uploads.states import Lane
 
 pytestmark = pytest.mark.django_db

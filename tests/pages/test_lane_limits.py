@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from tests.factories import make_job, worker
 from tests.pages.api import Api, faults, make_person
 from uploads.models import LaneLimit, Step, Upload
-from uploads.pages.api.shapes import SCHEMAS
+from uploads.pages.api.schemas import SCHEMAS
 from uploads.states import Lane
 
 pytestmark = pytest.mark.django_db

@@ -22,6 +22,7 @@ from uploads.work import recover, stopping
 from uploads.work.perform import perform
 from uploads.work.presence import announce, me
 from uploads.work.run import drain, run_next
+from uploads.work.submit import JobRequest, StageRequest, submit
 
 DEAD = ":999999:1"
 LONG = 30 * 86400
@@ -100,6 +101,18 @@ def _unfit() -> None:
 def _all() -> None:
     job_of("all", "one", "two", operation="test.all")
     plan()
+
+
+def _chain() -> None:
+    files = [upload_of("chain-1.txt", "a\nb\n"), upload_of("chain-2.txt", "c")]
+    links = [StageRequest(operation) for operation in ("test.split", "test.copy", "test.all")]
+    submit(owner(), JobRequest(links, [file.key for file in files], name="chain"))
+
+
+def _through() -> None:
+    """Work until nothing is left on either lane."""
+    while run_next(Lane.LIGHT) or run_next(Lane.CPU):
+        pass
 
 
 def _flaky() -> None:
@@ -274,6 +287,7 @@ SCENARIOS = (
     Scenario("worker", "batch with a fault that may pass", _flaky, cpu),
     Scenario("worker", "batch whose child crashes", _crashing, cpu),
     Scenario("worker", "all files together", _all, cpu),
+    Scenario("worker", "chain", _chain, _through),
     Scenario("worker", "part", _planned(_lines), cpu),
     Scenario("worker", "part with a fault that may pass", _flaky_part, cpu),
     Scenario("worker", "join", _parts_done, cpu),

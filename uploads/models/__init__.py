@@ -6,6 +6,7 @@ from uploads.models.item import Item
 from uploads.models.job import Job
 from uploads.models.lane_limit import LaneLimit
 from uploads.models.person import Preferences, SignInTry
+from uploads.models.preset import SavedPreset
 from uploads.models.result import Result
 from uploads.models.stage import Candidate, Input, Stage
 from uploads.models.step import Step
@@ -24,6 +25,7 @@ __all__ = [
     "LaneLimit",
     "Preferences",
     "Result",
+    "SavedPreset",
     "SetupLink",
     "SignInTry",
     "Stage",

@@ -49,10 +49,15 @@ def end_item(
 
 
 def end_if_done(job: "Job") -> bool:
-    """End the job with its last open item; inserts the notify step. Inside a transaction."""
+    """End the job with its last open item; inserts the notify step. Inside a transaction.
+
+    Of a chain what waits for the ended items begins first.
+    """
     job = job.locked()
     if job.cancel_requested_at and not job.is_finished:
         call_off(job)
+    if job.is_chain:
+        job.gather()
     if job.is_finished or job.items_open > 0:
         return False
     now = timezone.now()

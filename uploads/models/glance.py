@@ -1,6 +1,7 @@
 """What many jobs look like right now, for lists: computed from rows each time, stored nowhere."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from uploads.models.job import Job
@@ -21,17 +22,19 @@ def glance(jobs: Sequence[Job]) -> list[dict[str, Any]]:
     """
     workers = {f"live_{lane}": live_workers(lane) for lane in Lane}
     most = {f"most_{lane}": most_at_once(lane) for lane in Lane}
-    first = Stage.objects.filter(job__in=jobs, position=0).annotate(**workers, **most)
-    stages = {stage.job_id: stage for stage in first}
+    rows = Stage.objects.filter(job__in=jobs).annotate(**workers, **most)
+    stages: dict[int, list[Stage]] = {}
+    for stage in rows.order_by("position"):
+        stages.setdefault(stage.job_id, []).append(stage)
     unfinished = [job for job in jobs if not job.is_finished]
     works = works_of(unfinished) if unfinished else {}
-    left = times_left(works, _crews(stages.values()))
+    left = times_left(works, _crews(chain.from_iterable(stages.values())))
     still = [job for job in unfinished if not works.get(job.pk, Work()).running]
     reasons = why_waiting(still) if still else {}
     return [
         _shown(
             job,
-            stages.get(job.pk),
+            stages.get(job.pk, []),
             works.get(job.pk, Work()),
             left.get(job.pk),
             reasons.get(job.pk),
@@ -52,7 +55,7 @@ def _crews(stages: Iterable[Stage]) -> dict[str, Crew]:
 
 def _shown(
     job: Job,
-    stage: Stage | None,
+    stages: Sequence[Stage],
     work: Work,
     left: tuple[float, float] | None,
     waiting: Waiting | None,
@@ -60,8 +63,9 @@ def _shown(
     return {
         "id": job.key,
         "name": job.name,
-        "operation": stage.operation if stage else "",
-        "options": stage.options if stage else {},
+        "operation": stages[0].operation if stages else "",
+        "options": stages[0].options if stages else {},
+        "stages": [{"operation": s.operation, "options": s.options} for s in stages],
         "names": job.names,
         "sample": job.is_sample,
         "prediction": None,

@@ -1,5 +1,7 @@
 """Items: what the user counts, normally one input file each."""
 
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
@@ -10,6 +12,7 @@ from uploads.states import ItemState
 
 if TYPE_CHECKING:
     from uploads.models.job import Job
+    from uploads.models.result import Result
     from uploads.models.stage import Stage
     from uploads.models.step import Step
     from uploads.models.upload import Upload
@@ -18,6 +21,25 @@ if TYPE_CHECKING:
 OPEN_OF_STEP = """
 SELECT {columns} FROM uploads_item WHERE step_id = %(step)s AND state = 'open' ORDER BY position
 """
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that work is done on: an upload, or what the operation before made."""
+
+    name: str
+    media_type: str
+    size_bytes: int
+    storage_key: str
+    relative_path: str = ""
+
+
+def source_of(made: "Upload | Result") -> Source:
+    """Return an upload or a result as a source; a result lies where its own source lay."""
+    path = made.relative_path
+    if path:
+        path = str(PurePosixPath(path).with_name(made.name))
+    return Source(made.name, made.media_type, made.size_bytes, made.storage_key, path)
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
@@ -31,7 +53,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def open_of(self, step: "Step") -> "list[Item]":
         """Return the open items that a batch or join carries, in their order, with their uploads."""
         items = rows.every(Item, OPEN_OF_STEP, {"step": step.pk})
-        models.prefetch_related_objects(items, "upload")
+        models.prefetch_related_objects(items, "upload", "origin")
         return items
 
 
@@ -48,11 +70,20 @@ class Item(models.Model):
     upload: "models.ForeignKey[Upload | None, Upload | None]" = models.ForeignKey(
         "uploads.Upload", null=True, blank=True, on_delete=models.SET_NULL, related_name="items"
     )
+    origin: "models.ForeignKey[Result | None, Result | None]" = models.ForeignKey(
+        "uploads.Result",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="successors",
+        help_text="What the operation before made; None where it is an upload.",
+    )
     step: "models.ForeignKey[Step | None, Step | None]" = models.ForeignKey(
         "uploads.Step", null=True, blank=True, on_delete=models.SET_NULL, related_name="items"
     )
     step_id: int | None
     upload_id: int | None
+    origin_id: int | None
     name = models.CharField(max_length=255)
     relative_path = models.CharField(max_length=1000, blank=True)
     size_bytes = models.BigIntegerField(default=0)
@@ -95,6 +126,18 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def place(self) -> str:
+        """Return which of its job's items it is; its `stage` should be selected with it."""
+        stage = self.stage.position
+        return f"{stage}.{self.position}" if stage else str(self.position)
+
+    @property
+    def source(self) -> "Source | None":
+        """Return the one file that it is about, None where it takes all at once."""
+        made = self.upload or self.origin
+        return source_of(made) if made else None
 
     @property
     def error_text(self) -> str:

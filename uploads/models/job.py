@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from uploads import bell
 from uploads.errors import remedy, sentence
-from uploads.models import arriving, ending, removal, retrying, rows, wishes
+from uploads.models import arriving, chaining, ending, removal, retrying, rows, wishes
 from uploads.models.event import EventKind, append
 from uploads.models.keys import public_key
 from uploads.states import (
@@ -81,6 +81,9 @@ class Job(models.Model):
     )
     error_code = models.CharField(max_length=40, blank=True)
     error_values = models.JSONField(default=dict, blank=True)
+    links = models.PositiveSmallIntegerField(
+        default=1, help_text="How many operations follow each other."
+    )
     names = models.CharField(
         max_length=200, blank=True, help_text="Pattern of the results' names, or empty."
     )
@@ -136,6 +139,11 @@ class Job(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.finished_at is not None
+
+    @property
+    def is_chain(self) -> bool:
+        """Tell whether the results of one operation go on to another."""
+        return self.links > 1
 
     @property
     def is_sample(self) -> bool:
@@ -205,6 +213,9 @@ class Job(models.Model):
     upload_removed = arriving.upload_removed
     waits_for_files = arriving.waits_for_files
     leave_receiving = arriving.leave_receiving
+
+    pass_on = chaining.pass_on
+    gather = chaining.gather
 
     end_item = ending.end_item
     end_if_done = ending.end_if_done

@@ -64,6 +64,7 @@ class Work:
     load: Load = NOTHING
     running: int = 0
     planning: bool = False
+    links: int = 1
 
 
 class Crew(NamedTuple):
@@ -119,7 +120,7 @@ def _grouped(steps: QuerySet[Step]) -> Iterable[Any]:
         .values(
             "job_id", "kind", "state", "alone",
             "job__owner_id", "job__priority", "job__max_inflight", "job__last_claimed_at",
-            "job__created_at", "job__weight_total", "job__weight_done",
+            "job__created_at", "job__weight_total", "job__weight_done", "job__links",
         )
         .annotate(
             count=Count("pk"), weights=Sum("weight"), on_lane=Max("lane"),
@@ -138,7 +139,7 @@ def _first(row: dict[str, Any], now: datetime) -> Work:
         age_seconds=(now - row["job__created_at"]).total_seconds(),
         unplanned=row["job__weight_total"] - row["job__weight_done"],
     )
-    return Work(load=load)
+    return Work(load=load, links=row["job__links"])
 
 
 def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
@@ -179,8 +180,11 @@ def _busy(row: dict[str, Any], now: datetime) -> Busy:
 
 
 def _with_unplanned(work: Work) -> Work:
-    """Keep what no step carries only while a plan is to come; else it is what failed."""
-    left = max(0.0, work.load.unplanned) if work.planning else 0.0
+    """Keep what no step carries only while a plan is to come; else it is what failed.
+
+    In a chain the operations to come have no steps yet.
+    """
+    left = max(0.0, work.load.unplanned) if work.planning or work.links > 1 else 0.0
     return replace(work, load=replace(work.load, unplanned=left))
 
 
@@ -196,6 +200,7 @@ def times_left(works: dict[int, Work], crews: dict[str, Crew]) -> dict[int, tupl
         count = min(count, crew.most)
         for pk, course in (foresee(loads, count) if count else {}).items():
             told = time_range(loads[pk], course.ends)
-            if told is not None and not works[pk].planning:
+            planned = not works[pk].planning or (works[pk].links > 1 and loads[pk].ended)
+            if told is not None and planned:
                 ranges[pk] = told
     return ranges

@@ -15,9 +15,11 @@ from django.db.models import F, Sum
 from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.forecast import Load, play, time_range
+from uploads.models.chaining import roots
 from uploads.models.job import Job
 from uploads.models.lane_limit import LARGEST, LaneLimit
 from uploads.models.loads import SecondsBetween
+from uploads.models.result import BETWEEN, WITHIN
 from uploads.models.stage import Stage
 from uploads.models.upload import Upload
 from uploads.models.words import whole_seconds
@@ -61,30 +63,40 @@ def predict(job: Job) -> Prediction | None:
     whole = [sum(sizes)] if stage.takes_all else sizes
     done = _done(job)
     made = sum(_on_curve(done.points, size) for size in whole)
+    made += done.together_bytes * sum(sizes) / max(1.0, sum(size for size, _ in done.points))
     seconds = _seconds(job, stage, operation, whole, done.weight)
     return Prediction(len(sizes), sum(sizes), round(made), seconds)
 
 
 @dataclass(frozen=True)
 class _Done:
-    """The sample's finished files: bytes in and out of each whole file, and the weight of all."""
+    """The sample's finished files: bytes in and out of each whole file, and the weight of all.
+
+    `together_bytes` came out of operations of a chain that take all files at once.
+    """
 
     points: list[Point]
     weight: float
+    together_bytes: int
 
 
 def _done(job: Job) -> _Done:
     out: dict[int | None, int] = {}
     shares: dict[int | None, float] = {}
-    for result in job.results.finished().only("item_id", "size_bytes", "meta"):
-        out[result.item_id] = out.get(result.item_id, 0) + result.size_bytes
+    first = {pk: item.pk for pk, item in roots(job.items.all()).items()}
+    for result in job.results.exclude(role="preview").only("item", "size_bytes", "meta", "role"):
+        origin = first.get(result.item_id or 0)
+        if result.role not in {BETWEEN, WITHIN}:
+            out[origin] = out.get(origin, 0) + result.size_bytes
         share = float(result.meta.get("sample_share") or 1)
-        shares[result.item_id] = min(shares.get(result.item_id, 1.0), max(share, 1e-6))
-    items = list(job.items.filter(state=ItemState.SUCCEEDED))
+        shares[origin] = min(shares.get(origin, 1.0), max(share, 1e-6))
+    items = list(job.items.filter(state=ItemState.SUCCEEDED, stage__position=0))
     points = [
         (float(item.size_bytes), out.get(item.pk, 0) / shares.get(item.pk, 1.0)) for item in items
     ]
-    return _Done(sorted(points), sum(item.weight * shares.get(item.pk, 1.0) for item in items))
+    weight = sum(item.weight * shares.get(item.pk, 1.0) for item in items)
+    known = {item.pk for item in items}
+    return _Done(sorted(points), weight, sum(n for pk, n in out.items() if pk not in known))
 
 
 def _sizes(job: Job, operation: Operation[Any]) -> list[int]:

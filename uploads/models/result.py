@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from uploads.models.job import Job
     from uploads.models.step import Step
 
+# What a chain's operation made for the next one, and files that belong to such a one.
+BETWEEN = "between"
+WITHIN = "within"
+
 
 class ResultQuerySet(models.QuerySet["Result"]):
     def visible_to(self, user: Any) -> Self:

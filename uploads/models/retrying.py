@@ -1,27 +1,40 @@
 """A job's verb to do again what failed or was cancelled, and only that."""
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from uploads.errors import RequestError
+from uploads.models.chaining import seconds_ahead
 from uploads.models.event import EventKind
 from uploads.models.item import Item
+from uploads.models.result import BETWEEN, WITHIN, Result
 from uploads.models.step import Step
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
+from uploads.storage import store
 
 if TYPE_CHECKING:
     from uploads.models.job import Job
 
+Options = Mapping[str, Any]
 
-def retry(job: "Job", actor: str, positions: Collection[int] = ()) -> int:
+
+def retry(
+    job: "Job",
+    actor: str,
+    places: Collection[str] = (),
+    options: Mapping[int, Options] | None = None,
+) -> int:
     """Do the failed and cancelled items again, and only those; return how many.
 
-    `positions` chooses among them; empty means all.
+    `places` chooses among them; empty means all. `options` are those that items have
+    otherwise this time, by the position of their stage.
     Parts of an item that succeeded are kept; an item whose file is gone stays as it is.
+    In a chain each goes on at the operation that failed, and what takes all results at
+    once is done anew.
     One transaction, guarded by the end. Raises `RequestError` (`conflict`) when nothing
     can be done again.
     """
@@ -29,13 +42,17 @@ def retry(job: "Job", actor: str, positions: Collection[int] = ()) -> int:
         locked = job.locked()
         if not locked.retryable:
             raise RequestError("conflict", reason="there is nothing to retry.")
-        items = [item for item in _doable(locked) if not positions or item.position in positions]
+        items = [item for item in _doable(locked) if not places or item.place in places]
         if not items:
             raise RequestError("conflict", reason="the files are no longer here.")
-        _reopen(locked, items)
+        if options:
+            _change(items, options)
+        _reopen(locked, [*items, *_done_anew(locked, items)])
         for stage in locked.stages.all():
-            if stage.items.unplanned().exists():
+            if stage.items.unplanned().exists() and not (stage.takes_all and stage.position):
                 locked.add_plan_step(stage)
+        if locked.is_chain:
+            locked.gather()
         locked.record(EventKind.RETRIED, actor=actor, items=len(items))
         locked.ring_lanes()
     job.refresh_from_db()
@@ -45,10 +62,66 @@ def retry(job: "Job", actor: str, positions: Collection[int] = ()) -> int:
 def _doable(job: "Job") -> list[Item]:
     """Return the ended items that are not done and whose files are here."""
     ended = job.items.filter(state__in=[ItemState.FAILED, ItemState.CANCELLED])
-    here = Q(upload__state=UploadState.COMPLETE)
+    here = Q(upload__state=UploadState.COMPLETE) | Q(stage__position__gt=0)
     if not job.inputs.exclude(upload__state=UploadState.COMPLETE).exists():
         here |= Q(upload=None)
-    return list(ended.filter(here))
+    return list(ended.filter(here).select_related("stage"))
+
+
+def _change(items: Iterable[Item], options: Mapping[int, Options]) -> None:
+    """Give the items of some stages other options; what was made with the old ones goes."""
+    for item in items:
+        if changed := options.get(item.stage.position):
+            item.options = {**item.options, **changed}
+            item.save(update_fields=["options"])
+            _forget(Result.objects.filter(step__item=item))
+            Step.objects.filter(item=item).delete()
+
+
+def _done_anew(job: "Job", items: Iterable[Item]) -> list[Item]:
+    """Return the items that take all results, of stages after these: they get more now.
+
+    What they had made goes, and every item that followed from it.
+    """
+    first = min(item.stage.position for item in items)
+    known = {item.pk for item in items}
+    later = job.items.filter(stage__takes_all=True, stage__position__gt=first)
+    anew = [item for item in later.select_related("stage") if item.pk not in known]
+    if not anew:
+        return []
+    place = min(item.stage.position for item in anew)
+    _forget(job.results.filter(item__stage__position__gte=place))
+    passing = job.items.filter(stage__position__gt=place, stage__takes_all=False)
+    for state, counter in COUNTERS.items():
+        gone = passing.filter(state=state).count()
+        setattr(job, counter, getattr(job, counter) - gone)
+        job.items_total -= gone
+    Step.objects.filter(job=job, stage__position__gte=place).exclude(kind=StepKind.NOTIFY).delete()
+    passing.delete()
+    # What the next operation could not take, and was kept for that, is asked again.
+    before = job.results.filter(item__stage__position=place - 1)
+    before.filter(role="result").update(role=BETWEEN)
+    before.filter(role="inner").update(role=WITHIN)
+    return [item for item in anew if item.stage.position >= place]
+
+
+COUNTERS = {
+    ItemState.SUCCEEDED: "items_done",
+    ItemState.FAILED: "items_failed",
+    ItemState.CANCELLED: "items_cancelled",
+}
+
+
+def _forget(results: Any) -> None:
+    """Delete results; their bytes go after the commit."""
+    keys = list(results.values_list("storage_key", flat=True))
+    results.delete()
+    transaction.on_commit(lambda: _delete(keys))
+
+
+def _delete(keys: Iterable[str]) -> None:
+    for key in keys:
+        store.delete(key)
 
 
 def _reopen(job: "Job", items: list[Item]) -> None:
@@ -69,14 +142,16 @@ def _reopen(job: "Job", items: list[Item]) -> None:
     Item.objects.filter(pk__in=keys).update(
         state=ItemState.OPEN, error_code="", error_values={}, error_detail="", finished_at=None
     )
-    failed = sum(item.state == ItemState.FAILED for item in items)
-    job.items_failed -= failed
-    job.items_cancelled -= len(items) - failed
+    for item in items:
+        counter = COUNTERS[ItemState(item.state)]
+        setattr(job, counter, getattr(job, counter) - 1)
     rest = parts.filter(state__in=[StepState.READY, StepState.PENDING])
+    stages = list(job.stages.order_by("position"))
     job.weight_total = (
         job.weight_done
         + sum(item.weight for item in items if item.pk not in divided)
         + sum(rest.values_list("weight", flat=True))
+        + sum(seconds_ahead(stages, item.stage.position, item.size_bytes) for item in items)
     )
     job.state = JobState.QUEUED
     job.cancel_requested_at = job.finished_at = job.settled_at = job.expires_at = None

@@ -52,6 +52,16 @@ class Input(models.Model):
         return f"{self.role} {self.position}"
 
 
+def option_role(position: int, option: str) -> str:
+    """Return the role of a file that an option of a stage names."""
+    return f"{position}.{option}" if position else option
+
+
+def option_of(role: str) -> str:
+    """Return the option that a role names."""
+    return role.rpartition(".")[2]
+
+
 class Candidate(models.Model):
     """A file of the request that a sample was chosen from; it does not keep the file."""
 

@@ -156,6 +156,11 @@ class Step(models.Model):
         return Lease(self.pk, self.lease_token)
 
     @property
+    def feeds(self) -> bool:
+        """Tell whether what it makes goes on to another operation of its job."""
+        return self.job.is_chain and self.stage.position + 1 < self.job.links
+
+    @property
     def time_limit(self) -> timedelta:
         """Return how long one run may take."""
         return time_limit(self.weight)

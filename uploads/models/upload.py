@@ -28,8 +28,8 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.filter(owner_id=user.pk) if user.is_authenticated else self.none()
 
     def unused(self) -> Self:
-        """Return the uploads that no job refers to."""
-        return self.filter(inputs=None)
+        """Return the uploads that no job refers to, and no preset."""
+        return self.filter(inputs=None, saved_presets=None)
 
     def alive(self) -> Self:
         """Return the uploads whose bytes are wanted."""
@@ -89,6 +89,11 @@ class Upload(models.Model):
     def storage_key(self) -> str:
         """Return where the bytes are, from the first to the last."""
         return f"incoming/{self.key[:2]}/{self.key}"
+
+    @property
+    def size_bytes(self) -> int:
+        """Return its length, under the name that results have it by."""
+        return self.length
 
     @property
     def is_complete(self) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 from uploads.errors import RequestError
 from uploads.models import Job
 from uploads.models.stage import own_options_of, upload_keys
-from uploads.pages.forms import OWN, shown_value
+from uploads.pages.links import as_sent
+from uploads.work.presets import find_preset
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,13 @@ class Again:
     own: dict[str, dict[str, Any]]
 
 
+def from_preset(user: Any, key: str) -> Again:
+    """Return a preset of this user as a new request without files."""
+    preset = find_preset(user, key)
+    data = as_sent([(stage["operation"], stage["options"]) for stage in preset.stages])
+    return Again([], str(data["operation"]), {**data, "names": preset.names}, {})
+
+
 def again(user: Any, key: str) -> Again:
     """Return a job of this user as a new request; files that are gone are left out later.
 
@@ -27,11 +35,11 @@ def again(user: Any, key: str) -> Again:
     job = Job.objects.visible_to(user).filter(key=key).first()
     if job is None:
         raise RequestError("not_found")
-    stage = job.stages.order_by("position")[0]
-    values = {f"{stage.operation}-{n}": shown_value(v) for n, v in stage.options.items()}
+    stages = list(job.stages.order_by("position"))
+    data = as_sent([(stage.operation, stage.options) for stage in stages])
     return Again(
         keys=upload_keys(job),
-        operation=stage.operation,
-        data={**values, f"{stage.operation}-preset": OWN, "names": job.names},
+        operation=stages[0].operation,
+        data={**data, "names": job.names},
         own=own_options_of(job),
     )

@@ -11,15 +11,23 @@ from uploads.operations import Operation
 from uploads.operations.options import OptionField, canonical, fields_of, parse_options
 
 OWN = "own"  # the preset's name when the options are the person's own
+THEN = "then-"
 FEW_CHOICES = 4
+
+
+def prefix_of(operation: Operation[Any], place: int = 0) -> str:
+    """Return what the names of an operation's fields begin with; `place` is that in a chain."""
+    return f"{THEN}{place}-{operation.name}" if place else operation.name
 
 
 class OptionsForm(forms.Form):
     """Fields follow from the operation's options class; values are checked there, not here."""
 
-    def __init__(self, operation: Operation[Any], *args: Any, owner: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, operation: Operation[Any], *args: Any, owner: Any, place: int = 0, **kwargs: Any
+    ) -> None:
         self.operation = operation
-        kwargs["prefix"] = operation.name
+        kwargs["prefix"] = prefix_of(operation, place)
         super().__init__(*args, **kwargs)
         for described in fields_of(operation.options):
             self.fields[described.name] = _field(described, owner)
@@ -119,27 +127,32 @@ def preset_values(operation: Operation[Any], options: Mapping[str, Any]) -> dict
     return {name: shown_value(value) for name, value in full.items()}
 
 
-def sent_main(operation: Operation[Any], data: Any) -> dict[str, Any]:
+def sent_main(operation: Operation[Any], data: Any, place: int = 0) -> dict[str, Any]:
     """Return what a posted form says of the main options."""
-    sent = {name: data.get(f"{operation.name}-{name}") for name in main_names(operation)}
+    prefix = prefix_of(operation, place)
+    sent = {name: data.get(f"{prefix}-{name}") for name in main_names(operation)}
     return {name: value for name, value in sent.items() if value is not None}
 
 
-def chosen_options(operation: Operation[Any], owner: Any, data: Any) -> dict[str, Any]:
+def chosen_options(
+    operation: Operation[Any], owner: Any, data: Any, place: int = 0
+) -> dict[str, Any]:
     """Return the options that a posted form asks for: a preset's with the main ones, or all.
 
     Raises `RequestError` (`invalid_options`) with the first fault of the form.
     """
-    name = data.get(f"{operation.name}-preset", "")
+    prefix = prefix_of(operation, place)
+    name = data.get(f"{prefix}-preset", "")
     for preset in operation.presets:
         if preset.name == name:
-            chosen = {**preset.options, **sent_main(operation, data)}
+            chosen = {**preset.options, **sent_main(operation, data, place)}
             parse_options(operation.options, chosen)
             return chosen
-    if name != OWN and not any(key.startswith(f"{operation.name}-") for key in data):
+    if name != OWN and not any(key.startswith(f"{prefix}-") for key in data):
         return dict(operation.presets[0].options) if operation.presets else {}
-    form = OptionsForm(operation, data, owner=owner)
+    form = OptionsForm(operation, data, owner=owner, place=place)
     if not form.is_valid():
         field, faults = next(iter(form.errors.items()))
-        raise RequestError("invalid_options", reason=str(faults[0]), field=field)
+        told = {"place": place} if place else {}
+        raise RequestError("invalid_options", reason=str(faults[0]), field=field, **told)
     return form.values()

@@ -1,7 +1,7 @@
 """The page of one job: right at every load, with or without scripts; live parts follow by socket."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -25,6 +25,7 @@ from uploads.pages.play import streams
 from uploads.pages.sample import sample_of
 from uploads.pages.tiles import lone_sheet, newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState, StepKind, StepState
+from uploads.work.submit import chain_label
 
 Json = dict[str, Any]
 SHOWN_EVENTS = 200
@@ -38,13 +39,14 @@ DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 def job_page(request: HttpRequest, key: str) -> HttpResponse:
     """Show one job as it stands at its `seq`."""
     job = asked_job(request, key)
-    stage = job.stages.order_by("position")[0]
+    stages = list(job.stages.order_by("position"))
+    stage = stages[0]
     state = snapshot(job)
     context = {
         "section": "jobs",
         "job": job,
         "stage": stage,
-        "operation": operation_label(stage.operation),
+        "operation": chain_label([operation_label(made.operation) for made in stages]),
         "state": state,
         "shown": state["shown"],
         "sample": sample_of(job, stage),
@@ -54,7 +56,7 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
         "warned": _page(_warned(job), request, "warned"),
         "mail_trouble": _mail_trouble(job),
         "streams": streams(job),
-        "recipe": _recipe(job, stage),
+        "recipe": _recipe(job, stages),
         "can_mail": settings.EMAIL_BACKEND != DUMMY,
         "origin": f"{request.scheme}://{request.get_host()}",
         **_ended(job, stage, state),
@@ -68,12 +70,13 @@ def _mail_trouble(job: Job) -> Step | None:
     return last if last is not None and last.state == StepState.FAILED else None
 
 
-def _recipe(job: Job, stage: Stage) -> str:
+def _recipe(job: Job, stages: Sequence[Stage]) -> str:
     """Return the API's request for the same job, on one line that a shell takes in single quotes."""
     keys = upload_keys(job)
     if len(keys) > SHOWN_INPUTS:
         keys[SHOWN_INPUTS:] = ["…"]
-    body = {"operation": stage.operation, "options": stage.options, "uploads": keys}
+    made = [{"operation": stage.operation, "options": stage.options} for stage in stages]
+    body: Json = {**(made[0] if len(made) == 1 else {"stages": made}), "uploads": keys}
     body |= {"names": job.names} if job.names else {}
     body |= {"sample": True} if job.is_sample else {}
     own = own_options_of(job)
@@ -98,7 +101,7 @@ def _ended(job: Job, stage: Stage, state: Json) -> Json:
 
 def _sizes(job: Job, state: Json) -> Json:
     """Return the bytes before and after; told only of results of their originals' kind."""
-    done = job.items.filter(state=ItemState.SUCCEEDED)
+    done = job.items.filter(state=ItemState.SUCCEEDED, stage__position=0)
     before = done.aggregate(n=Sum("size_bytes"))["n"] or 0
     after = state["results_bytes"]
     saved = saved_percent(before, after)
@@ -147,7 +150,8 @@ def _warned(job: Job) -> Any:
 
 def _page(items: Any, request: HttpRequest, name: str) -> Any:
     """Return the asked page of a list of items; `?failed=2` and the like."""
-    pages = Paginator(items.order_by("position"), SHOWN_TROUBLES)
+    rows = items.select_related("stage").order_by("stage__position", "position")
+    pages = Paginator(rows, SHOWN_TROUBLES)
     return pages.get_page(request.GET.get(name))
 
 

@@ -58,8 +58,7 @@ def _resume(job: Job, request: HttpRequest) -> str:
 
 
 def _retry(job: Job, request: HttpRequest) -> str:
-    chosen = [int(text) for text in request.POST.getlist("item") if text.isdecimal()]
-    job.retry(_name(request), chosen)
+    job.retry(_name(request), request.POST.getlist("item"))
     return ""
 
 

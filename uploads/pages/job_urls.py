@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from uploads.pages import job, job_commands, play, results
+from uploads.pages import job, job_commands, play, results, retry_with
 from uploads.pages.state import state
+from uploads.pages.views import presets
 
 urlpatterns = [
     path("jobs/<key>/", job.job_page, name="job"),
@@ -13,7 +14,9 @@ urlpatterns = [
     path("jobs/<key>/pause/", job_commands.pause, name="job-pause"),
     path("jobs/<key>/resume/", job_commands.resume, name="job-resume"),
     path("jobs/<key>/retry/", job_commands.retry, name="job-retry"),
+    path("jobs/<key>/retry-with/", retry_with.retry_with_options, name="job-retry-with"),
     path("jobs/<key>/run-all/", job_commands.run_all, name="job-run-all"),
+    path("jobs/<key>/keep-preset/", presets.keep_from_job, name="job-keep-preset"),
     path("jobs/<key>/notify/", job_commands.notify, name="job-notify"),
     path("jobs/<key>/notify-again/", job_commands.notify_again, name="job-notify-again"),
     path("jobs/<key>/delete/", job_commands.delete, name="job-delete"),

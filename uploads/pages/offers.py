@@ -9,7 +9,7 @@ from uploads.operations.archive import ARCHIVES
 from uploads.operations.data import TABLES
 from uploads.operations.pdf_pages import PDF
 from uploads.operations.registry import BUILT_IN, operations
-from uploads.pages.forms import OWN, OptionsForm, main_names, preset_values, sent_main
+from uploads.pages.forms import OWN, OptionsForm, main_names, prefix_of, preset_values, sent_main
 
 FAMILIES = {"image": "pictures", "video": "videos", "audio": "sound", "*": "any file"}
 
@@ -32,6 +32,12 @@ class Offer:
     form: OptionsForm
     chosen: bool
     own: bool
+    place: int = 0
+
+    @property
+    def prefix(self) -> str:
+        """Return what the names of its fields begin with."""
+        return prefix_of(self.operation, self.place)
 
     @property
     def takes(self) -> str:
@@ -69,10 +75,15 @@ class Offer:
 
 def offers(owner: Any, data: Any = None, wanted: str = "") -> list[Offer]:
     """Return every operation as a card, those for a kind of file before those for any."""
-    ordered = sorted(operations().values(), key=_rank)
+    ordered = in_order()
     names = [operation.name for operation in ordered]
     chosen = wanted if wanted in names else (names[0] if names else "")
-    return [_offer(operation, owner, data, chosen) for operation in ordered]
+    return [offer(operation, owner, data, chosen) for operation in ordered]
+
+
+def in_order() -> list[Operation[Any]]:
+    """Return every operation, those for a kind of file before those for any."""
+    return sorted(operations().values(), key=_rank)
 
 
 def _rank(operation: Operation[Any]) -> tuple[bool, int, str]:
@@ -80,9 +91,10 @@ def _rank(operation: Operation[Any]) -> tuple[bool, int, str]:
     return "*/*" in operation.accepts, place, operation.label
 
 
-def _offer(operation: Operation[Any], owner: Any, data: Any, chosen: str) -> Offer:
+def offer(operation: Operation[Any], owner: Any, data: Any, chosen: str, place: int = 0) -> Offer:
+    """Return one operation with its form as `data` fills it, if it is the chosen one."""
     mine = data is not None and operation.name == chosen
-    name = data.get(f"{operation.name}-preset", "") if mine else ""
+    name = data.get(f"{prefix_of(operation, place)}-preset", "") if mine else ""
     own = name == OWN or not operation.presets
     known = name if name in {preset.name for preset in operation.presets} else ""
     first = known or ("" if own else operation.presets[0].name)
@@ -90,13 +102,13 @@ def _offer(operation: Operation[Any], owner: Any, data: Any, chosen: str) -> Off
         Choice(preset, json.dumps(_filled(operation, preset)), preset.name == first)
         for preset in operation.presets
     ]
-    form = OptionsForm(operation, data if mine and own else None, owner=owner)
+    form = OptionsForm(operation, data if mine and own else None, owner=owner, place=place)
     if not form.is_bound and operation.presets:
         shown = next(p for p in operation.presets if p.name == (first or operation.presets[0].name))
         form.initial = preset_values(operation, shown.options)
         if mine:
-            form.initial |= sent_main(operation, data)
-    return Offer(operation, choices, form, operation.name == chosen, own)
+            form.initial |= sent_main(operation, data, place)
+    return Offer(operation, choices, form, operation.name == chosen, own, place)
 
 
 def _filled(operation: Operation[Any], preset: Preset) -> dict[str, Any]:

@@ -27,7 +27,8 @@ MOST_STREAMS = 12
 def _asked_item(request: HttpRequest, key: str, place: int) -> Item:
     """Return an item of the user's job that makes a stream; `place` counts from 1."""
     job = asked_job(request, key)
-    item = job.items.select_related("stage").filter(position=place - 1).first()
+    items = job.items.filter(position=place - 1, stage__position=job.links - 1)
+    item = items.select_related("stage").first()
     if item is None or not _streams(item):
         raise RequestError("not_found")
     return item
@@ -35,12 +36,12 @@ def _asked_item(request: HttpRequest, key: str, place: int) -> Item:
 
 def streams(job: Job) -> list[Item]:
     """Return the job's files that can be watched, or will be, the first dozen."""
-    stage = job.stages.order_by("position")[0]
+    stage = job.stages.order_by("-position")[0]
     try:
         early = find(stage.operation).plays_early
     except RequestError:
         return []
-    return list(job.items.exclude(state=ItemState.FAILED)[:MOST_STREAMS]) if early else []
+    return list(stage.items.exclude(state=ItemState.FAILED)[:MOST_STREAMS]) if early else []
 
 
 def _streams(item: Item) -> bool:

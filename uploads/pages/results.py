@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from uploads.errors import RequestError
 from uploads.models import Result
+from uploads.models.chaining import roots
 from uploads.models.result import ResultQuerySet
 from uploads.pages.asked import asked_job, asked_result
 from uploads.pages.job import operation_label
@@ -21,6 +22,7 @@ from uploads.pages.serve import file_response
 from uploads.pages.tiles import PLAYLIST, tiles
 from uploads.pages.zip_stream import ZipEntry, zip_response
 from uploads.storage import store
+from uploads.work.submit import chain_label
 
 PAGE = 60
 MOST_CHOSEN = 500
@@ -37,7 +39,9 @@ def gallery(request: HttpRequest, key: str) -> HttpResponseBase:
     context = {
         "section": "jobs",
         "job": job,
-        "operation": operation_label(job.stages.order_by("position")[0].operation),
+        "operation": chain_label(
+            [operation_label(stage.operation) for stage in job.stages.order_by("position")]
+        ),
         "page": page,
         "tiles": tiles(page.object_list),
         "total_bytes": job.results.finished().bytes_taken(),
@@ -133,7 +137,7 @@ async def content(request: HttpRequest, key: str) -> HttpResponseBase:
 async def original(request: HttpRequest, key: str) -> HttpResponseBase:
     """Send the uploaded file that a result was made from, for the look before and after."""
     result = await sync_to_async(asked_result)(request, key)
-    upload = result.item.upload if result.item else None
+    upload = roots([result.item])[result.item.pk].upload if result.item else None
     if upload is None or not upload.is_complete:
         raise RequestError("not_found")
     return await file_response(

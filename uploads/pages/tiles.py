@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from uploads.models import Job, Result
+from uploads.models import Job, Result, Upload
+from uploads.models.chaining import roots
 from uploads.models.result import ResultQuerySet
 from uploads.pages.option_words import own_words
 
@@ -32,6 +33,7 @@ class Tile:
 
     result: Result
     previews: Sequence[Result] = field(default=())
+    upload: Upload | None = None
 
     @property
     def is_stream(self) -> bool:
@@ -110,7 +112,7 @@ class Tile:
     @property
     def before(self) -> bool:
         """Tell whether the original can be shown beside it."""
-        upload = self.result.item.upload if self.result.item else None
+        upload = self.upload
         return bool(
             upload
             and upload.is_complete
@@ -127,9 +129,9 @@ class Tile:
     @property
     def saved_percent(self) -> int:
         """Return how much smaller it is than its original of the same kind, or 0."""
-        item = self.result.item
-        alike = item is not None and item.upload is not None and item.upload.kind == self.kind
-        return saved_percent(item.size_bytes, self.result.size_bytes) if alike and item else 0
+        if self.upload is None or self.upload.kind != self.kind:
+            return 0
+        return saved_percent(self.upload.length, self.result.size_bytes)
 
 
 def saved_percent(before: int, after: int) -> int:
@@ -148,7 +150,15 @@ def tiles(results: Iterable[Result]) -> list[Tile]:
             previews[row.item_id].append(row)
     for item_id, rows_beside in _stills(shown).items():
         previews[item_id].extend(rows_beside)
-    return [Tile(result, _own(result, previews[result.item_id])) for result in shown]
+    first = roots(result.item for result in shown if result.item)
+    return [
+        Tile(
+            result,
+            _own(result, previews[result.item_id]),
+            first[result.item_id].upload if result.item_id else None,
+        )
+        for result in shown
+    ]
 
 
 def _own(result: Result, previews: Sequence[Result]) -> Sequence[Result]:

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from uploads.pages.views import account, jobs, new, settings, uploads
+from uploads.pages.views import account, jobs, new, presets, settings, uploads
 
 urlpatterns = [
     path("", new.new_job, name="home"),
+    path("then/<int:place>/", new.then, name="then"),
     path("samples/", new.samples, name="samples"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/pause-all/", jobs.pause_all, name="pause-all"),
@@ -13,6 +14,10 @@ urlpatterns = [
     path("uploads/", uploads.uploads, name="uploads"),
     path("uploads/delete-unused/", uploads.delete_unused, name="delete-unused"),
     path("uploads/<slug:key>/delete/", uploads.delete, name="delete-upload"),
+    path("presets/", presets.presets, name="presets"),
+    path("presets/bring/", presets.bring, name="bring-preset"),
+    path("presets/<slug:key>/delete/", presets.delete, name="delete-preset"),
+    path("presets/<slug:key>.json", presets.share, name="share-preset"),
     path("settings/", settings.settings_page, name="settings"),
     path("settings/notify/", settings.notify, name="settings-notify"),
     path("settings/password/", settings.password, name="settings-password"),

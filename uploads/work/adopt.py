@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
 from uploads.models import Item, Result, Step
+from uploads.models.result import BETWEEN, WITHIN
 from uploads.states import StepKind
 from uploads.storage import store
 from uploads.work.called import Names
@@ -119,7 +120,7 @@ def add_results(
                     position=position,
                     name=(file.made.path.name if part else names.of(item, file.made, outcome.made)),
                     relative_path=names.path(item, file.made, outcome.made),
-                    role="part" if part else file.made.role,
+                    role=_role(step, file.made, part=part),
                     storage_key=file.key,
                     size_bytes=file.size_bytes,
                     sha256=file.sha256,
@@ -130,6 +131,13 @@ def add_results(
             position += 1
     Result.objects.bulk_create([row for group in rows.values() for row in group])
     return rows
+
+
+def _role(step: Step, made: Made, *, part: bool) -> str:
+    if part:
+        return "part"
+    between = {"result": BETWEEN, "inner": WITHIN} if step.feeds else {}
+    return between.get(made.role, made.role)
 
 
 def _media_type(made: Made) -> str:

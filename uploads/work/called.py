@@ -19,9 +19,11 @@ class Names:
     def __init__(self, step: Step) -> None:
         self._job = step.job
         self._stage = step.stage
+        # Only what comes out at the end is called as the job wants it.
+        self._pattern = "" if step.feeds else step.job.names
 
     def _preset(self, item: Item) -> str:
-        if "{preset}" not in self._job.names:
+        if "{preset}" not in self._pattern:
             return ""
         return preset_of(find(self._stage.operation), {**self._stage.options, **item.options})
 
@@ -29,14 +31,14 @@ class Names:
         """Return the name of one file that an item made, `beside` all of them."""
         if own := made.meta.get("name"):
             return cleaned_name(str(own))
-        return result_name(made.path.name, self._job.names, self._facts(item, made, beside))
+        return result_name(made.path.name, self._pattern, self._facts(item, made, beside))
 
     def path(self, item: Item, made: Made, beside: Sequence[Made]) -> str:
         """Return where the file lies among the job's: beside its source, or in a folder of its own."""
         folder = made.meta.get("folder")
         if not folder:
             return item.relative_path
-        called = result_name(str(folder), self._job.names, self._facts(item, made, beside))
+        called = result_name(str(folder), self._pattern, self._facts(item, made, beside))
         name = str(made.meta.get("name") or made.path.name)
         inside = cleaned_path(f"{called}/{name}") or cleaned_name(name)
         path = str(PurePosixPath(item.relative_path).parent / inside)

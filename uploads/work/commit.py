@@ -37,6 +37,7 @@ def commit_work(
     """
     with transaction.atomic():
         job = begin(step, step.weight)
+        is_part = step.kind == StepKind.WORK and step.item_id is not None
         problem = outcomes[0].problem if step.item_id and outcomes else None
         if problem is not None:
             error = sentence(problem.code, problem.values)
@@ -47,15 +48,17 @@ def commit_work(
         made = add_results(step, outcomes, adopted)
         if problem is not None:
             fail_item(job, Item.objects.get(pk=outcomes[0].key), problem)
-        elif step.kind == StepKind.WORK and step.item_id:
+        elif is_part:
             if Step.ready_joins(job, step.item_id):
                 job.ring_lanes()
         elif outcomes:
             _end_items(job, step, outcomes)
         if step.kind == StepKind.JOIN and problem is None:
             drop_parts(step)
+        if step.feeds and not is_part:
+            _pass_on(job, step, outcomes, made)
         _record(job, step, outcomes, made)
-        if job.items_open <= 0 or job.cancel_requested_at:
+        if job.items_open <= 0 or job.cancel_requested_at or step.feeds:
             job.end_if_done()
         if then is not None:
             then()
@@ -72,6 +75,8 @@ def commit_finished(
         raise LeaseLost
     made = add_results(step, outcomes, adopted)
     _end_items(job, step, outcomes)
+    if step.feeds:
+        _pass_on(job, step, outcomes, made)
     _record(job, step, outcomes, made, EventKind.STEP_KEPT)
 
 
@@ -86,6 +91,13 @@ def begin(step: Step, work: float | None = None) -> Job:
         return Job.objects.locked(step.job_id)
     except Job.DoesNotExist:
         raise LeaseLost from None
+
+
+def _pass_on(
+    job: Job, step: Step, outcomes: Sequence[Outcome], made: dict[int, list[Result]]
+) -> None:
+    job.pass_on(step.stage, {outcome.key: made.get(outcome.key, []) for outcome in outcomes})
+    job.ring_lanes()
 
 
 def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:

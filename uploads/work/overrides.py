@@ -32,12 +32,12 @@ def own_options(
     for key, values in overrides.items():
         if key not in known:
             raise RequestError("upload_missing", upload=key)
-        if own := _differing(operation, options, values, known[key].name):
+        if own := differing(operation, options, values, known[key].name):
             found[known[key].pk] = own
     return found
 
 
-def _differing(
+def differing(
     operation: Operation[Any], options: Options, values: Options, name: str
 ) -> dict[str, Any]:
     for described in fields_of(operation.options):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from uploads.conf import conf
 from uploads.errors import LeaseLost
@@ -36,10 +36,10 @@ def take(step: Step) -> list[Item]:
         if not Step.held(step.lease).exists():
             raise LeaseLost
         free = step.stage.items.unplanned()
-        if not step.stage.takes_all:
+        if step.stage.position == 0 and not step.stage.takes_all:
             free = free.filter(upload__state=UploadState.COMPLETE)
         free.update(step=step)
-    mine = step.stage.items.open().filter(step=step).select_related("upload")
+    mine = step.stage.items.open().filter(step=step).select_related("upload", "origin")
     return list(mine.order_by("position"))
 
 
@@ -47,16 +47,16 @@ def unfit(items: Sequence[Item], operation: Operation[Any]) -> dict[int, Problem
     """Return the items that the operation can't take, with the reason, by item."""
     problems: dict[int, Problem] = {}
     for item in items:
-        upload = item.upload
-        if upload is None:
+        source = item.source
+        if source is None:
             continue
-        if upload.length == 0:
+        if source.size_bytes == 0:
             problems[item.pk] = Problem("empty_file", {}, "input")
-        elif upload.media_type in PLAYLISTS:
+        elif source.media_type in PLAYLISTS:
             problems[item.pk] = Problem("playlist_refused", {}, "input")
-        elif not operation.accepts_type(upload.media_type):
+        elif not operation.accepts_type(source.media_type):
             values = {
-                "kind": upload.media_type or "of an unknown kind",
+                "kind": source.media_type or "of an unknown kind",
                 "operation": operation.label,
                 "accepts": ", ".join(operation.accepts),
             }
@@ -211,12 +211,20 @@ def _needs(operation: Operation[Any], size: int, part: dict[str, Any]) -> dict[s
     }
 
 
+def _open_before() -> QuerySet[Item]:
+    """Return, for an item of a query, the open items of the stages before its own."""
+    return Item.objects.open().filter(
+        job=OuterRef("job"), stage__position__lt=OuterRef("stage__position")
+    )
+
+
 def add_missing_plans() -> int:
     """Insert plan steps for arrived items that nobody plans; a sweep, safe to repeat."""
     waiting = (
         Item.objects.unplanned()
         .filter(job__finished_at=None, job__cancel_requested_at=None)
         .filter(Q(upload__state=UploadState.COMPLETE) | Q(upload=None))
+        .exclude(Q(stage__takes_all=True, stage__position__gt=0) & Exists(_open_before()))
         .order_by()  # the items' own order would make every row distinct
         .values_list("job", "stage")
         .distinct()
@@ -231,6 +239,9 @@ def add_missing_plans() -> int:
                 kind=StepKind.PLAN,
                 state__in=[StepState.PENDING, StepState.READY, StepState.RUNNING],
             )
+            if stage.takes_all and stage.position > 0:
+                job.end_if_done()
+                continue
             held = stage.takes_all and job.waits_for_files()
             unplanned = stage.items.filter(step=None, state=ItemState.OPEN)
             if held or planning.exists() or not unplanned.exists():

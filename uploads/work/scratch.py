@@ -6,7 +6,10 @@ from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from uploads.models import Input, Item, Result, Step, Upload
+from uploads.models import Input, Item, Result, Stage, Step
+from uploads.models.chaining import given_to
+from uploads.models.item import Source, source_of
+from uploads.models.stage import option_of, option_role
 from uploads.states import StepState
 from uploads.storage import store
 from uploads.work.full_disk import NoRoom, is_full, wanted_bytes
@@ -76,24 +79,23 @@ class Scratch:
     def files(self) -> dict[str, str]:
         """Link the files that options name; return their paths by option."""
         paths = {}
-        for use in self.step.job.inputs.exclude(role="source").select_related("upload"):
-            paths[use.role] = self._link(use.upload, f"option-{use.pk}", use.role)
+        for use in self._options:
+            option = option_of(use.role)
+            paths[option] = self._link(source_of(use.upload), f"option-{use.pk}", option)
         return paths
 
     def item(self, item: Item) -> dict[str, Any]:
         """Link an item's source (or all sources) and describe it for the child."""
-        if item.upload is not None:
+        if (source := item.source) is not None:
             return {
                 "key": item.pk,
                 "name": item.name,
-                "media_type": item.upload.media_type,
-                "path": self._link(item.upload, str(item.pk), "source"),
+                "media_type": source.media_type,
+                "path": self._link(source, str(item.pk), "source"),
             }
-        uses = Input.objects.filter(job=item.job_id, role="source").select_related("upload")
-        uploads = [use.upload for use in uses.order_by("position")]
         paths = [
-            self._link(upload, str(item.pk), f"source-{number}")
-            for number, upload in enumerate(uploads, start=1)
+            self._link(source, str(item.pk), f"source-{number}")
+            for number, source in enumerate(self._all, start=1)
         ]
         return {
             "key": item.pk,
@@ -101,25 +103,38 @@ class Scratch:
             "media_type": "application/octet-stream",
             "paths": paths,
             "sources": [
-                {"name": u.name, "media_type": u.media_type, "relative_path": u.relative_path}
-                for u in uploads
+                {"name": s.name, "media_type": s.media_type, "relative_path": s.relative_path}
+                for s in self._all
             ],
         }
 
     @cached_property
-    def _option_uploads(self) -> list[Upload]:
+    def _options(self) -> list[Input]:
+        """The files that options of this step's stage name."""
         uses = Input.objects.filter(job=self.step.job_id).exclude(role="source")
-        return [use.upload for use in uses.select_related("upload")]
+        return [use for use in uses.select_related("upload") if self._is_mine(use)]
 
-    def lost(self, item: Item) -> Upload | None:
-        """Return an upload that an item needs and whose bytes are not here, or not all of them."""
-        if item.upload is not None:
-            sources = [item.upload]
-        else:
-            uses = Input.objects.filter(job=item.job_id, role="source").select_related("upload")
-            sources = [use.upload for use in uses]
-        needed = [*sources, *self._option_uploads]
-        return next((upload for upload in needed if not _is_here(upload)), None)
+    def _is_mine(self, use: Input) -> bool:
+        return use.role == option_role(self.step.stage.position, option_of(use.role))
+
+    @cached_property
+    def _all(self) -> list[Source]:
+        """What a stage gets that takes all at once: the files sent, or what was made of them."""
+        stage = self.step.stage
+        if stage.position == 0:
+            uses = Input.objects.filter(job=self.step.job_id, role="source")
+            return [
+                source_of(use.upload) for use in uses.select_related("upload").order_by("position")
+            ]
+        stages = list(Stage.objects.filter(job=self.step.job_id).order_by("position"))
+        return [source_of(result) for result in given_to(stages, stage.position)]
+
+    def lost(self, item: Item) -> Source | None:
+        """Return a file that an item needs and whose bytes are not here, or not all of them."""
+        own = item.source
+        sources = self._all if own is None else [own]
+        needed = [*sources, *(source_of(use.upload) for use in self._options)]
+        return next((source for source in needed if not _is_here(source)), None)
 
     def parts(self, item: Item) -> list[dict[str, Any]]:
         """Link what the parts of an item left, in the order of the parts."""
@@ -141,15 +156,15 @@ class Scratch:
             paths.append(str(target))
         return {"paths": paths, "meta": [result.meta for result in results]}
 
-    def _link(self, upload: Upload, folder: str, name: str) -> str:
-        target = self.inputs / folder / (name + SUFFIXES.get(upload.media_type, ""))
+    def _link(self, source: Source, folder: str, name: str) -> str:
+        target = self.inputs / folder / (name + SUFFIXES.get(source.media_type, ""))
         if not target.exists():
-            store.fetch(upload.storage_key, target)
+            store.fetch(source.storage_key, target)
         return str(target)
 
 
-def _is_here(upload: Upload) -> bool:
+def _is_here(source: Source) -> bool:
     try:
-        return store.path(upload.storage_key).stat().st_size == upload.length
+        return store.path(source.storage_key).stat().st_size == source.size_bytes
     except FileNotFoundError:
         return False

@@ -10,6 +10,8 @@ from django.template.defaultfilters import filesizeformat
 from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.models import Candidate, EventKind, Input, Item, Job, Result, Stage, Upload
+from uploads.models.chaining import seconds_ahead, seconds_of
+from uploads.models.stage import option_role
 from uploads.naming import check_pattern
 from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options
@@ -78,40 +80,65 @@ def _known(owner: Any, idempotency_key: str | None) -> Job | None:
 
 def _submit(owner: Any, request: JobRequest) -> Job:
     _check(owner, request)
-    operation = find(request.stages[0].operation)
-    options = parse_options(operation.options, request.stages[0].options)
-    plain = canonical(options)
+    links = [_link(stage) for stage in request.stages]
+    operation, plain = links[0].operation, links[0].plain
     sources = _uploads(owner, request.uploads)
     _check_fit(operation, sources)
     own = own_options(operation, plain, request.overrides, sources)
     placed = choose(operation, sources) if request.sample else list(enumerate(sources))
-    job = _add_job(owner, request, operation, [upload for _, upload in placed])
-    stage = Stage.objects.create(
-        job=job,
-        operation=operation.name,
-        version=operation.version,
-        takes_all=operation.takes == "all",
-        options=plain,
-    )
+    job = _add_job(owner, request, links, [upload for _, upload in placed])
+    stages = _add_stages(job, links)
     if request.sample:
         _add_candidates(job, sources, own)
-    _add_inputs(job, operation, options, placed)
-    _add_items(job, stage, operation, placed, own)
+    _add_inputs(job, links, placed)
+    _add_items(job, stages, placed, own)
     if any(upload.is_complete for _, upload in placed) and not (
-        stage.takes_all and job.waits_for_files()
+        stages[0].takes_all and job.waits_for_files()
     ):
-        job.add_plan_step(stage)
+        job.add_plan_step(stages[0])
     job.record(EventKind.SUBMITTED, actor=owner.get_username(), items=job.items_total)
     job.ring_lanes()
     return job
 
 
+@dataclass(frozen=True)
+class _Link:
+    """One operation of a request with its options, parsed and plain."""
+
+    operation: Operation[Any]
+    options: Any
+    plain: dict[str, Any]
+
+
+def _link(stage: StageRequest) -> _Link:
+    operation = find(stage.operation)
+    options = parse_options(operation.options, stage.options)
+    return _Link(operation, options, canonical(options))
+
+
+def _add_stages(job: Job, links: Sequence[_Link]) -> list[Stage]:
+    return Stage.objects.bulk_create(
+        [
+            Stage(
+                job=job,
+                position=position,
+                operation=link.operation.name,
+                version=link.operation.version,
+                takes_all=link.operation.takes == "all",
+                options=link.plain,
+            )
+            for position, link in enumerate(links)
+        ]
+    )
+
+
 def _add_job(
-    owner: Any, request: JobRequest, operation: Operation[Any], files: Sequence[Upload]
+    owner: Any, request: JobRequest, links: Sequence[_Link], files: Sequence[Upload]
 ) -> Job:
     return Job.objects.create(
         owner=owner,
-        name=_name(request, operation, files),
+        name=_name(request, links, files),
+        links=len(links),
         state=JobState.QUEUED if all(u.is_complete for u in files) else JobState.RECEIVING,
         priority=request.priority,
         max_inflight=request.max_inflight,
@@ -124,8 +151,9 @@ def _add_job(
 
 def _check(owner: Any, request: JobRequest) -> None:
     """Refuse what needs no look at the files themselves."""
-    if len(request.stages) != 1:
-        raise RequestError("bad_request", reason="exactly one operation is needed.")
+    if not 1 <= len(request.stages) <= conf.JOB_MAX_OPERATIONS:
+        reason = f"a job has one to {conf.JOB_MAX_OPERATIONS} operations."
+        raise RequestError("bad_request", reason=reason)
     _check_order(owner, request)
     if request.notify and not conf.EMAIL_URL:
         raise RequestError("mail_off")
@@ -191,12 +219,18 @@ def _check_fit(operation: Operation[Any], uploads: Sequence[Upload]) -> None:
         )
 
 
-def _name(request: JobRequest, operation: Operation[Any], sources: Sequence[Upload]) -> str:
+def _name(request: JobRequest, links: Sequence[_Link], sources: Sequence[Upload]) -> str:
     sample = SAMPLE_MARK if request.sample else ""
     if given := request.name.strip():
         return f"{sample}{given}"[:255]
     more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
-    return f"{sample}{operation.label}: {sources[0].name}"[: 255 - len(more)] + more
+    label = chain_label([link.operation.label for link in links])
+    return f"{sample}{label}: {sources[0].name}"[: 255 - len(more)] + more
+
+
+def chain_label(labels: Sequence[str]) -> str:
+    """Return how operations that follow each other are called together."""
+    return " → ".join(labels)
 
 
 def _add_candidates(job: Job, sources: Sequence[Upload], own: Mapping[int, dict[str, Any]]) -> None:
@@ -209,53 +243,53 @@ def _add_candidates(job: Job, sources: Sequence[Upload], own: Mapping[int, dict[
     )
 
 
-def _add_inputs(
-    job: Job, operation: Operation[Any], options: Any, placed: Sequence[Placed]
-) -> None:
+def _add_inputs(job: Job, links: Sequence[_Link], placed: Sequence[Placed]) -> None:
     inputs = [Input(job=job, upload=upload, position=position) for position, upload in placed]
-    for described in fields_of(operation.options):
-        key = getattr(options, described.name) if described.type == "upload" else None
-        if key:
-            upload = _uploads(job.owner, [str(key)])[0]
-            inputs.append(Input(job=job, upload=upload, role=described.name))
+    for position, link in enumerate(links):
+        for described in fields_of(link.operation.options):
+            key = getattr(link.options, described.name) if described.type == "upload" else None
+            if key:
+                upload = _uploads(job.owner, [str(key)])[0]
+                role = option_role(position, described.name)
+                inputs.append(Input(job=job, upload=upload, role=role))
     Input.objects.bulk_create(inputs, batch_size=500)
 
 
 def _add_items(
-    job: Job,
-    stage: Stage,
-    operation: Operation[Any],
-    placed: Sequence[Placed],
-    own: Mapping[int, dict[str, Any]],
+    job: Job, stages: Sequence[Stage], placed: Sequence[Placed], own: Mapping[int, dict[str, Any]]
 ) -> None:
-    if stage.takes_all:
-        size = sum(upload.length for _, upload in placed)
-        items = [
+    """Add an item for each file, and one for each operation that takes all at once."""
+    size = sum(upload.length for _, upload in placed)
+    items = [
+        Item(
+            job=job,
+            stage=stage,
+            position=0,
+            name=job.name,
+            size_bytes=size,
+            weight=seconds_of(stage, size),
+        )
+        for stage in stages
+        if stage.takes_all
+    ]
+    if not stages[0].takes_all:
+        items += [
             Item(
                 job=job,
-                stage=stage,
-                position=0,
-                name=job.name,
-                size_bytes=size,
-                weight=operation.seconds(size),
-            )
-        ]
-    else:
-        items = [
-            Item(
-                job=job,
-                stage=stage,
+                stage=stages[0],
                 position=position,
                 upload=upload,
                 name=upload.name,
                 relative_path=upload.relative_path,
                 size_bytes=upload.length,
-                weight=operation.seconds(upload.length),
+                weight=seconds_of(stages[0], upload.length),
                 options=own.get(upload.pk, {}),
             )
             for position, upload in placed
         ]
     Item.objects.bulk_create(items, batch_size=500)
     job.items_total = len(items)
-    job.weight_total = sum(item.weight for item in items)
+    job.weight_total = sum(
+        item.weight + seconds_ahead(stages, item.stage.position, item.size_bytes) for item in items
+    )
     job.save(update_fields=["items_total", "weight_total"])

@@ -5,7 +5,7 @@ from uploads.models import Job, Upload
 from uploads.models.stage import own_options_of, upload_keys
 from uploads.operations.registry import find
 from uploads.states import JobState
-from uploads.work.submit import SAMPLE_MARK, JobRequest, StageRequest, submit
+from uploads.work.submit import SAMPLE_MARK, JobRequest, StageRequest, chain_label, submit
 
 
 def run_on_all(sample: Job) -> Job:
@@ -24,7 +24,7 @@ def run_on_all(sample: Job) -> Job:
     request = JobRequest(
         [StageRequest(stage.operation, stage.options) for stage in stages],
         [key for key in keys if key in here],
-        name=_given_name(sample, find(stages[0].operation).label),
+        name=_given_name(sample, chain_label([find(s.operation).label for s in stages])),
         priority=sample.priority,
         max_inflight=sample.max_inflight,
         notify=sample.notify,

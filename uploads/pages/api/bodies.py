@@ -1,6 +1,7 @@
 """The one request with a body of its own: a new job; checked field by field, nothing unknown."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -8,8 +9,10 @@ from django.core.validators import validate_email
 from django.http import HttpRequest
 
 from uploads.errors import RequestError
+from uploads.models import SavedPreset
 from uploads.naming import PLACEHOLDERS
 from uploads.pages.api.door import Schema, json_body
+from uploads.work.presets import find_preset, requested
 from uploads.work.submit import JobRequest, StageRequest
 
 IDEMPOTENCY_CHARACTERS = 200
@@ -30,7 +33,13 @@ JOB_BODY: Schema = {
     "properties": {
         "operation": {"type": "string", "description": "One operation; or `stages`."},
         "options": _OPTIONS,
-        "stages": {"type": "array", "items": STAGE, "minItems": 1},
+        "stages": {
+            "type": "array",
+            "items": STAGE,
+            "minItems": 1,
+            "description": "Several operations, each on the results of the one before.",
+        },
+        "preset": {"type": "string", "description": "The id of a preset of yours; or `stages`."},
         "uploads": {
             "type": "array",
             "items": {"type": "string"},
@@ -69,6 +78,23 @@ JOB_BODY: Schema = {
     "required": ["uploads"],
     "additionalProperties": False,
 }
+RETRY_BODY: Schema = {
+    "type": "object",
+    "properties": {
+        "items": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Only these, by their `place`; without it all.",
+        },
+        "options": {**_OPTIONS, "description": "What shall be otherwise this time."},
+        "stage": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Whose options they are; without it the first operation that failed.",
+        },
+    },
+    "additionalProperties": False,
+}
 KINDS: dict[type, str] = {
     str: "a text",
     int: "a whole number",
@@ -84,18 +110,39 @@ def job_request(request: HttpRequest) -> JobRequest:
     uploads = _field(body, "uploads", list, [])
     if not all(isinstance(key, str) for key in uploads):
         raise RequestError("bad_request", reason="`uploads` must be a list of upload ids.")
+    preset = _preset(request, body)
     return JobRequest(
-        stages=_stages(body),
+        stages=requested(preset) if preset else _stages(body),
         uploads=uploads,
         name=_field(body, "name", str, ""),
         overrides=_overrides(body),
         sample=_flag(body, "sample"),
-        names=_field(body, "names", str, "").strip(),
+        names=_field(body, "names", str, preset.names if preset else "").strip(),
         priority=_field(body, "priority", int, 0),
         max_inflight=_field(body, "max_inflight", int, 0),
         notify=_address(request, body.get("notify", False)),
         idempotency_key=_idempotency_key(request),
     )
+
+
+@dataclass(frozen=True)
+class RetryRequest:
+    """What a script wants done again, and how."""
+
+    places: list[str]
+    options: dict[str, Any]
+    stage: int | None
+
+
+def retry_request(request: HttpRequest) -> RetryRequest:
+    """Return what the request's body asks to be done again; without a body all that failed."""
+    body = json_body(request)
+    _refuse_unknown(body, RETRY_BODY)
+    places = _field(body, "items", list, [])
+    if not all(isinstance(place, str) for place in places):
+        raise RequestError("bad_request", reason="`items` must be a list of texts.")
+    stage = _field(body, "stage", int, 0) if "stage" in body else None
+    return RetryRequest(places, _field(body, "options", dict, {}), stage)
 
 
 def _refuse_unknown(body: Mapping[str, Any], shape: Schema) -> None:
@@ -124,6 +171,14 @@ def _flag(body: Mapping[str, Any], name: str) -> bool:
     if not isinstance(value, bool):
         raise RequestError("bad_request", reason=f"`{name}` must be true or false.")
     return value
+
+
+def _preset(request: HttpRequest, body: Mapping[str, Any]) -> SavedPreset | None:
+    if "preset" not in body:
+        return None
+    if {"operation", "options", "stages"} & set(body):
+        raise RequestError("bad_request", reason="a `preset` says operations and options itself.")
+    return find_preset(request.user, _field(body, "preset", str, ""))
 
 
 def _stages(body: Mapping[str, Any]) -> list[StageRequest]:

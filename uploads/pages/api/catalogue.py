@@ -9,7 +9,8 @@ from uploads.operations import Operation
 from uploads.operations.options import schema
 from uploads.operations.registry import operations
 from uploads.pages.api.door import Door, Verb, answer
-from uploads.pages.api.shapes import Json, listed, ref
+from uploads.pages.api.schemas import listed, ref
+from uploads.pages.api.shapes import Json
 
 
 def list_operations(request: HttpRequest) -> HttpResponse:

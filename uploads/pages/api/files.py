@@ -8,7 +8,8 @@ from uploads.pages import results
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer
 from uploads.pages.api.jobs import chosen
-from uploads.pages.api.shapes import SCHEMAS, listed, ref, uploads_json
+from uploads.pages.api.schemas import SCHEMAS, listed, ref
+from uploads.pages.api.shapes import uploads_json
 from uploads.states import UploadState
 
 ALIVE = [UploadState.RECEIVING.value, UploadState.COMPLETE.value]

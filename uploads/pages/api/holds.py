@@ -13,7 +13,7 @@ from uploads.models.hold import owner_place, place_words
 from uploads.models.staff import may_hold, may_see_holds
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer, json_body
-from uploads.pages.api.shapes import TEXT, listed, ref
+from uploads.pages.api.schemas import TEXT, listed, ref
 
 PLACE = {
     **TEXT,

@@ -9,21 +9,14 @@ from django.urls import reverse
 
 from uploads.errors import RequestError
 from uploads.models import Item, Job, Result, Step
-from uploads.pages.api.bodies import JOB_BODY, job_request
+from uploads.pages.api.bodies import JOB_BODY, RETRY_BODY, job_request, retry_request
 from uploads.pages.api.cursor import QUERY, piece
 from uploads.pages.api.door import Door, Verb, answer, no_body
-from uploads.pages.api.shapes import (
-    SCHEMAS,
-    items_json,
-    job_json,
-    jobs_json,
-    listed,
-    ref,
-    results_json,
-    steps_json,
-)
+from uploads.pages.api.schemas import SCHEMAS, listed, ref
+from uploads.pages.api.shapes import items_json, job_json, jobs_json, results_json, steps_json
 from uploads.pages.state import state
 from uploads.states import ItemState, JobState, StepState
+from uploads.work.retry import retry_with
 from uploads.work.submit import submit
 
 
@@ -81,10 +74,6 @@ def _resume(job: Job, actor: str) -> None:
     job.resume(actor)
 
 
-def _retry(job: Job, actor: str) -> None:
-    job.retry(actor)
-
-
 def _refuse_ended(job: Job) -> None:
     if job.is_finished:
         raise RequestError("conflict", reason="the job has ended.")
@@ -103,8 +92,19 @@ def command(verb: Callable[[Job, str], None]) -> Callable[..., HttpResponse]:
     return obey
 
 
+def retry_job(request: HttpRequest, key: str) -> HttpResponse:
+    wanted = retry_request(request)
+    job = find_job(request, key)
+    actor = request.user.get_username()
+    retry_with(job, actor, wanted.places, options=wanted.options, stage=wanted.stage)
+    job.refresh_from_db()
+    return answer(job_json(job))
+
+
 def list_items(request: HttpRequest, key: str) -> HttpResponse:
-    rows: QuerySet[Item] = Item.objects.filter(job=find_job(request, key)).select_related("upload")
+    rows: QuerySet[Item] = Item.objects.filter(job=find_job(request, key)).select_related(
+        "upload", "stage"
+    )
     if state := chosen(request, "state", [state.value for state in ItemState]):
         rows = rows.filter(state=state)
     return piece(request, rows, items_json, newest_first=False)
@@ -122,7 +122,7 @@ def list_results(request: HttpRequest, key: str) -> HttpResponse:
     rows: QuerySet[Result] = (
         Result.objects.filter(job=find_job(request, key))
         .exclude(role="part")
-        .select_related("item__upload")
+        .select_related("item__upload", "item__stage")
     )
     if role := chosen(request, "role", SCHEMAS["Result"]["properties"]["role"]["enum"]):
         rows = rows.filter(role=role)
@@ -166,8 +166,19 @@ DOORS = (
             ("cancel", _cancel, "Cancel; results so far stay"),
             ("pause", _pause, "Start no further step"),
             ("resume", _resume, "Go on after a pause"),
-            ("retry", _retry, "Do the failed and cancelled items again"),
         )
+    ),
+    Door(
+        "jobs/<str:key>/retry/",
+        "job-retry",
+        {
+            "POST": Verb(
+                retry_job,
+                "Do the failed and cancelled items again, with other options if wanted",
+                ref("Job"),
+                body=RETRY_BODY,
+            )
+        },
     ),
     Door(
         "jobs/<str:key>/state",

@@ -11,7 +11,7 @@ from uploads.models.lane_limit import LARGEST, checked
 from uploads.models.pulse import LanePulse, lanes
 from uploads.models.staff import may_hold, may_see_holds
 from uploads.pages.api.door import Door, Verb, answer, json_body
-from uploads.pages.api.shapes import listed, ref
+from uploads.pages.api.schemas import listed, ref
 from uploads.states import Lane
 
 BODY = {

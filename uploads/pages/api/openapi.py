@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from uploads.pages.api.door import Door, Verb
-from uploads.pages.api.shapes import SCHEMAS, ref
+from uploads.pages.api.schemas import SCHEMAS, ref
 
 PREFIX = "/api/v1/"
 PARAMETER = re.compile(r"<str:(\w+)>")

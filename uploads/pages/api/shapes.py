@@ -1,4 +1,4 @@
-"""Rows as JSON, and the schema of each shape; the names are promises to scripts."""
+"""Rows as JSON, in the shapes that `schemas` describes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,181 +7,12 @@ from typing import Any
 from django.urls import reverse
 
 from uploads.models import Item, Job, Result, Step, Upload
+from uploads.models.chaining import roots
 from uploads.models.glance import glance
 from uploads.models.prediction import predict
 from uploads.models.waiting import why_steps_wait
-from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 
 Json = dict[str, Any]
-
-TEXT: Json = {"type": "string"}
-COUNT: Json = {"type": "integer", "minimum": 0}
-TIME: Json = {"type": "string", "format": "date-time"}
-OBJECT: Json = {"type": "object"}
-
-
-def record(**properties: Json) -> Json:
-    """Return the schema of an object that always has exactly these fields."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def maybe(shape: Json) -> Json:
-    """Return the schema of a value that may be null."""
-    return {"anyOf": [shape, {"type": "null"}]}
-
-
-def ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def listed(name: str) -> Json:
-    """Return the schema of one piece of a list."""
-    return record(results={"type": "array", "items": ref(name)}, next=maybe(TEXT))
-
-
-SCHEMAS: dict[str, Json] = {
-    "Error": record(code=TEXT, message=TEXT, detail=TEXT),
-    "Waiting": {
-        "type": "object",
-        "properties": {
-            "reason": TEXT,
-            "text": TEXT,
-            "position": COUNT,
-            "starts_in_seconds": maybe(record(low=COUNT, high=COUNT)),
-        },
-        "required": ["reason", "text", "starts_in_seconds"],
-        "additionalProperties": False,
-    },
-    "Job": record(
-        id=TEXT,
-        name=TEXT,
-        operation=TEXT,
-        options=OBJECT,
-        names=TEXT,
-        sample={"type": "boolean"},
-        prediction={
-            **maybe(ref("Prediction")),
-            "description": "Of a sample that has ended, in the answer for one job; null in lists.",
-        },
-        state={"type": "string", "enum": [state.value for state in JobState]},
-        paused={"type": "boolean"},
-        priority={"type": "integer", "minimum": -100, "maximum": 100},
-        max_inflight=COUNT,
-        progress={"type": "number", "minimum": 0, "maximum": 1},
-        items=record(total=COUNT, done=COUNT, failed=COUNT, cancelled=COUNT),
-        eta_seconds=maybe(record(low=COUNT, high=COUNT)),
-        waiting=maybe(ref("Waiting")),
-        error=maybe(record(code=TEXT, message=TEXT)),
-        seq=COUNT,
-        created_at=TIME,
-        started_at=maybe(TIME),
-        finished_at=maybe(TIME),
-    ),
-    "Prediction": record(
-        files=COUNT,
-        source_bytes=COUNT,
-        result_bytes=COUNT,
-        seconds=maybe(record(low=COUNT, high=COUNT)),
-    ),
-    "Hold": record(place=TEXT, text=TEXT, held_by=TEXT, held_at=TIME),
-    "Lane": record(
-        lane=TEXT,
-        workers=COUNT,
-        ready=COUNT,
-        running=COUNT,
-        max_inflight=maybe({"type": "integer", "minimum": 1}),
-        limited_by=maybe(TEXT),
-        limited_at=maybe(TIME),
-    ),
-    "Step": record(
-        id=COUNT,
-        kind={"type": "string", "enum": [kind.value for kind in StepKind]},
-        label=TEXT,
-        lane=TEXT,
-        state={"type": "string", "enum": [state.value for state in StepState]},
-        progress={"type": "number", "minimum": 0, "maximum": 1},
-        attempt=COUNT,
-        needs_memory_bytes=COUNT,
-        needs_disk_bytes=COUNT,
-        waiting=maybe(ref("Waiting")),
-        created_at=TIME,
-        started_at=maybe(TIME),
-        finished_at=maybe(TIME),
-    ),
-    "Item": record(
-        position=COUNT,
-        name=TEXT,
-        relative_path=TEXT,
-        size_bytes=COUNT,
-        state={"type": "string", "enum": [state.value for state in ItemState]},
-        upload=maybe(TEXT),
-        options={**OBJECT, "description": "Its own, beside those of the job."},
-        error=maybe(ref("Error")),
-        last_lines=TEXT,
-        warnings={"type": "array", "items": TEXT},
-        finished_at=maybe(TIME),
-    ),
-    "Result": record(
-        id=TEXT,
-        name=TEXT,
-        role={"type": "string", "enum": ["result", "preview", "report", "inner"]},
-        size_bytes=COUNT,
-        media_type=TEXT,
-        sha256=TEXT,
-        content_url=TEXT,
-        item=maybe(COUNT),
-        source_upload=maybe(TEXT),
-        meta=OBJECT,
-    ),
-    "Upload": record(
-        id=TEXT,
-        name=TEXT,
-        relative_path=TEXT,
-        size_bytes=COUNT,
-        received_bytes=COUNT,
-        state={"type": "string", "enum": [state.value for state in UploadState]},
-        kind=TEXT,
-        media_type=TEXT,
-        sha256=TEXT,
-        created_at=TIME,
-        completed_at=maybe(TIME),
-        expires_at=maybe(TIME),
-    ),
-    "State": {
-        "type": "object",
-        "description": (
-            "`patch`: the events `[seq, kind, body]` from `prev` to `seq`; "
-            "`snap`: load everything anew. `state` is the job with its steps."
-        ),
-        "properties": {
-            "t": {"type": "string", "enum": ["patch", "snap"]},
-            "prev": COUNT,
-            "seq": COUNT,
-            "state": OBJECT,
-            "ev": {"type": "array", "items": {"type": "array"}},
-        },
-        "required": ["t", "seq", "state", "ev"],
-        "additionalProperties": False,
-    },
-    "Operation": record(
-        name=TEXT,
-        label=TEXT,
-        summary=TEXT,
-        accepts={"type": "array", "items": TEXT},
-        takes={"type": "string", "enum": ["each", "all"]},
-        version=COUNT,
-        presets={
-            "type": "array",
-            "items": record(name=TEXT, label=TEXT, summary=TEXT, options=OBJECT),
-        },
-        options=OBJECT,
-    ),
-}
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -222,15 +53,18 @@ def steps_json(job: Job, steps: Sequence[Step]) -> list[Json]:
 
 
 def items_json(items: Sequence[Item]) -> list[Json]:
-    """Return items; `upload` must be selected with them."""
+    """Return items; `upload` and `stage` must be selected with them."""
+    first = roots(items)
     return [
         {
+            "place": item.place,
+            "stage": item.stage.position,
             "position": item.position,
             "name": item.name,
             "relative_path": item.relative_path,
             "size_bytes": item.size_bytes,
             "state": item.state,
-            "upload": item.upload.key if item.upload else None,
+            "upload": _root_key(item, first),
             "options": item.options,
             "error": (
                 {"code": item.error_code, "message": item.error_text, "detail": item.error_fix}
@@ -246,7 +80,8 @@ def items_json(items: Sequence[Item]) -> list[Json]:
 
 
 def results_json(results: Sequence[Result]) -> list[Json]:
-    """Return results; `item` and `item__upload` must be selected with them."""
+    """Return results; `item`, `item__upload` and `item__stage` must be selected with them."""
+    first = roots(result.item for result in results if result.item)
     return [
         {
             "id": result.key,
@@ -257,13 +92,18 @@ def results_json(results: Sequence[Result]) -> list[Json]:
             "sha256": result.sha256,
             "content_url": reverse("api:content", kwargs={"key": result.key}),
             "item": result.item.position if result.item else None,
-            "source_upload": (
-                result.item.upload.key if result.item and result.item.upload else None
-            ),
+            "stage": result.item.stage.position if result.item else None,
+            "source_upload": _root_key(result.item, first),
             "meta": result.meta,
         }
         for result in results
     ]
+
+
+def _root_key(item: Item | None, first: dict[int, Item]) -> str | None:
+    """Return the key of the upload that an item of a chain came from."""
+    upload = first[item.pk].upload if item else None
+    return upload.key if upload else None
 
 
 def uploads_json(uploads: Sequence[Upload]) -> list[Json]:

@@ -3,10 +3,10 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from uploads.pages.api import catalogue, files, holds, jobs, lanes
+from uploads.pages.api import catalogue, files, holds, jobs, lanes, presets
 from uploads.pages.api.door import Door, Verb, answer, unknown_address, view_of
 from uploads.pages.api.openapi import PREFIX, document
-from uploads.pages.api.shapes import TEXT
+from uploads.pages.api.schemas import TEXT
 
 app_name = "api"
 
@@ -41,6 +41,7 @@ DOORS = (
     ),
     *catalogue.DOORS,
     *jobs.DOORS,
+    *presets.DOORS,
     *files.DOORS,
     *holds.DOORS,
     *lanes.DOORS,

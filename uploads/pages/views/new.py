@@ -5,23 +5,24 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.intake.form import receive_form_file
 from uploads.models import Preferences
-from uploads.operations.registry import find
-from uploads.pages.again import Again, again
+from uploads.pages.again import Again, again, from_preset
 from uploads.pages.answers import SeeOther
 from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
-from uploads.pages.forms import chosen_options
+from uploads.pages.links import follow_up, follow_ups, sent_stages
 from uploads.pages.names import NamesField
 from uploads.pages.offers import offers
 from uploads.pages.own import sent_own, with_own
+from uploads.pages.own_presets import MARK, own_presets
 from uploads.pages.samples import start_samples
 from uploads.pages.space import space_of
-from uploads.work.submit import JobRequest, StageRequest, submit
+from uploads.work.presets import find_preset
+from uploads.work.submit import JobRequest, submit
 
 FIELD_ERRORS = {
     "no_files": "files",
@@ -50,6 +51,10 @@ def new_job(request: HttpRequest) -> HttpResponse:
         rows = [replace(row, jobs=[]) for row in chosen(request.user, before.keys)]
         rows = with_own(rows, before.operation, before.own)
         return render(request, "new.html", _page(request, rows, before=before))
+    if key := request.GET.get("preset"):
+        filled = from_preset(request.user, key)
+        rows = waiting_for_a_job(request.user)
+        return render(request, "new.html", _page(request, rows, before=filled))
     keys = request.GET.getlist("use")
     rows = chosen(request.user, keys) if keys else waiting_for_a_job(request.user)
     return render(request, "new.html", _page(request, rows))
@@ -67,6 +72,8 @@ def _start(request: HttpRequest) -> HttpResponse:
     try:
         for file in request.FILES.getlist("files"):
             keys.append(receive_form_file(request.user, file).key)
+        if "add" in request.POST:
+            return render(request, "new.html", _page(request, _rows(request, keys)))
         job = submit(request.user, _request(request, keys))
     except RequestError as error:
         page = _page(request, _rows(request, keys), error=error)
@@ -86,17 +93,30 @@ def _rows(request: HttpRequest, keys: list[str]) -> list[FileRow]:
 def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
     if not keys:
         raise RequestError("no_files")
-    operation = find(request.POST.get("operation", ""))
-    options = chosen_options(operation, request.user, request.POST)
     return JobRequest(
-        [StageRequest(operation.name, options)],
+        sent_stages(request.user, request.POST),
         keys,
         name=request.POST.get("name", ""),
         notify=_recipient(request),
         sample=request.POST.get("sample") == "1",
         overrides=sent_own(request.POST),
-        names=request.POST.get("names", "").strip(),
+        names=request.POST.get("names", "").strip() or _preset_names(request),
     )
+
+
+@require_safe
+def then(request: HttpRequest, place: int) -> HttpResponse:
+    """Show one more operation's choice alone, for the page's script to put in."""
+    made = follow_up(request.user, place, request.GET.get("operation", ""))
+    return render(request, "_follow_up.html", {"follow_up": made})
+
+
+def _preset_names(request: HttpRequest) -> str:
+    """Return the pattern of names of the chosen preset, if one of the person's own is chosen."""
+    wanted = request.POST.get("operation", "")
+    if not wanted.startswith(MARK):
+        return ""
+    return find_preset(request.user, wanted.removeprefix(MARK)).names
 
 
 def _recipient(request: HttpRequest) -> str:
@@ -116,11 +136,17 @@ def _page(
     filled = before.data if before else data
     names = filled.get("names", "") if filled else ""
     place = FIELD_ERRORS.get(error.code, "page") if error else ""
+    if error and (after := error.values.get("place")):
+        place = f"then-{after}"
     mail = data.get("notify") == "on" if data else Preferences.of(request.user).mail_when_done
     return {
         "section": "new",
         "blank_row": blank_row(),
         "rows": rows,
+        "follow_ups": follow_ups(request.user, filled, one_more=request.POST.get("add") == "then"),
+        "own_presets": own_presets(request.user),
+        "wanted": wanted,
+        "most_operations": conf.JOB_MAX_OPERATIONS,
         "offers": offers(request.user, filled, before.operation if before else wanted),
         "space": space_of(request.user),
         "conf": conf,

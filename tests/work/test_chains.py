@@ -1,0 +1,175 @@
+"""Chains: what one operation makes goes on to the next, in one job, each file once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from tests.work.conftest import work_off
+from uploads.errors import RequestError
+from uploads.models import Job, Upload
+from uploads.states import ItemState, JobState
+from uploads.storage import store
+from uploads.work.retry import retry_with
+from uploads.work.run import run_next
+from uploads.work.submit import JobRequest, StageRequest, submit
+
+pytestmark = pytest.mark.django_db
+
+TextUpload = Callable[..., Upload]
+Link = str | tuple[str, dict[str, Any]]
+
+
+@pytest.fixture
+def chain(alice: User, text_upload: TextUpload) -> Callable[..., Job]:
+    """Submit a chain over files with these texts."""
+
+    def make(texts: list[str], *links: Link, **values: Any) -> Job:
+        uploads = [text_upload(text, f"file-{n}.txt") for n, text in enumerate(texts)]
+        named = [(link, {}) if isinstance(link, str) else link for link in links]
+        stages = [StageRequest(name, options) for name, options in named]
+        return submit(alice, JobRequest(stages, [u.key for u in uploads], **values))
+
+    return make
+
+
+def contents(job: Job, role: str = "result") -> dict[str, str]:
+    rows = job.results.filter(role=role).order_by("item__position", "position")
+    return {row.name: store.path(row.storage_key).read_text() for row in rows}
+
+
+def ended(job: Job) -> Job:
+    work_off()
+    job.refresh_from_db()
+    assert job.settled_at is not None
+    return job
+
+
+SHOUT: Link = ("test.copy", {"shout": True})
+
+
+def test_each_file_goes_through_all_operations(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["one", "two"], "test.copy", SHOUT))
+    assert job.state == JobState.SUCCEEDED
+    assert contents(job) == {"file-0.txt": "ONE", "file-1.txt": "TWO"}
+    assert (job.items_total, job.items_done) == (4, 4)
+    assert contents(job, "between") == {"file-0.txt": "one", "file-1.txt": "two"}
+
+
+def test_all_files_that_come_out_of_one_go_on(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["a\nb\nc"], "test.split", SHOUT))
+    assert list(contents(job).values()) == ["A", "B", "C"]
+    assert job.items_total == 4
+
+
+def test_what_takes_all_gets_everything_in_the_order_of_the_files(
+    chain: Callable[..., Job],
+) -> None:
+    job = ended(chain(["a\nb", "c", "d\ne\nf"], "test.split", SHOUT, "test.all"))
+    assert contents(job) == {"all.txt": "ABCDEF"}
+    assert job.state == JobState.SUCCEEDED
+
+
+def test_a_chain_goes_on_behind_what_takes_all(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["a\n", "b\n"], "test.all", "test.split", SHOUT))
+    assert list(contents(job).values()) == ["A", "B"]
+
+
+def test_files_are_divided_anew_in_every_operation(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["a\nb", "c\nd"], "test.lines", "test.lines"))
+    assert list(contents(job).values()) == ["A\nB\n", "C\nD\n"]
+
+
+def test_a_failed_file_stops_alone(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["one", "bad", "three"], "test.copy", SHOUT, "test.all"))
+    assert job.state == JobState.PARTIAL
+    assert contents(job) == {"all.txt": "ONETHREE"}
+
+
+def test_where_nothing_came_the_last_operation_says_so(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["bad"], "test.copy", "test.all"))
+    assert job.state == JobState.FAILED
+    last = job.items.get(stage__position=1)
+    assert last.error_text.endswith("nothing came out of the operation before it.")
+
+
+def test_what_the_next_operation_can_not_take_is_kept(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["a\npicture\nb"], "test.split", SHOUT))
+    assert job.state == JobState.SUCCEEDED
+    assert sorted(contents(job).values()) == ["A", "B", "picture"]
+    told = [event.text for event in job.events.filter(kind="warning")]
+    assert told == ["“Copy” does not take file-0-2.png: kept as made before it."]
+
+
+def test_what_nothing_fits_fails_in_words(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["picture"], "test.split", SHOUT))
+    assert job.state == JobState.PARTIAL
+    (failed,) = job.items.filter(state=ItemState.FAILED)
+    assert (failed.error_code, failed.name) == ("unfit_kind", "file-0-1.png")
+
+
+def test_the_pattern_of_names_is_for_what_comes_out_at_the_end(
+    chain: Callable[..., Job],
+) -> None:
+    job = ended(chain(["one", "two"], "test.copy", "test.copy", names="{n:3}-{name}"))
+    assert sorted(contents(job)) == ["001-file-0.txt", "002-file-1.txt"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_link_is_done_again_and_what_follows(
+    chain: Callable[..., Job], alice: User
+) -> None:
+    job = ended(chain(["one", "bad"], "test.copy", SHOUT, "test.all"))
+    upload = job.inputs.get(position=1).upload
+    store.path(upload.storage_key).write_text("two")
+    assert job.retry("alice") == 1
+    assert contents(job) == {}, "what was made of too little is gone"
+    assert ended(job).state == JobState.SUCCEEDED
+    assert contents(job) == {"all.txt": "ONETWO"}
+    assert (job.items_total, job.items_done, job.items_failed) == (5, 5, 0)
+    assert stored(job) == job.results.count()
+
+
+def test_a_failed_link_may_have_other_options(chain: Callable[..., Job]) -> None:
+    job = ended(chain(["a\nb"], "test.copy", ("test.fails", {"fail": True})))
+    assert job.state == JobState.PARTIAL
+    retry_with(job, "alice", options={"fail": False})
+    assert ended(job).state == JobState.SUCCEEDED
+    assert contents(job) == {"file-0.txt": "a\nb"}
+    assert job.items.filter(stage__position=0).get().finished_at < job.finished_at
+
+
+def test_cancel_ends_all_of_a_chain(chain: Callable[..., Job]) -> None:
+    job = chain(["one", "two"], "test.copy", SHOUT, "test.all")
+    run_next("light")
+    run_next("cpu")
+    job.refresh_from_db()
+    job.cancel("alice")
+    assert ended(job).state == JobState.CANCELLED
+    assert not job.items.open().exists()
+    assert job.retry("alice") == job.items_total - job.items_done
+    assert contents(ended(job)) == {"all.txt": "ONETWO"}
+
+
+@pytest.mark.parametrize("first", ["test.copy", "test.split"])
+def test_progress_counts_what_is_to_come(chain: Callable[..., Job], first: str) -> None:
+    job = chain(["a\nb\nc", "d", "e\nf"], first, SHOUT, "test.all", "test.copy")
+    seen = [0.0]
+    while run_next("light") or run_next("cpu"):
+        job.refresh_from_db()
+        seen.append(job.weight_done / job.weight_total)
+    assert seen == sorted(seen) or first == "test.split", "only more files than sent set it back"
+    assert seen[-1] == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("count", [0, 9])
+def test_a_chain_has_bounds(chain: Callable[..., Job], count: int) -> None:
+    with pytest.raises(RequestError, match="one to 8 operations"):
+        chain(["one"], *["test.copy"] * count)
+
+
+def stored(job: Job) -> int:
+    """Return how many files of a job are in the store."""
+    folder = store.path(f"store/{job.key[:2]}/{job.key}")
+    return sum(path.is_file() for path in folder.rglob("*"))
