@@ -59,14 +59,16 @@ def seconds_ahead(stages: Sequence[Stage], position: int, size_bytes: int) -> fl
 # --- from one stage to the next ------------------------------------------------------
 
 
-def pass_on(job: "Job", stage: Stage, made: Mapping[int, Sequence[Result]]) -> None:
-    """Give what ended items of a stage made to the next one; inside the transaction that ends them.
+def pass_on(
+    job: "Job", stage: Stage, keys: Sequence[int], made: Mapping[int, Sequence[Result]]
+) -> None:
+    """Give what items of a stage made to the next one; inside the transaction that ends them.
 
-    `made` holds the results of every item that ended, by item; one that did not succeed
-    passes nothing on.
+    `made` holds the results of those that made something, by item; an item that did not
+    succeed passes nothing on.
     """
     stages = list(job.stages.order_by("position"))
-    items = [item for item in Item.objects.in_bulk(list(made)).values() if item.finished_at]
+    items = [item for item in Item.objects.in_bulk(list(keys)).values() if item.finished_at]
     weight = -sum(seconds_ahead(stages, stage.position, item.size_bytes) for item in items)
     following = stages[stage.position + 1]
     if not following.takes_all and not job.cancel_requested_at:
@@ -81,6 +83,7 @@ def pass_on(job: "Job", stage: Stage, made: Mapping[int, Sequence[Result]]) -> N
     type(job).objects.filter(pk=job.pk).update(
         weight_total=F("weight_total") + weight, items_total=job.items_total
     )
+    job.ring_lanes()
 
 
 def _add_items(
@@ -89,7 +92,7 @@ def _add_items(
     taken = set(stage.items.values_list("position", flat=True))
     items: list[Item] = []
     for parent in sorted(parents, key=lambda item: item.position):
-        found = [result for result in made[parent.pk] if result.role == BETWEEN]
+        found = [result for result in made.get(parent.pk, []) if result.role == BETWEEN]
         results = _fitting(job, stage, found)
         for result in results:
             # Of each file one: then its number stays the same all along the chain.

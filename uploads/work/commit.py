@@ -56,7 +56,7 @@ def commit_work(
         if step.kind == StepKind.JOIN and problem is None:
             drop_parts(step)
         if step.feeds and not is_part:
-            _pass_on(job, step, outcomes, made)
+            job.pass_on(step.stage, [outcome.key for outcome in outcomes], made)
         _record(job, step, outcomes, made)
         if job.items_open <= 0 or job.cancel_requested_at or step.feeds:
             job.end_if_done()
@@ -76,7 +76,7 @@ def commit_finished(
     made = add_results(step, outcomes, adopted)
     _end_items(job, step, outcomes)
     if step.feeds:
-        _pass_on(job, step, outcomes, made)
+        job.pass_on(step.stage, [outcome.key for outcome in outcomes], made)
     _record(job, step, outcomes, made, EventKind.STEP_KEPT)
 
 
@@ -91,13 +91,6 @@ def begin(step: Step, work: float | None = None) -> Job:
         return Job.objects.locked(step.job_id)
     except Job.DoesNotExist:
         raise LeaseLost from None
-
-
-def _pass_on(
-    job: Job, step: Step, outcomes: Sequence[Outcome], made: dict[int, list[Result]]
-) -> None:
-    job.pass_on(step.stage, {outcome.key: made.get(outcome.key, []) for outcome in outcomes})
-    job.ring_lanes()
 
 
 def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
