@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uploads.errors import InputError
 from uploads.operations import tables_page
 from uploads.operations.base import Context, Output
-from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text
+from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text, within
 from uploads.operations.tables import KINDS, read, rejects
 from uploads.operations.tables_cells import unique
 from uploads.operations.tables_encoding import as_utf8
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 MOST_QUESTIONS = 20
 FIRST = "data"
-READ, ASKED = 0.6, 0.9
+# Of a question's share of the progress; the rest is for writing its answer.
+ASKED = 0.7
 AROUND = 40
 
 
@@ -47,12 +48,15 @@ class Room:
     direct: dict[str, TextFile] = field(default_factory=dict)
     views: list[str] = field(default_factory=list)
 
-    def open(self, uses: dict[str, int]) -> None:
-        """Make a view of each table; what is read once only is not copied before."""
+    def open(self, uses: dict[str, int], until: float) -> None:
+        """Make a view of each table; what is read once only is not copied before.
+
+        Its part of the progress ends at `until`.
+        """
         total = sum(given.path.stat().st_size for given in self.names.values()) or 1
         done = 0.0
         for number, (called, given) in enumerate(self.names.items()):
-            share = READ * given.path.stat().st_size / total
+            share = until * given.path.stat().st_size / total
             times = uses.get(called.casefold(), 0) + (uses.get(FIRST, 0) if number == 0 else 0)
             if times == 1 and KINDS.get(given.media_type) == "csv" and given.path.stat().st_size:
                 self._open_text(called, given, (done, done + share))
@@ -112,15 +116,16 @@ def answer(sources: Sequence[Path], step: "Context[Question]") -> Iterator[Outpu
         questions = _questions(step.options.sql, engine)
         names = _names(sources, step, engine)
         room = Room(engine, names)
-        room.open(_uses(questions, engine))
+        # To read everything takes about as long as one question.
+        read = 1 / (1 + len(questions))
+        room.open(_uses(questions, engine), read)
         step.log(f"Tables: {', '.join(room.views)}.")
+        rest = (read if room.tables else 0.0, 1.0)
         for number, asked in enumerate(questions):
-            share = (ASKED - READ) / len(questions)
-            begin = READ if room.tables or len(questions) > 1 else 0.0
-            span = (begin + number * share, READ + (number + 1) * share)
-            table = _ask(asked, room, step, number, span)
+            span = within(rest, number / len(questions), (number + 1) / len(questions))
+            table = _ask(asked, room, step, number, within(span, 0, ASKED))
             called = _answer_name(names, number, len(questions))
-            yield from _hand_out(table, called, asked, engine, span[1])
+            yield from _hand_out(table, called, asked, engine, within(span, ASKED, 1))
         yield from room.leave()
 
 
@@ -130,13 +135,12 @@ def _answer_name(names: dict[str, Given], number: int, of: int) -> str:
 
 
 def _hand_out(
-    table: Table, called: str, asked: Asked, engine: Duck, done: float
+    table: Table, called: str, asked: Asked, engine: Duck, span: Span
 ) -> Iterator[Output]:
     step: Context[Question] = engine.step
     writing = Writing(step.options.format)
     page = tables_page.rows_page(table, called, engine, called, asked.sql)
     target = step.path(called + SUFFIXES[writing.format])
-    span = (done, min(1.0, done + 0.05))
     if writing.format in TOGETHER:
         write_together([(called, table)], target, writing, engine, span)
     else:
