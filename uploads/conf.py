@@ -216,6 +216,9 @@ class Conf:
     SHEET_MAX_BYTES = size(
         512 * MIB, "Largest Excel or OpenDocument file, unpacked; it is read in memory."
     )
+    SHEET_MAX_CELLS = number(
+        50_000_000, "cells", "Largest rectangle of an Excel sheet's cells, empty ones included."
+    )
     ARCHIVE_MAX_FILES = number(
         20_000, "files", "Most files of one archive; links, folders and what is left out count too."
     )

@@ -125,7 +125,7 @@ def test_a_missing_plan_is_asked_for_once_however_many_files(job_of: JobOf) -> N
     job.steps.all().delete()
     with CaptureQueriesContext(connection) as asked:
         assert plan.add_missing_plans() == 1
-    assert len([query for query in asked if "uploads_stage" in query["sql"]]) == 1
+    assert len([query for query in asked if 'FROM "uploads_stage"' in query["sql"]]) == 1
 
 
 def test_a_join_whose_parts_are_done_is_made_ready(job_of: JobOf) -> None:

@@ -1,7 +1,6 @@
 """Puts questions in SQL to tables: names them, asks, and says where a question does not work."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, na
 from uploads.operations.tables import KINDS, read, rejects
 from uploads.operations.tables_cells import unique
 from uploads.operations.tables_encoding import as_utf8
-from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_given import Given, Reading, Table, table_name
 from uploads.operations.tables_text import TextFile
 from uploads.operations.tables_types import is_odd
 from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
@@ -189,6 +188,7 @@ def _ask(asked: Asked, room: Room, step: "Context[Question]", number: int, span:
                 raise
             rows = _write_answer(asked, room.duck, target, span)
     except QueryError as error:
+        error.reason = _without_paths(error.reason, room)
         raise _wrong(error, step.options.sql, asked, [*room.views, FIRST]) from error
     columns = tuple(room.duck.columns(f"read_parquet({text(target)})"))
     return Table("", target, rows, columns)
@@ -262,12 +262,11 @@ def _names(sources: Sequence[Path], step: "Context[Question]", engine: Duck) -> 
     }
 
 
-def table_name(stem: str, reserved: set[str] | frozenset[str] = frozenset()) -> str:
-    """Return a file's name as a name in SQL that needs no quotation marks."""
-    plain = re.sub(r"\W+", "_", stem).strip("_")[:60] or "table"
-    if plain[0].isdigit():
-        plain = f"t_{plain}"
-    return f"{plain}_table" if plain.casefold() in reserved else plain
+def _without_paths(reason: str, room: Room) -> str:
+    """Return DuckDB's reason with the owner's names of files in the place of ours."""
+    for given in room.names.values():
+        reason = reason.replace(str(given.path), given.name)
+    return reason.replace(f"{room.duck.folder}/", "")
 
 
 def _wrong(error: QueryError, sql: str, asked: Asked, tables: Sequence[str]) -> InputError:

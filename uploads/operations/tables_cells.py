@@ -1,5 +1,6 @@
 """Sheets and databases into Parquet: every table of them, cell by cell, types by what is there."""
 
+import re
 import sqlite3
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote as url_quote
 
 from uploads.errors import InputError
@@ -15,6 +16,10 @@ from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, Span, name
 from uploads.operations.tables_given import Given, Reading, Table
 
 TOLD_EACH = 2000
+SHEET_FILE = re.compile(r"xl/worksheets/[^/]+\.xml")
+CELL = re.compile(rb'<c r="([A-Z]{1,3})([0-9]{1,7})"')
+ADDRESS_BYTES = 20
+PIECE_BYTES = 1024**2
 SURE = 2**53  # whole numbers up to this are exact in a float
 MOST = 2**63
 TYPES: tuple[tuple[set[str], str], ...] = (
@@ -130,6 +135,7 @@ def read_sheets(given: Given, duck: Duck, span: Span, reading: Reading) -> list[
 
     try:
         _refuse_large(given, duck)
+        _refuse_wide_apart(given, duck)
         with given.path.open("rb") as file:  # not by its path: the kind is found by the content
             book = CalamineWorkbook.from_filelike(file)
         names = [s.name for s in book.sheets_metadata if s.typ == SheetTypeEnum.WorkSheet]
@@ -157,6 +163,38 @@ def _refuse_large(given: Given, duck: Duck) -> None:
     if size > most:
         reason = f"it has {size / 1e6:,.0f} MB unpacked; {most / 1e6:,.0f} MB are allowed."
         raise InputError("table_too_large", name=given.name, reason=reason)
+
+
+def _refuse_wide_apart(given: Given, duck: Duck) -> None:
+    """Refuse an Excel sheet with a cell far from the others: it is read as a whole rectangle."""
+    if not zipfile.is_zipfile(given.path):
+        return
+    most = duck.step.limits.sheet_max_cells
+    with zipfile.ZipFile(given.path) as archive:
+        for entry in archive.infolist():
+            if not SHEET_FILE.fullmatch(entry.filename):
+                continue
+            with archive.open(entry) as file:
+                rows, columns = _extent(file)
+            if rows * columns > most:
+                reason = f"its cells span {rows:,} rows and {columns:,} columns; {most:,} cells are allowed."
+                raise InputError("table_too_large", name=given.name, reason=reason)
+
+
+def _extent(file: IO[bytes]) -> tuple[int, int]:
+    """Return how many rows and columns a sheet's cells span, by their addresses."""
+    rows = columns = 0
+    rest = b""
+    while piece := file.read(PIECE_BYTES):
+        seen = rest + piece
+        for letters, digits in CELL.findall(seen):
+            rows = max(rows, int(digits))
+            place = 0
+            for letter in letters:
+                place = place * 26 + letter - 64
+            columns = max(columns, place)
+        rest = seen[-ADDRESS_BYTES:]
+    return rows, columns
 
 
 def _sheet(
@@ -197,6 +235,11 @@ def unique(names: Sequence[str], titled: bool = True) -> list[str]:
         taken.add(candidate.casefold())
         made.append(candidate)
     return made
+
+
+def sqlite_name(called: str) -> str:
+    """Return a name that SQLite lets a table have."""
+    return f"t_{called}" if called.casefold().startswith("sqlite_") else called
 
 
 # --- databases ---------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What is said of tables while they are worked on: the file given, how to read it, what it holds."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -51,3 +52,11 @@ class Table:
     def source(self) -> str:
         """Return what SQL reads it by."""
         return f"read_parquet({text(self.path)})"
+
+
+def table_name(stem: str, reserved: set[str] | frozenset[str] = frozenset()) -> str:
+    """Return a file's name as a name in SQL that needs no quotation marks."""
+    plain = re.sub(r"\W+", "_", stem).strip("_")[:60] or "table"
+    if plain[0].isdigit():
+        plain = f"t_{plain}"
+    return f"{plain}_table" if plain.casefold() in reserved else plain

@@ -15,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from uploads.errors import InputError, StepError
 from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, Span, name, text, within
+from uploads.operations.tables_cells import sqlite_name, unique
 from uploads.operations.tables_given import Table
 
 Format = Literal["parquet", "csv", "ndjson", "json", "xlsx", "sqlite"]
@@ -165,7 +166,9 @@ def _write_database(
 ) -> None:
     with closing(sqlite3.connect(target)) as database:
         database.execute("PRAGMA journal_mode = OFF")
-        for (called, table), share in zip(tables, _spans(len(tables), span), strict=True):
+        names = unique([sqlite_name(called) for called, _ in tables])
+        shares = _spans(len(tables), span)
+        for called, (_, table), share in zip(names, tables, shares, strict=True):
             columns = ", ".join(
                 f"{name(column)} {_affinity(kind)}" for column, kind in table.columns
             )

@@ -284,6 +284,7 @@ def limits() -> Limits:
         table_max_columns=conf.TABLE_MAX_COLUMNS,
         table_max_rejects=conf.TABLE_MAX_REJECTS,
         sheet_max_bytes=conf.SHEET_MAX_BYTES,
+        sheet_max_cells=conf.SHEET_MAX_CELLS,
         archive_max_files=conf.ARCHIVE_MAX_FILES,
         archive_max_bytes=conf.ARCHIVE_MAX_BYTES,
         archive_max_ratio=conf.ARCHIVE_MAX_RATIO,
