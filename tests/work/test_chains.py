@@ -1,11 +1,16 @@
 """Chains: what one operation makes goes on to the next, in one job, each file once."""
 
 from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.contrib.auth.models import User
+from PIL import Image
 
+from tests.factories import make_upload
 from tests.work.conftest import work_off
 from uploads.errors import RequestError
 from uploads.models import Job, Upload
@@ -173,3 +178,44 @@ def stored(job: Job) -> int:
     """Return how many files of a job are in the store."""
     folder = store.path(f"store/{job.key[:2]}/{job.key}")
     return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def test_pictures_of_an_archive_come_back_small_in_an_archive(alice: User, tmp_path: Path) -> None:
+    pictures = tmp_path / "trip.zip"
+    with ZipFile(pictures, "w") as made:
+        for name in ("beach/a.png", "beach/b.png", "c.png"):
+            raw = BytesIO()
+            Image.new("RGB", (64, 48), "teal").save(raw, "PNG")
+            made.writestr(name, raw.getvalue())
+        made.writestr("beach/notes.txt", "sunny")
+    upload = make_upload(alice, pictures, media_type="application/zip")
+    links = [
+        StageRequest("archive.unpack"),
+        StageRequest("image.convert", {"format": "webp", "width": 32, "sizes": []}),
+        StageRequest("archive.pack"),
+    ]
+    job = ended(submit(alice, JobRequest(links, [upload.key])))
+    assert job.state == JobState.SUCCEEDED, [item.error_text for item in job.items.all()]
+    packed = job.results.get(role="result", media_type="application/zip")
+    with ZipFile(store.path(packed.storage_key)) as small:
+        names = small.namelist()
+        assert sorted(name.split("/", 1)[1] for name in names) == [
+            "beach/a.webp",
+            "beach/b.webp",
+            "c.webp",
+        ]
+    assert job.results.get(role="result", name="notes.txt").relative_path == "trip/beach/notes.txt"
+
+
+def test_tables_go_on_by_what_they_are(
+    chain: Callable[..., Job], alice: User, tmp_path: Path
+) -> None:
+    path = tmp_path / "numbers.csv"
+    path.write_text("a,b\n1,2\n3,4\n")
+    upload = make_upload(alice, path, media_type="text/csv")
+    links = [
+        StageRequest("data.convert", {"format": "parquet"}),
+        StageRequest("data.query", {"sql": "SELECT sum(a * b) AS s FROM data"}),
+    ]
+    job = ended(submit(alice, JobRequest(links, [upload.key])))
+    assert "14" in contents(job)["numbers-answer.csv"]

@@ -18,6 +18,7 @@ from django.db.models import Max
 
 from uploads.models import Item, Result, Step
 from uploads.models.result import BETWEEN, WITHIN
+from uploads.sniff import sniff
 from uploads.states import StepKind
 from uploads.storage import store
 from uploads.work.called import Names
@@ -36,6 +37,7 @@ class Adopted:
     key: str
     size_bytes: int
     sha256: str
+    media_type: str
 
 
 def adopt(
@@ -57,7 +59,9 @@ def adopt(
                 folder = f"store/{step.job.key[:2]}/{step.job.key}/{step.pk}-{step.lease_token}"
                 key = f"{folder}/{position}{made.path.suffix.lower()[:12]}"
                 size = made.path.stat().st_size
-                files.append(Adopted(made, key, size, _kept(made.path, key, keep)))
+                media_type = _media_type(made, feeds=step.feeds)
+                sha256 = _kept(made.path, key, keep)
+                files.append(Adopted(made, key, size, sha256, media_type))
                 position += 1
                 if monotonic() - kept_at >= KEEP_SECONDS:  # thousands of small ones take long, too
                     keep()
@@ -124,7 +128,7 @@ def add_results(
                     storage_key=file.key,
                     size_bytes=file.size_bytes,
                     sha256=file.sha256,
-                    media_type=_media_type(file.made),
+                    media_type=file.media_type,
                     meta=file.made.meta,
                 )
             )
@@ -140,13 +144,14 @@ def _role(step: Step, made: Made, *, part: bool) -> str:
     return between.get(made.role, made.role)
 
 
-def _media_type(made: Made) -> str:
+def _media_type(made: Made, *, feeds: bool) -> str:
+    """Return what a file is, by its name; what goes on is looked at as an upload is."""
     if found := made.meta.get("media_type"):
         return str(found)[:100]
     known = {".webp": "image/webp", ".avif": "image/avif", ".vtt": "text/vtt"}
     suffix = made.path.suffix.lower()
     guessed = known.get(suffix) or mimetypes.guess_type(made.path.name)[0]
-    return guessed or "application/octet-stream"
+    return sniff(made.path, made.path.name).media_type if feeds or not guessed else guessed
 
 
 def drop_parts(step: Step) -> None:
