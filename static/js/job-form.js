@@ -45,7 +45,8 @@ class JobForm extends HTMLElement {
       const patterns = card.dataset.accepts.split(" ");
       const mine = types.filter((type) => type === "" || fits(patterns, type));
       card.querySelector("input").disabled = types.length > 0 && mine.length === 0;
-      card.querySelector("[data-count]").textContent = mine.length ? counted(mine) : `takes ${card.dataset.takes}`;
+      const count = card.querySelector("[data-count]"); // a preset of one's own says what it does instead
+      if (count) count.textContent = mine.length ? counted(mine) : `takes ${card.dataset.takes}`;
       card.dataset.fits = String(mine.length);
     }
     this.#chooseFitting();

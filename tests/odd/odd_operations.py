@@ -119,8 +119,9 @@ def split(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
     """Write each line to a file of its own; one that begins with “picture” is no text."""
     for number, line in enumerate(source.read_text().splitlines(), start=1):
         _behave(line, step.name, step)
-        target = step.path(f"source-{number}.{'png' if line.startswith('picture') else 'txt'}")
-        target.write_text(line)
+        is_picture = line.startswith("picture")
+        target = step.path(f"source-{number}.{'png' if is_picture else 'txt'}")
+        target.write_bytes((b"\x89PNG\r\n\x1a\n" if is_picture else b"") + line.encode())
         yield target
 
 

@@ -106,7 +106,9 @@ def _row_state(counts: Json, ended: int) -> str:
 def _detail(kind: StepKind, counts: Json, state: Json) -> str:
     if kind == StepKind.PLAN:
         files = state["items"]["total"]
-        return f"{files} {'file' if files == 1 else 'files'}"
+        operations = len(state["stages"])
+        rest = f" in {operations} operations" if operations > 1 else ""
+        return f"{files} {'file' if files == 1 else 'files'}{rest}"
     if counts["total"] == 1:
         return ""
     unit = (

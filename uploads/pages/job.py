@@ -25,7 +25,7 @@ from uploads.pages.play import streams
 from uploads.pages.sample import sample_of
 from uploads.pages.tiles import lone_sheet, newest_tiles, saved_percent, showpiece
 from uploads.states import ItemState, StepKind, StepState
-from uploads.work.submit import chain_label
+from uploads.work.titles import chain_label
 
 Json = dict[str, Any]
 SHOWN_EVENTS = 200
@@ -92,6 +92,7 @@ def _ended(job: Job, stage: Stage, state: Json) -> Json:
     return {
         "showpiece": best,
         "sheet": lone_sheet(best),
+        "bare": not any(tile.looks for tile in best),
         "seconds": _seconds(job),
         "receipt": _receipt(job),
         "own": _own(job, stage),

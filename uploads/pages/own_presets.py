@@ -9,7 +9,7 @@ from uploads.operations import Operation
 from uploads.operations.presets import preset_of
 from uploads.operations.registry import find
 from uploads.pages.option_words import option_words
-from uploads.work.submit import chain_label
+from uploads.work.titles import chain_label
 
 MARK = "preset:"  # then the preset's key, in the place of an operation's name
 

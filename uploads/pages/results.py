@@ -22,7 +22,7 @@ from uploads.pages.serve import file_response
 from uploads.pages.tiles import PLAYLIST, tiles
 from uploads.pages.zip_stream import ZipEntry, zip_response
 from uploads.storage import store
-from uploads.work.submit import chain_label
+from uploads.work.titles import chain_label
 
 PAGE = 60
 MOST_CHOSEN = 500

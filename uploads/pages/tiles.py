@@ -110,6 +110,11 @@ class Tile:
         return found if isinstance(found, dict) and self.picture is None else None
 
     @property
+    def looks(self) -> bool:
+        """Tell whether there is more to see of it than its name."""
+        return bool(self.picture or self.plays or self.glance or self.page or self.is_stream)
+
+    @property
     def before(self) -> bool:
         """Tell whether the original can be shown beside it."""
         upload = self.upload

@@ -19,6 +19,7 @@ from uploads.operations.registry import find
 from uploads.states import JobState, UploadState
 from uploads.work.overrides import own_options
 from uploads.work.sample import Placed, choose
+from uploads.work.titles import job_name, together_name
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,6 @@ class StageRequest:
 
 
 LARGEST_INFLIGHT = 10_000
-SAMPLE_MARK = "Sample: "
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,11 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     placed = choose(operation, sources) if request.sample else list(enumerate(sources))
     job = _add_job(owner, request, links, [upload for _, upload in placed])
     stages = _add_stages(job, links)
+    together = request.name.strip() or together_name([upload for _, upload in placed])
     if request.sample:
         _add_candidates(job, sources, own)
     _add_inputs(job, links, placed)
-    _add_items(job, stages, placed, own)
+    _add_items(job, stages, placed, own, together)
     if any(upload.is_complete for _, upload in placed) and not (
         stages[0].takes_all and job.waits_for_files()
     ):
@@ -135,9 +136,10 @@ def _add_stages(job: Job, links: Sequence[_Link]) -> list[Stage]:
 def _add_job(
     owner: Any, request: JobRequest, links: Sequence[_Link], files: Sequence[Upload]
 ) -> Job:
+    labels = [link.operation.label for link in links]
     return Job.objects.create(
         owner=owner,
-        name=_name(request, links, files),
+        name=job_name(request.name, labels, files, sample=request.sample),
         links=len(links),
         state=JobState.QUEUED if all(u.is_complete for u in files) else JobState.RECEIVING,
         priority=request.priority,
@@ -219,20 +221,6 @@ def _check_fit(operation: Operation[Any], uploads: Sequence[Upload]) -> None:
         )
 
 
-def _name(request: JobRequest, links: Sequence[_Link], sources: Sequence[Upload]) -> str:
-    sample = SAMPLE_MARK if request.sample else ""
-    if given := request.name.strip():
-        return f"{sample}{given}"[:255]
-    more = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
-    label = chain_label([link.operation.label for link in links])
-    return f"{sample}{label}: {sources[0].name}"[: 255 - len(more)] + more
-
-
-def chain_label(labels: Sequence[str]) -> str:
-    """Return how operations that follow each other are called together."""
-    return " → ".join(labels)
-
-
 def _add_candidates(job: Job, sources: Sequence[Upload], own: Mapping[int, dict[str, Any]]) -> None:
     Candidate.objects.bulk_create(
         [
@@ -256,7 +244,11 @@ def _add_inputs(job: Job, links: Sequence[_Link], placed: Sequence[Placed]) -> N
 
 
 def _add_items(
-    job: Job, stages: Sequence[Stage], placed: Sequence[Placed], own: Mapping[int, dict[str, Any]]
+    job: Job,
+    stages: Sequence[Stage],
+    placed: Sequence[Placed],
+    own: Mapping[int, dict[str, Any]],
+    together: str,
 ) -> None:
     """Add an item for each file, and one for each operation that takes all at once."""
     size = sum(upload.length for _, upload in placed)
@@ -265,7 +257,7 @@ def _add_items(
             job=job,
             stage=stage,
             position=0,
-            name=job.name,
+            name=together[:255],
             size_bytes=size,
             weight=seconds_of(stage, size),
         )

@@ -5,7 +5,8 @@ from uploads.models import Job, Upload
 from uploads.models.stage import own_options_of, upload_keys
 from uploads.operations.registry import find
 from uploads.states import JobState
-from uploads.work.submit import SAMPLE_MARK, JobRequest, StageRequest, chain_label, submit
+from uploads.work.submit import JobRequest, StageRequest, submit
+from uploads.work.titles import SAMPLE_MARK, chain_label
 
 
 def run_on_all(sample: Job) -> Job:
