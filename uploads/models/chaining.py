@@ -90,6 +90,7 @@ def _add_items(
     job: "Job", stage: Stage, parents: Sequence[Item], made: Mapping[int, Sequence[Result]]
 ) -> list[Item]:
     taken = set(stage.items.values_list("position", flat=True))
+    free = max(taken, default=-1) + 1
     items: list[Item] = []
     for parent in sorted(parents, key=lambda item: item.position):
         found = [result for result in made.get(parent.pk, []) if result.role == BETWEEN]
@@ -97,8 +98,9 @@ def _add_items(
         for result in results:
             # Of each file one: then its number stays the same all along the chain.
             same = len(results) == 1 and parent.position not in taken
-            place = parent.position if same else max(taken, default=-1) + 1
+            place = parent.position if same else free
             taken.add(place)
+            free = max(free, place + 1)
             items.append(
                 Item(
                     job=job,
@@ -117,10 +119,12 @@ def _add_items(
 def _fitting(job: "Job", stage: Stage, results: Sequence[Result]) -> list[Result]:
     """Return what the stage's operation takes; if that is some of it, the rest are results as they are."""
     operation = operation_of(stage)
-    fit = [r for r in results if operation is None or operation.accepts_type(r.media_type)]
-    if not fit or operation is None:
+    if operation is None:
         return list(results)
-    rest = [result for result in results if result not in fit]
+    fit = [result for result in results if operation.accepts_type(result.media_type)]
+    rest = [result for result in results if not operation.accepts_type(result.media_type)]
+    if not fit:
+        return list(results)
     if rest:
         keep_as_results(job, operation.label, rest)
     return fit
