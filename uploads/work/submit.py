@@ -252,18 +252,7 @@ def _add_items(
 ) -> None:
     """Add an item for each file, and one for each operation that takes all at once."""
     size = sum(upload.length for _, upload in placed)
-    items = [
-        Item(
-            job=job,
-            stage=stage,
-            position=0,
-            name=together[:255],
-            size_bytes=size,
-            weight=seconds_of(stage, size),
-        )
-        for stage in stages
-        if stage.takes_all
-    ]
+    items = [_together(stage, together, size) for stage in stages if stage.takes_all]
     if not stages[0].takes_all:
         items += [
             Item(
@@ -285,3 +274,11 @@ def _add_items(
         item.weight + seconds_ahead(stages, item.stage.position, item.size_bytes) for item in items
     )
     job.save(update_fields=["items_total", "weight_total"])
+
+
+def _together(stage: Stage, name: str, size_bytes: int) -> Item:
+    """Return the one item of a stage that takes all files at once."""
+    weight = seconds_of(stage, size_bytes)
+    return Item(
+        job=stage.job, stage=stage, position=0, name=name, size_bytes=size_bytes, weight=weight
+    )
