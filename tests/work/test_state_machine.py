@@ -164,6 +164,7 @@ class Mill(RuleBasedStateMachine):
                 return
         elif verb in {"fail", "fail_for_good"}:
             commit_failure(step, PASSING if verb == "fail" else LASTING)
+            self.stand_still(step)
             job.failed(step.pk, passing=verb == "fail")
         elif verb == "release":
             commit_release(step)
@@ -175,6 +176,12 @@ class Mill(RuleBasedStateMachine):
             (self.die if verb == "die" else self.fall_silent)(step)
             job.lost(step.pk)
         self.let_go(step)
+
+    @staticmethod
+    def stand_still(step: Step) -> None:
+        """Let a pause before a retry last until `time_passes`, however slow the machine is."""
+        paused = Step.objects.filter(pk=step.pk, not_before__gt=timezone.now())
+        paused.update(not_before=timezone.now() + timedelta(days=1))
 
     @precondition(lambda self: self.held)
     @rule(data=st.data(), share=st.floats(0, 1))
