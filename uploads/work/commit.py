@@ -22,6 +22,7 @@ from uploads.models import EventKind, Item, Job, Result, Step
 from uploads.states import ItemState, StepKind, StepState, UploadState
 from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
+from uploads.work.sending import begin_sending
 
 
 def commit_work(
@@ -101,6 +102,7 @@ def _pass_on(
 
 
 def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
+    outcomes = begin_sending(job, step, outcomes)
     done = [outcome for outcome in outcomes if outcome.done]
     plain = [outcome.key for outcome in done if not outcome.warnings]
     now = timezone.now()
