@@ -400,7 +400,9 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "“{name}” has no column “{column}”; it has: {known}.",
         "Write the column as its heading has it.",
     ),
-    "mail_csv": Entry(422, "“{name}” is no CSV that can be read: {reason}", "Save it again as CSV."),
+    "mail_csv": Entry(
+        422, "“{name}” is no CSV that can be read: {reason}", "Save it again as CSV."
+    ),
     "mail_no_rows": Entry(
         422, "No row of “{name}” has an e-mail address. {reason}", "Choose another column or table."
     ),

@@ -23,7 +23,12 @@ from uploads.work.submit import JobRequest, StageRequest, submit
 pytestmark = pytest.mark.django_db
 
 TABLE = "name,email\nAnn,ann@example.org\nBo,bo@example.org\nNobody,nowhere\nCy,cy@example.org\nAnn2,ANN@example.org\n"
-LETTER = {"subject": "Hello {name}", "text": "Dear {name}", "html": "<b>{name}</b>", "per_minute": 6000}
+LETTER = {
+    "subject": "Hello {name}",
+    "text": "Dear {name}",
+    "html": "<b>{name}</b>",
+    "per_minute": 6000,
+}
 
 
 class Mailbox:

@@ -69,9 +69,7 @@ class Message(models.Model):
 
     class Meta:
         ordering = ["job_id", "id"]
-        constraints = [
-            models.UniqueConstraint(fields=["job", "address_key"], name="message_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["job", "address_key"], name="message_once")]
         indexes = [models.Index(fields=["item", "state", "id"], name="message_state")]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def _reader(source: Path, step: Context[Letters]) -> "csv.DictReader[str]":
     return csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
 
 
-def _address_column(headings: Iterator[str] | list[str], step: Context[Letters]) -> str:
+def _address_column(headings: Sequence[str], step: Context[Letters]) -> str:
     known = {_plain(heading): heading for heading in headings}
     wanted = [_plain(step.options.column)] if step.options.column.strip() else list(HEADINGS)
     for name in wanted:
@@ -96,7 +96,7 @@ def _plain(heading: str) -> str:
     return heading.strip().casefold()
 
 
-def _check_places(headings: list[str], step: Context[Letters]) -> None:
+def _check_places(headings: Sequence[str], step: Context[Letters]) -> None:
     known = {_plain(heading) for heading in headings}
     options = step.options
     for template in (options.subject, options.text, options.html):

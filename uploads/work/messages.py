@@ -10,7 +10,7 @@ end of a worker have their turn.
 import json
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -129,16 +129,16 @@ def _load(step: Step) -> None:
 def _made(step: Step) -> Iterator[Message]:
     results = step.job.results.filter(item=step.item_id, meta__has_key="letters")
     result = results.order_by("-id").first()
-    path = store.path(result.storage_key) if result else None
-    if path is None or not path.exists():
+    if result is None or result.item is None or not store.path(result.storage_key).exists():
         raise StepError("source_gone", name=step.item.name if step.item else "")
+    path = store.path(result.storage_key)
     with path.open(encoding="utf-8") as lines:
         for position, line in enumerate(lines):
             letter = json.loads(line)
             recipient = letter.pop("to")
             yield Message(
                 job_id=step.job_id,
-                item_id=step.item_id,
+                item=result.item,
                 position=position,
                 recipient=recipient,
                 address_key=recipient.casefold(),
@@ -172,14 +172,15 @@ def _seconds_until_due(step: Step) -> float:
     last = Message.objects.filter(job=step.job_id).aggregate(at=Max("sending_at"))["at"]
     if last is None:
         return 0.0
-    return min(gap, gap - (timezone.now() - last).total_seconds())  # a clock set back
+    passed: float = (timezone.now() - last).total_seconds()
+    return min(gap, gap - passed)  # a clock may have been set back
 
 
 def _end(step: Step) -> None:
     job = begin(step, step.weight)
     if not Step.succeed(step.lease):
         raise LeaseLost
-    item = Item.objects.get(pk=step.item_id)
+    item = Item.objects.get(part_steps=step)
     counts = Message.objects.filter(item=item).counts()
     warnings = list(item.warnings)
     if bad := counts.get("refused"):
