@@ -167,8 +167,7 @@ class Operation(Generic[O]):
     work on one worker, the memory that it really takes and what it writes: a host runs at
     once only what it has room for. `memory_bytes` is something else, the address space at
     which its child is stopped. A `piecewise` one heeds `Context.sample_seconds`; what
-    `plays_early` can be watched while it is being made. What one that `sends` makes are
-    letters, and a worker sends them afterwards: its function has no network.
+    `plays_early` can be watched while it is being made; what one that `sends` makes a worker sends.
     """
 
     name: str

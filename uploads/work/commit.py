@@ -23,6 +23,7 @@ from uploads.states import ItemState, StepKind, StepState, UploadState
 from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
 from uploads.work.sending import begin_sending
+from uploads.work.told import shown_item
 
 
 def commit_work(
@@ -204,7 +205,7 @@ def _record(
     }
     if not (step.kind == StepKind.WORK and step.item_id):
         body["items"] = [
-            _shown_item(names[outcome.key], made.get(outcome.key, []))
+            shown_item(names[outcome.key], made.get(outcome.key, []))
             for outcome in outcomes
             if outcome.done
         ]
@@ -215,19 +216,6 @@ def _record(
 def _names(outcomes: Sequence[Outcome]) -> dict[int, str]:
     items = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
     return dict(items.values_list("pk", "name"))
-
-
-def _shown_item(name: str, results: list[Result]) -> dict[str, Any]:
-    """Return what a page needs to show a finished item: its name and the key of its picture."""
-    pictures = [r for r in results if r.media_type.startswith("image/") and r.role != "report"]
-    smallest = min(pictures, key=lambda r: r.size_bytes, default=None)
-    main = next((r for r in results if r.role == "result"), None)
-    return {
-        "name": name,
-        "picture": smallest.key if smallest else None,
-        "result": main.key if main else None,
-        "size_bytes": sum(r.size_bytes for r in results if r.role == "result"),
-    }
 
 
 def commit_failure(step: Step, error: TidemillError) -> None:
