@@ -139,7 +139,7 @@ API = (
     case("api/v1/jobs/<str:key>/steps/", "GET", OWN_SCRIPT, "/api/v1/jobs/{job}/steps/"),
     case("api/v1/jobs/<str:key>/messages/", "GET", OWN_SCRIPT, "/api/v1/jobs/{ended}/messages/"),
     case(
-        "api/v1/jobs/<str:key>/messages/<int:number>/resend/",
+        "api/v1/jobs/<str:key>/messages/<str:number>/resend/",
         "POST",
         OWN_SCRIPT,
         "/api/v1/jobs/{ended}/messages/{message}/resend/",

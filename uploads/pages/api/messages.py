@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
+from uploads.errors import RequestError
 from uploads.models import Message, MessageState
 from uploads.models.message import resend
 from uploads.pages.api.cursor import QUERY, piece
@@ -12,6 +13,7 @@ from uploads.pages.api.door import Door, Verb, answer, no_body
 from uploads.pages.api.jobs import chosen, find_job
 from uploads.pages.api.schemas import listed, ref
 
+LONGEST_NUMBER = 18
 STATES = [state.value for state in MessageState]
 
 
@@ -39,11 +41,14 @@ def list_messages(request: HttpRequest, key: str) -> HttpResponse:
     return piece(request, rows, messages_json, newest_first=False)
 
 
-def resend_message(request: HttpRequest, key: str, number: int) -> HttpResponse:
+def resend_message(request: HttpRequest, key: str, number: str) -> HttpResponse:
     no_body(request)
     job = find_job(request, key)
-    resend(job, number, request.user.get_username())
-    return answer(messages_json([Message.objects.select_related("job").get(pk=number)])[0])
+    if not (number.isascii() and number.isdigit() and len(number) < LONGEST_NUMBER):
+        raise RequestError("not_found")
+    resend(job, int(number), request.user.get_username())
+    row = Message.objects.select_related("job").get(pk=int(number))
+    return answer(messages_json([row])[0])
 
 
 DOORS = (
@@ -60,7 +65,7 @@ DOORS = (
         },
     ),
     Door(
-        "jobs/<str:key>/messages/<int:number>/resend/",
+        "jobs/<str:key>/messages/<str:number>/resend/",
         "message-resend",
         {
             "POST": Verb(
