@@ -390,6 +390,32 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "This server sends no e-mails.",
         "Leave the notification out, or ask an administrator to set TIDEMILL_EMAIL_URL.",
     ),
+    "mail_batch_off": Entry(
+        403,
+        "This server sends no e-mails from tables.",
+        "Ask an administrator to set TIDEMILL_MAIL_BATCH=1 and TIDEMILL_EMAIL_URL.",
+    ),
+    "mail_column": Entry(
+        422,
+        "“{name}” has no column “{column}”; it has: {known}.",
+        "Write the column as its heading has it.",
+    ),
+    "mail_csv": Entry(
+        422, "“{name}” is no CSV that can be read: {reason}", "Save it again as CSV."
+    ),
+    "mail_no_rows": Entry(
+        422, "No row of “{name}” has an e-mail address. {reason}", "Choose another column or table."
+    ),
+    "mail_too_many": Entry(
+        422,
+        "“{name}” has more than {limit} addresses.",
+        "Divide the table, or ask an administrator to raise TIDEMILL_MAIL_MAX_LETTERS.",
+    ),
+    "mail_server": Entry(
+        500,
+        "The mail server takes no e-mails now: {reason}",
+        "Retry once it is there again; nobody gets a second letter.",
+    ),
     "mail_unknown": Entry(
         500,
         "It is not known whether the e-mail to {recipient} was sent.",

@@ -108,6 +108,13 @@ class Conf:
     EMAIL_URL = text(
         "", "smtp://user:password@host:587?from=mill@example.org; empty switches e-mail off."
     )
+    MAIL_BATCH = flag(
+        False, "Lets everybody send e-mails from tables; needs TIDEMILL_EMAIL_URL as well."
+    )
+    MAIL_PER_MINUTE = number(
+        600, "letters", "Most e-mails of one job that are sent in a minute, whatever it asks for."
+    )
+    MAIL_MAX_LETTERS = number(10_000, "letters", "Most e-mails that one table may become.")
 
     UPLOAD_MAX_BYTES = size(200 * GIB, "Largest single file.")
     UPLOAD_KEEP_SECONDS = seconds(

@@ -87,6 +87,7 @@ PAGES = (
     case("jobs/<key>/run-all/", "POST", OWN_FORM, "/jobs/{job}/run-all/"),
     case("jobs/<key>/notify/", "POST", OWN_FORM, "/jobs/{job}/notify/"),
     case("jobs/<key>/notify-again/", "POST", OWN_FORM, "/jobs/{job}/notify-again/"),
+    case("jobs/<key>/resend/", "POST", OWN_FORM, "/jobs/{ended}/resend/", {"message": "1"}),
     case("jobs/<key>/delete/", "POST", OWN_FORM, "/jobs/{ended}/delete/"),
     case("jobs/<key>/results/", "GET", OWN_PAGE, "/jobs/{ended}/results/"),
     case("jobs/<key>/results.zip", "GET", OWN_PAGE, "/jobs/{ended}/results.zip"),
@@ -136,6 +137,13 @@ API = (
     ),
     case("api/v1/results/<str:key>/content", "GET", OWN_SCRIPT, "/api/v1/results/{result}/content"),
     case("api/v1/jobs/<str:key>/steps/", "GET", OWN_SCRIPT, "/api/v1/jobs/{job}/steps/"),
+    case("api/v1/jobs/<str:key>/messages/", "GET", OWN_SCRIPT, "/api/v1/jobs/{ended}/messages/"),
+    case(
+        "api/v1/jobs/<str:key>/messages/<str:number>/resend/",
+        "POST",
+        OWN_SCRIPT,
+        "/api/v1/jobs/{ended}/messages/{message}/resend/",
+    ),
     case("api/v1/presets/", "GET", SCRIPT),
     case(
         "api/v1/presets/",

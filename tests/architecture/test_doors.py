@@ -20,7 +20,7 @@ from tests.factories import make_job, make_upload
 from tests.pages.api import make_person
 from tests.pages.test_api_jobs import add_result, end
 from uploads.live.routing import websocket_application
-from uploads.models import Job, Token
+from uploads.models import Job, Message, MessageState, Token
 from uploads.pages.tiles import PLAYLIST
 from uploads.work.presets import keep
 from uploads.work.submit import StageRequest
@@ -63,6 +63,7 @@ def house(tmp_path: Path) -> House:
         "ended": ended.key,
         "result": result.key,
         "stream": film.key,
+        "message": str(_refused(ended)),
         "preset": keep(owner, "Kept", [StageRequest("image.convert", {})]).key,
         "free_upload": uploads["free"].key,
         "half_upload": uploads["half"].key,
@@ -71,6 +72,19 @@ def house(tmp_path: Path) -> House:
         "group": str(Group.objects.get(name="Watchers").pk),
     }
     return House(people, objects)
+
+
+def _refused(job: Job) -> int:
+    """Return the number of an e-mail that was refused."""
+    message = Message.objects.create(
+        job=job,
+        item=job.items.get(),
+        position=0,
+        recipient="ann@example.org",
+        address_key="ann@example.org",
+        state=MessageState.REFUSED,
+    )
+    return message.pk
 
 
 def _finished_stream(owner: User, folder: Path) -> Job:

@@ -29,8 +29,14 @@ def fitting(
     archive: Path,
     sums: Path,
     material: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[Operation[Any]], Path]:
+    people = tmp_path_factory.mktemp("people") / "people.csv"
+    people.write_text("name,email\nAnn,ann@example.org\nBo,bo@example.org\n")
+
     def choose(operation: Operation[Any]) -> Path:
+        if operation.name == "mail.batch":
+            return people
         if operation.name == "archive.verify":
             return sums
         if operation.accepts_type("image/jpeg"):

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tests.support.killpoints_mail import mails
 from uploads.management.commands.sweep import INTAKE_SWEEPS
-from uploads.models import Event, Item, Job, Result, Step, Upload
+from uploads.models import Event, Item, Job, Message, Result, Step, Upload
 from uploads.states import ItemState, Lane, StepState, UploadState
 from uploads.storage import store
 from uploads.work.run import drain
@@ -81,6 +81,7 @@ def examine() -> Found:
         *_result_faults(),
         *_upload_faults(),
         *_stray_files(),
+        *_message_faults(),
     ]
     return Found(_outcome(), sum(starts.values()), faults)
 
@@ -96,6 +97,7 @@ def _outcome() -> dict[str, Any]:
     return {
         "jobs": sorted(_job_outcome(job) for job in Job.objects.all()),
         "mails": sorted(mails()),
+        "messages": sorted(Message.objects.values_list("recipient", "state")),
         "mail_events": sorted(
             Event.objects.filter(kind__startswith="mail_").values_list("kind", flat=True)
         ),
@@ -149,6 +151,14 @@ def _job_faults(job: Job) -> Iterator[str]:
     begun = 1 + Event.objects.filter(job=job, kind="retried").count()
     if ends != begun:
         yield f"job “{job.name}” ended {ends} times instead of {begun}"
+
+
+def _message_faults() -> Iterator[str]:
+    sent = Counter(mails())
+    for recipient, state in Message.objects.values_list("recipient", "state"):
+        fair = {"sent": {1}, "unknown": {0, 1}}.get(state, set())
+        if sent[recipient] not in fair:
+            yield f"the e-mail to {recipient} is {state} and was sent {sent[recipient]} times"
 
 
 def _result_faults() -> Iterator[str]:

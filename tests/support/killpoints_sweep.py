@@ -93,8 +93,12 @@ def _with_doubt(outcome: dict[str, Any]) -> dict[str, Any]:
     fair = (told == ["mail_sent"] and len(mails) == 1) or (
         told == ["mail_unknown"] and len(mails) <= 1
     )
+    doubtful = [recipient for recipient, state in outcome["messages"] if state == "unknown"]
+    if outcome["messages"]:  # each was held to its state already; one kill leaves one in doubt
+        fair = len(doubtful) <= 1 and not told
     jobs = str(outcome["jobs"]).replace("notify failed", "notify succeeded")
-    return {"jobs": jobs, "mails": "fair" if fair else (mails, told)}
+    doubt = (mails, told, outcome["messages"])
+    return {"jobs": jobs, "mails": "fair" if fair else doubt}
 
 
 def count(scenario: Scenario, base: World, server: PostgreSQL | None) -> Counted:

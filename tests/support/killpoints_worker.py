@@ -142,6 +142,14 @@ def _unsure_mail() -> None:
     Step.objects.filter(kind=StepKind.NOTIFY).update(checkpoint={"sending_at": "then"})
 
 
+def _letters() -> None:
+    path = Path(settings.TIDEMILL_DATA).parent / "people.csv"
+    path.write_text("email\none@example.org\ntwo@example.org\n")
+    table = make_upload(owner(), path, media_type="text/csv")
+    job = make_job(owner(), [table], "mail.batch", subject="Hello", text="Hello", per_minute=6000)
+    Job.objects.filter(pk=job.pk).update(name="letters")
+
+
 def _cancelled() -> None:
     """A worker that hears of the cancel when it looks for the first time."""
     job_of("cancelled", "a\nb\n", operation="test.lines")
@@ -293,6 +301,7 @@ SCENARIOS = (
     Scenario("worker", "join", _parts_done, cpu),
     Scenario("worker", "e-mail", _mail, light, unsure=True),
     Scenario("worker", "e-mail after a crash", _unsure_mail, light),
+    Scenario("worker", "letters", _letters, _through, unsure=True),
     Scenario("worker", "cancelled", _cancelled, _cancel_and_work, _cancel_again),
     Scenario("worker", "told to stop", _planned(_lines), _stop_and_work),
     Scenario("worker", "late", _planned(_lines), _work_late),

@@ -123,6 +123,7 @@ class World:
             TIDEMILL_UNCLAIMED_KEEP_SECONDS=-1,  # what no row knows goes at once
             TIDEMILL_WORKERS=1,  # few batches, so that some hold several files
             TIDEMILL_EMAIL_URL="smtp://nowhere",
+            TIDEMILL_MAIL_BATCH=True,
             EMAIL_BACKEND=MAILS,
             PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         )

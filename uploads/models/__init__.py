@@ -5,6 +5,7 @@ from uploads.models.hold import Hold
 from uploads.models.item import Item
 from uploads.models.job import Job
 from uploads.models.lane_limit import LaneLimit
+from uploads.models.message import Message, MessageState
 from uploads.models.person import Preferences, SignInTry
 from uploads.models.preset import SavedPreset
 from uploads.models.result import Result
@@ -23,6 +24,8 @@ __all__ = [
     "Item",
     "Job",
     "LaneLimit",
+    "Message",
+    "MessageState",
     "Preferences",
     "Result",
     "SavedPreset",

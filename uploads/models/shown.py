@@ -13,7 +13,7 @@ TITLES: dict[str, str] = {
     StepKind.PLAN: "Look at the files",
     StepKind.WORK: "Work",
     StepKind.JOIN: "Join the parts",
-    StepKind.FINAL: "Put it together",
+    StepKind.FINAL: "Send the e-mails",
     StepKind.NOTIFY: "Send the e-mail",
 }
 ENDINGS: dict[str, str] = {

@@ -172,6 +172,8 @@ class Step(models.Model):
             return "planning"
         if self.kind == StepKind.NOTIFY:
             return "the e-mail"
+        if self.kind == StepKind.FINAL:
+            return "sending the e-mails"
         if self.kind == StepKind.JOIN:
             return "joining the parts"
         return f"part {self.seq + 1}" if self.item_id else f"batch {self.seq + 1}"

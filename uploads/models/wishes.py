@@ -91,7 +91,7 @@ def tell_again(job: "Job", actor: str) -> None:
     """
     with transaction.atomic():
         locked = job.locked()
-        last = locked.steps.filter(kind=StepKind.NOTIFY).order_by("-id").first()
+        last = locked.steps.filter(kind=StepKind.NOTIFY, item=None).order_by("-id").first()
         if last is None or last.state != StepState.FAILED:
             raise RequestError("conflict", reason="there is no e-mail to send again.")
         add_notify_step(locked)

@@ -167,7 +167,7 @@ class Operation(Generic[O]):
     work on one worker, the memory that it really takes and what it writes: a host runs at
     once only what it has room for. `memory_bytes` is something else, the address space at
     which its child is stopped. A `piecewise` one heeds `Context.sample_seconds`; what
-    `plays_early` can be watched while it is being made.
+    `plays_early` can be watched while it is being made; what one that `sends` makes a worker sends.
     """
 
     name: str
@@ -187,6 +187,7 @@ class Operation(Generic[O]):
     memory_bytes: int = 4 * 1024**3
     piecewise: bool = False
     plays_early: bool = False
+    sends: bool = False
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None
 

@@ -23,4 +23,5 @@ class Limits:
     archive_max_files: int = 20_000
     archive_max_bytes: int = 100 * 1024**3
     archive_max_ratio: int = 1000
+    mail_max_letters: int = 10_000
     ffmpeg: str = ""

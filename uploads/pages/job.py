@@ -55,6 +55,8 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
         "failed": _page(job.items.filter(state=ItemState.FAILED), request, "failed"),
         "warned": _page(_warned(job), request, "warned"),
         "mail_trouble": _mail_trouble(job),
+        "messages_sent": job.messages.counts(),
+        "letters": _page_of(job.messages.troubled().select_related("job"), request, "letters"),
         "streams": streams(job),
         "recipe": _recipe(job, stages),
         "can_mail": settings.EMAIL_BACKEND != DUMMY,
@@ -66,7 +68,7 @@ def job_page(request: HttpRequest, key: str) -> HttpResponse:
 
 def _mail_trouble(job: Job) -> Step | None:
     """Return the last e-mail's step if it failed or nobody knows what became of it."""
-    last = job.steps.filter(kind=StepKind.NOTIFY).order_by("-id").first()
+    last = job.steps.filter(kind=StepKind.NOTIFY, item=None).order_by("-id").first()
     return last if last is not None and last.state == StepState.FAILED else None
 
 
@@ -152,8 +154,11 @@ def _warned(job: Job) -> Any:
 def _page(items: Any, request: HttpRequest, name: str) -> Any:
     """Return the asked page of a list of items; `?failed=2` and the like."""
     rows = items.select_related("stage").order_by("stage__position", "position")
-    pages = Paginator(rows, SHOWN_TROUBLES)
-    return pages.get_page(request.GET.get(name))
+    return _page_of(rows, request, name)
+
+
+def _page_of(rows: Any, request: HttpRequest, name: str) -> Any:
+    return Paginator(rows, SHOWN_TROUBLES).get_page(request.GET.get(name))
 
 
 @login_required

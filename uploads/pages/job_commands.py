@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from uploads.errors import RequestError
 from uploads.models import Job
+from uploads.models.message import resend
 from uploads.pages.asked import asked_job
 from uploads.pages.tags import size
 from uploads.work.whole import run_on_all
@@ -76,6 +77,14 @@ def _notify(job: Job, request: HttpRequest) -> str:
     return ""
 
 
+def _resend(job: Job, request: HttpRequest) -> str:
+    number = request.POST.get("message", "")
+    if not (number.isascii() and number.isdigit() and len(number) < 18):
+        raise RequestError("bad_request", reason="`message` is the number of an e-mail.")
+    resend(job, int(number), _name(request))
+    return "The e-mail is sent again."
+
+
 def _name(request: HttpRequest) -> str:
     return request.user.get_username()
 
@@ -86,6 +95,7 @@ resume = command(_resume)
 retry = command(_retry)
 notify = command(_notify)
 notify_again = command(_notify_again)
+resend_message = command(_resend)
 
 
 @login_required

@@ -10,6 +10,7 @@ from uploads.operations.data import TABLES
 from uploads.operations.pdf_pages import PDF
 from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, main_names, prefix_of, preset_values, sent_main
+from uploads.work.messages import is_on
 
 FAMILIES = {"image": "pictures", "video": "videos", "audio": "sound", "*": "any file"}
 
@@ -83,7 +84,8 @@ def offers(owner: Any, data: Any = None, wanted: str = "") -> list[Offer]:
 
 def in_order() -> list[Operation[Any]]:
     """Return every operation, those for a kind of file before those for any."""
-    return sorted(operations().values(), key=_rank)
+    known = [made for made in operations().values() if is_on() or not made.sends]
+    return sorted(known, key=_rank)
 
 
 def _rank(operation: Operation[Any]) -> tuple[bool, int, str]:

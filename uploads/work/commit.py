@@ -22,6 +22,8 @@ from uploads.models import EventKind, Item, Job, Result, Step
 from uploads.states import ItemState, StepKind, StepState, UploadState
 from uploads.work.adopt import Adopted, add_results, drop_parts
 from uploads.work.outcome import Outcome, Problem
+from uploads.work.sending import begin_sending
+from uploads.work.told import shown_item
 
 
 def commit_work(
@@ -94,6 +96,7 @@ def begin(step: Step, work: float | None = None) -> Job:
 
 
 def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
+    outcomes = begin_sending(job, step, outcomes)
     done = [outcome for outcome in outcomes if outcome.done]
     plain = [outcome.key for outcome in done if not outcome.warnings]
     now = timezone.now()
@@ -195,7 +198,7 @@ def _record(
     }
     if not (step.kind == StepKind.WORK and step.item_id):
         body["items"] = [
-            _shown_item(names[outcome.key], made.get(outcome.key, []))
+            shown_item(names[outcome.key], made.get(outcome.key, []))
             for outcome in outcomes
             if outcome.done
         ]
@@ -206,19 +209,6 @@ def _record(
 def _names(outcomes: Sequence[Outcome]) -> dict[int, str]:
     items = Item.objects.filter(pk__in=[outcome.key for outcome in outcomes])
     return dict(items.values_list("pk", "name"))
-
-
-def _shown_item(name: str, results: list[Result]) -> dict[str, Any]:
-    """Return what a page needs to show a finished item: its name and the key of its picture."""
-    pictures = [r for r in results if r.media_type.startswith("image/") and r.role != "report"]
-    smallest = min(pictures, key=lambda r: r.size_bytes, default=None)
-    main = next((r for r in results if r.role == "result"), None)
-    return {
-        "name": name,
-        "picture": smallest.key if smallest else None,
-        "result": main.key if main else None,
-        "size_bytes": sum(r.size_bytes for r in results if r.role == "result"),
-    }
 
 
 def commit_failure(step: Step, error: TidemillError) -> None:

@@ -15,12 +15,19 @@ from django.utils import timezone
 from uploads.conf import conf
 from uploads.errors import LeaseLost, StepError
 from uploads.models import EventKind, Job, Step
-from uploads.states import StepState
+from uploads.states import StepKind, StepState
+from uploads.work import messages
 from uploads.work.lease import Grip
 
 
 def send(step: Step, grip: Grip) -> None:
-    """Run one notify step."""
+    """Run one step that sends e-mail: the one at the end, those of a batch, one of these again."""
+    if step.kind == StepKind.FINAL:
+        messages.send(step, grip)
+        return
+    if "message" in step.params:
+        messages.send_again(step, grip)
+        return
     recipient = str(step.params.get("recipient", ""))
     if step.checkpoint is not None:
         grip.insist(lambda: _end_unknown(step, recipient))

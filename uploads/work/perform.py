@@ -80,7 +80,7 @@ def _fail(step: Step, grip: Grip, error: TidemillError) -> None:
 
 
 def _perform(step: Step, grip: Grip, then: Then) -> None:
-    if step.kind == StepKind.NOTIFY:
+    if step.kind in {StepKind.NOTIFY, StepKind.FINAL}:
         notify.send(step, grip)
         return
     try:
@@ -288,5 +288,6 @@ def limits() -> Limits:
         archive_max_files=conf.ARCHIVE_MAX_FILES,
         archive_max_bytes=conf.ARCHIVE_MAX_BYTES,
         archive_max_ratio=conf.ARCHIVE_MAX_RATIO,
+        mail_max_letters=conf.MAIL_MAX_LETTERS,
         ffmpeg=conf.FFMPEG,
     )

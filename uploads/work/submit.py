@@ -17,6 +17,7 @@ from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options
 from uploads.operations.registry import find
 from uploads.states import JobState, UploadState
+from uploads.work.messages import check_sending
 from uploads.work.overrides import own_options
 from uploads.work.sample import Placed, choose
 from uploads.work.titles import job_name, together_name
@@ -81,6 +82,7 @@ def _known(owner: Any, idempotency_key: str | None) -> Job | None:
 def _submit(owner: Any, request: JobRequest) -> Job:
     _check(owner, request)
     links = [_link(stage) for stage in request.stages]
+    check_sending([link.operation.name for link in links], [link.plain for link in links])
     operation, plain = links[0].operation, links[0].plain
     sources = _uploads(owner, request.uploads)
     _check_fit(operation, sources)

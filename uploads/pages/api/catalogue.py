@@ -11,10 +11,12 @@ from uploads.operations.registry import operations
 from uploads.pages.api.door import Door, Verb, answer
 from uploads.pages.api.schemas import listed, ref
 from uploads.pages.api.shapes import Json
+from uploads.work.messages import is_on
 
 
 def list_operations(request: HttpRequest) -> HttpResponse:
-    known = [operation_json(operation) for operation in operations().values()]
+    offered = [made for made in operations().values() if is_on() or not made.sends]
+    known = [operation_json(operation) for operation in offered]
     return answer({"results": known, "next": None})
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from uploads.models import MessageState
 from uploads.models.result import BETWEEN, WITHIN
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 
@@ -90,6 +91,13 @@ SCHEMAS: dict[str, Json] = {
         names=TEXT,
         stages={"type": "array", "items": record(operation=TEXT, options=OBJECT)},
         created_at=TIME,
+    ),
+    "Message": record(
+        id=COUNT,
+        recipient=TEXT,
+        state={"type": "string", "enum": [state.value for state in MessageState]},
+        reason=TEXT,
+        finished_at=maybe(TIME),
     ),
     "Hold": record(place=TEXT, text=TEXT, held_by=TEXT, held_at=TIME),
     "Lane": record(

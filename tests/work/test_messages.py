@@ -1,0 +1,269 @@
+"""E-mails from a table: at most once to anyone, whatever dies, and honest about what can't be known."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.contrib.auth.models import User
+
+from tests.factories import make_upload
+from tests.work.conftest import work_off
+from uploads.errors import RequestError
+from uploads.models import Job, Message, Step
+from uploads.models.message import resend
+from uploads.states import ItemState, JobState, Lane, StepKind, StepState
+from uploads.work.recover import abandon
+from uploads.work.run import run_next
+from uploads.work.submit import JobRequest, StageRequest, submit
+
+pytestmark = pytest.mark.django_db
+
+TABLE = "name,email\nAnn,ann@example.org\nBo,bo@example.org\nNobody,nowhere\nCy,cy@example.org\nAnn2,ANN@example.org\n"
+LETTER = {
+    "subject": "Hello {name}",
+    "text": "Dear {name}",
+    "html": "<b>{name}</b>",
+    "per_minute": 6000,
+}
+
+
+class Mailbox:
+    """A real SMTP server's inbox that may refuse."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, str]] = []
+        self.answers: dict[str, str] = {}
+        self.before: Callable[[str], None] = lambda recipient: None
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        recipient = envelope.rcpt_tos[0]
+        await asyncio.to_thread(self.before, recipient)
+        answer = self.answers.get(recipient, "250 taken")
+        if answer.startswith("250"):
+            self.letters.append((recipient, bytes(envelope.content or b"").decode()))
+        return answer
+
+    @property
+    def recipients(self) -> list[str]:
+        return [recipient for recipient, _ in self.letters]
+
+
+@pytest.fixture
+def mailbox(settings: Any, unused_tcp_port: int) -> Iterator[Mailbox]:
+    inbox = Mailbox()
+    server = Controller(inbox, hostname="127.0.0.1", port=unused_tcp_port)
+    server.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", unused_tcp_port
+    settings.TIDEMILL_EMAIL_URL, settings.TIDEMILL_MAIL_BATCH = "smtp://127.0.0.1", True
+    settings.TIDEMILL_MAIL_PER_MINUTE = 100_000
+    yield inbox
+    server.stop()
+
+
+@pytest.fixture
+def batch(alice: User, tmp_path: Path) -> Callable[..., Job]:
+    def make(table: str = TABLE, *, sample: bool = False, **options: Any) -> Job:
+        path = tmp_path / "people.csv"
+        path.write_text(table)
+        upload = make_upload(alice, path, media_type="text/csv")
+        stage = StageRequest("mail.batch", {**LETTER, **options})
+        return submit(alice, JobRequest([stage], [upload.key], sample=sample))
+
+    return make
+
+
+def states(job: Job) -> dict[str, str]:
+    return dict(job.messages.values_list("recipient", "state"))
+
+
+def written(job: Job) -> Step:
+    """Run until the letters are written, and return the step that will send them."""
+    while not job.steps.filter(kind=StepKind.FINAL).exists():
+        assert run_next(Lane.LIGHT) or run_next(Lane.CPU)
+    return job.steps.get(kind=StepKind.FINAL)
+
+
+def test_everybody_gets_one_letter_with_their_own_values(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch()
+    work_off()
+    job.refresh_from_db()
+    assert mailbox.recipients == ["ann@example.org", "bo@example.org", "cy@example.org"]
+    assert "Subject: Hello Ann" in mailbox.letters[0][1]
+    assert "Dear Ann" in mailbox.letters[0][1] and "<b>Ann</b>" in mailbox.letters[0][1]
+    assert set(states(job).values()) == {"sent"}
+    assert (job.state, job.items_done) == (JobState.SUCCEEDED, 1)
+    (warning,) = job.items.get().warnings
+    assert "2 rows get no letter" in warning and "“nowhere” is no e-mail address" in warning
+
+
+def test_a_sample_makes_the_preview_and_sends_nothing(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch(sample=True)
+    work_off()
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED
+    assert (mailbox.letters, job.messages.count()) == ([], 0)
+    assert job.results.filter(role="preview", meta__page=True).count() == 1
+
+
+def test_a_refusal_is_said_and_the_others_get_theirs(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    mailbox.answers["bo@example.org"] = "550 no such user"
+    job = batch()
+    work_off()
+    assert mailbox.recipients == ["ann@example.org", "cy@example.org"]
+    refused = job.messages.get(state="refused")
+    assert refused.recipient == "bo@example.org" and "no such user" in refused.reason
+
+
+def test_a_server_that_wants_no_more_for_now_is_asked_again_later(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    mailbox.answers["bo@example.org"] = "421 too many"
+    job = batch()
+    work_off()
+    final = job.steps.get(kind=StepKind.FINAL)
+    assert final.state == StepState.READY and "too many" in final.error
+    assert states(job)["bo@example.org"] == "waiting"
+    mailbox.answers.clear()
+    job.steps.update(not_before=job.created_at)
+    work_off()
+    assert mailbox.recipients == ["ann@example.org", "bo@example.org", "cy@example.org"]
+
+
+def test_what_a_dead_worker_was_sending_is_unknown_and_the_rest_goes_on(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch()
+    final = written(job)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("uploads.models.Message.conclude", die)
+        with pytest.raises(Killed):
+            work_off()
+    final.refresh_from_db()
+    assert states(job)["ann@example.org"] == "sending"
+    assert abandon(final)
+    work_off()
+    job.refresh_from_db()
+    assert states(job) == {
+        "ann@example.org": "unknown",
+        "bo@example.org": "sent",
+        "cy@example.org": "sent",
+    }
+    assert mailbox.recipients == ["ann@example.org", "bo@example.org", "cy@example.org"]
+    assert job.state == JobState.SUCCEEDED
+
+
+def test_only_a_person_sends_an_unknown_letter_again_and_only_once(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch()
+    written(job)
+    work_off()
+    Message.objects.filter(recipient="bo@example.org").update(
+        state="unknown", letter={"subject": "Hello", "text": "again", "html": ""}
+    )
+    number = job.messages.get(recipient="bo@example.org").pk
+    resend(job, number, "alice")
+    with pytest.raises(RequestError):
+        resend(job, number, "alice")
+    work_off()
+    job.refresh_from_db()
+    assert mailbox.recipients.count("bo@example.org") == 2
+    assert states(job)["bo@example.org"] == "sent"
+    assert job.settled_at is not None
+    with pytest.raises(RequestError):
+        resend(job, number, "alice")
+
+
+def test_a_cancelled_job_stops_between_two_letters_and_a_retry_sends_the_rest(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch()
+    mailbox.before = lambda recipient: None
+    written(job)
+    with pytest.MonkeyPatch.context() as patched:
+        told = Message.conclude
+
+        def cancel_after(message: Message, *known: Any) -> None:
+            told(message, *known)
+            Job.objects.get(pk=job.pk).cancel("alice")
+
+        patched.setattr("uploads.models.Message.conclude", cancel_after)
+        work_off()
+    job.refresh_from_db()
+    assert (job.state, mailbox.recipients) == (JobState.CANCELLED, ["ann@example.org"])
+    assert job.items.get().state == ItemState.CANCELLED
+    job.retry("alice")
+    work_off()
+    assert mailbox.recipients == ["ann@example.org", "bo@example.org", "cy@example.org"]
+
+
+def test_a_paused_job_stops_between_two_letters(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch()
+    written(job)
+    with pytest.MonkeyPatch.context() as patched:
+        told = Message.conclude
+
+        def pause_after(message: Message, *known: Any) -> None:
+            told(message, *known)
+            Job.objects.get(pk=job.pk).pause("alice")
+
+        patched.setattr("uploads.models.Message.conclude", pause_after)
+        work_off()
+    assert mailbox.recipients == ["ann@example.org"]
+    job.resume("alice")
+    work_off()
+    assert mailbox.recipients == ["ann@example.org", "bo@example.org", "cy@example.org"]
+
+
+def test_a_slow_rate_puts_the_step_back_instead_of_holding_a_worker(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch(per_minute=1)
+    work_off()
+    final = job.steps.get(kind=StepKind.FINAL)
+    assert (len(mailbox.letters), final.state, final.attempt) == (1, StepState.READY, 0)
+    assert 50 < (final.not_before - job.messages.get(state="sent").sending_at).total_seconds() < 90
+
+
+@pytest.mark.parametrize("off", ["TIDEMILL_MAIL_BATCH", "TIDEMILL_EMAIL_URL"])
+def test_it_is_refused_in_words_until_an_operator_lets_it(
+    mailbox: Mailbox, settings: Any, batch: Callable[..., Job], off: str
+) -> None:
+    setattr(settings, off, False if off.endswith("BATCH") else "")
+    with pytest.raises(RequestError, match="sends no e-mails from tables"):
+        batch()
+
+
+@pytest.mark.parametrize("missing", ["subject", "text"])
+def test_no_empty_letter_is_sent(batch: Callable[..., Job], mailbox: Mailbox, missing: str) -> None:
+    with pytest.raises(RequestError, match=missing):
+        batch(**{missing: " "})
+
+
+def test_a_placeholder_that_is_no_column_is_refused_with_the_columns(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch(text="Dear {nmae}")
+    work_off()
+    item = job.items.get()
+    assert item.error_text == "“people.csv” has no column “nmae”; it has: name, email."
