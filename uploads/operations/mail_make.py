@@ -61,7 +61,8 @@ def make(source: Path, step: Context[Letters]) -> Iterator[Output]:
     if not made.count:
         raise InputError("mail_no_rows", name=step.name, reason=" ".join(made.bad[:1]))
     if made.bad_count:
-        step.warn(f"{made.bad_count} rows get no letter. {' '.join(made.bad[:5])}")
+        rows = "1 row gets" if made.bad_count == 1 else f"{made.bad_count:,} rows get"
+        step.warn(f"{rows} no letter. {' '.join(made.bad[:5])}")
     page = step.path("source.html")
     page.write_text(_page(made), encoding="utf-8")
     yield Output(target, meta={"letters": made.count, "bad_rows": made.bad_count})

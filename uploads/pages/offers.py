@@ -62,8 +62,9 @@ class Offer:
     def icon(self) -> str:
         if set(self.operation.accepts) >= set(TABLES):
             return "table"
-        if self.operation.name.startswith("archive."):
-            return "archive"
+        family = self.operation.name.partition(".")[0]
+        if family in {"archive", "mail"}:
+            return family
         if self.operation.accepts[0] == PDF:
             return "document"
         family = self.operation.accepts[0].partition("/")[0]
