@@ -35,13 +35,11 @@ def test_the_results_of_one_operation_go_on_to_the_next(
         "Convert pictures → Contact sheets: 3 photos"
     )
     assert _barriers(page) == []
-    page.screenshot(path=f"/work/tmp/shots/chain-form-{scheme}.png", full_page=True)
     page.locator(START).click()
 
     expect(page.locator(".outcome.succeeded")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator(".outcome [data-viewer] .shot")).to_have_count(1)
     expect(page.locator(".job-line")).to_contain_text("→ Contact sheets")
-    page.screenshot(path=f"/work/tmp/shots/chain-done-{scheme}.png", full_page=True)
 
     page.get_by_role("link", name="Run again").click()
     expect(page.locator("#then-1")).to_have_value("image.sheet")

@@ -199,7 +199,8 @@ def given_to(stages: Sequence[Stage], position: int) -> list[Result]:
         if stage.position == 0 or stage.takes_all:
             order = {pk: (place,) for pk, place, _, _ in rows}
         else:
-            order = {pk: (*order.get(parent, ()), made) for pk, _, parent, made in _known(rows)}
+            passed = rows.exclude(origin=None)
+            order = {pk: (*order.get(parent, ()), made) for pk, _, parent, made in passed}
     found = Result.objects.filter(
         item__stage=stages[position - 1],
         item__state=ItemState.SUCCEEDED,
@@ -219,7 +220,3 @@ def roots(items: Iterable[Item]) -> dict[int, Item]:
         parents = {result.pk: result.item for result in made if result.item}
         found |= {pk: parents[origin] for pk, origin in above.items()}
     return found
-
-
-def _known(rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
-    return (row for row in rows if row[2] is not None)
