@@ -36,6 +36,7 @@ def site(
             TIDEMILL_WORKERS=str(workers),
             TIDEMILL_PORT=str(port),
             TIDEMILL_LOG_LEVEL="WARNING",
+            TIDEMILL_REUSE="0",  # the same few files are sent again and again
             DJANGO_SETTINGS_MODULE="project.settings",
         )
         command = [sys.executable, "manage.py", "up"] + ([] if web else ["--no-web"])

@@ -109,6 +109,15 @@ def _chain() -> None:
     submit(owner(), JobRequest(links, [file.key for file in files], name="chain"))
 
 
+def _done_before() -> None:
+    """Leave a chain of which all but a new file was done in another job."""
+    _chain()
+    _through()
+    files = [upload_of("chain-1.txt", "a\nb\n"), upload_of("chain-2.txt", "new")]
+    links = [StageRequest(operation) for operation in ("test.split", "test.copy", "test.all")]
+    submit(owner(), JobRequest(links, [file.key for file in files], name="once more"))
+
+
 def _through() -> None:
     """Work until nothing is left on either lane."""
     while run_next(Lane.LIGHT) or run_next(Lane.CPU):
@@ -296,6 +305,7 @@ SCENARIOS = (
     Scenario("worker", "batch whose child crashes", _crashing, cpu),
     Scenario("worker", "all files together", _all, cpu),
     Scenario("worker", "chain", _chain, _through),
+    Scenario("worker", "done before", _done_before, _through),
     Scenario("worker", "part", _planned(_lines), cpu),
     Scenario("worker", "part with a fault that may pass", _flaky_part, cpu),
     Scenario("worker", "join", _parts_done, cpu),

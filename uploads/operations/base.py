@@ -168,6 +168,7 @@ class Operation(Generic[O]):
     once only what it has room for. `memory_bytes` is something else, the address space at
     which its child is stopped. A `piecewise` one heeds `Context.sample_seconds`; what
     `plays_early` can be watched while it is being made; what one that `sends` makes a worker sends.
+    A `reusable` one makes the same of the same input and options.
     """
 
     name: str
@@ -188,6 +189,7 @@ class Operation(Generic[O]):
     piecewise: bool = False
     plays_early: bool = False
     sends: bool = False
+    reusable: bool = True
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None
 

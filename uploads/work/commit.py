@@ -8,12 +8,12 @@ done again and stray files are swept; killed after it, nothing is left to do.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import Case, F, Max, Q, Value, When
 from django.utils import timezone
 
 from uploads.conf import conf
@@ -31,11 +31,13 @@ def commit_work(
     outcomes: Sequence[Outcome],
     adopted: dict[int, list[Adopted]],
     then: Callable[[], None] | None = None,
+    keys: Mapping[int, str] | None = None,
 ) -> None:
     """End a work or join step with everything it made; raises `LeaseLost` and changes nothing.
 
     A part or join that can't be done fails, and its item with it; a batch succeeds
-    with some of its items failed. `then` is called last, in the same transaction.
+    with some of its items failed. `then` is called last, in the same transaction. `keys`
+    stand for what items were made of.
     """
     with transaction.atomic():
         job = begin(step, step.weight)
@@ -54,12 +56,12 @@ def commit_work(
             if Step.ready_joins(job, step.item_id):
                 job.ring_lanes()
         elif outcomes:
-            _end_items(job, step, outcomes)
+            end_items(job, step, outcomes, keys or {})
         if step.kind == StepKind.JOIN and problem is None:
             drop_parts(step)
         if step.feeds and not is_part:
             job.pass_on(step.stage, [outcome.key for outcome in outcomes], made)
-        _record(job, step, outcomes, made)
+        record_end(job, step, outcomes, made)
         if job.items_open <= 0 or job.cancel_requested_at or step.feeds:
             job.end_if_done()
         if then is not None:
@@ -76,10 +78,10 @@ def commit_finished(
     if not Step.held(step.lease).update(weight=F("weight") - weight):
         raise LeaseLost
     made = add_results(step, outcomes, adopted)
-    _end_items(job, step, outcomes)
+    end_items(job, step, outcomes, {})
     if step.feeds:
         job.pass_on(step.stage, [outcome.key for outcome in outcomes], made)
-    _record(job, step, outcomes, made, EventKind.STEP_KEPT)
+    record_end(job, step, outcomes, made, EventKind.STEP_KEPT)
 
 
 def begin(step: Step, work: float | None = None) -> Job:
@@ -95,7 +97,8 @@ def begin(step: Step, work: float | None = None) -> Job:
         raise LeaseLost from None
 
 
-def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
+def end_items(job: Job, step: Step, outcomes: Sequence[Outcome], keys: Mapping[int, str]) -> None:
+    """End what is done, fail what can't be done, and carry over what may be; inside a transaction."""
     outcomes = begin_sending(job, step, outcomes)
     done = [outcome for outcome in outcomes if outcome.done]
     plain = [outcome.key for outcome in done if not outcome.warnings]
@@ -105,6 +108,7 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
     )
     Job.objects.filter(pk=job.pk).update(items_done=F("items_done") + ended)
     job.items_done += ended
+    _keep_keys({outcome.key: keys[outcome.key] for outcome in done if outcome.key in keys})
     items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
     again: list[Item] = []
     for outcome in outcomes:
@@ -118,6 +122,12 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
     if again:
         problems = {outcome.key: outcome.problem for outcome in outcomes}
         _again(job, step, again, problems[again[0].pk])
+
+
+def _keep_keys(keys: Mapping[int, str]) -> None:
+    if keys:
+        cases = [When(pk=pk, then=Value(key)) for pk, key in keys.items()]
+        Item.objects.filter(pk__in=keys).update(result_key=Case(*cases))
 
 
 def may_retry(step: Step, problem: Problem) -> bool:
@@ -178,13 +188,14 @@ def fail_item(job: Job, item: Item, problem: Problem) -> None:
     )
 
 
-def _record(
+def record_end(
     job: Job,
     step: Step,
     outcomes: Sequence[Outcome],
     made: dict[int, list[Result]],
     told: EventKind = EventKind.STEP_DONE,
 ) -> None:
+    """Record what items said and made, for pages and the log; last in the transaction."""
     names = _names(outcomes) if outcomes else {}
     for outcome in outcomes:
         for level, text in outcome.lines:

@@ -38,7 +38,8 @@ LARGEST_INFLIGHT = 10_000
 class JobRequest:
     """A whole request; `uploads` are the keys of files arrived or still arriving.
 
-    `names` is a pattern as `uploads.naming` has them. A `sample` tries some of the files.
+    `names` is a pattern as `uploads.naming` has them. A `sample` tries some of the files;
+    an `anew` one does everything itself, whatever was done before.
     `overrides` gives options of its own to an upload, by its key.
     """
 
@@ -50,6 +51,7 @@ class JobRequest:
     notify: str = ""
     names: str = ""
     sample: bool = False
+    anew: bool = False
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     idempotency_key: str | None = None
 
@@ -148,6 +150,7 @@ def _add_job(
         max_inflight=request.max_inflight,
         notify=request.notify,
         names=request.names,
+        is_anew=request.anew,
         sample_seconds=conf.SAMPLE_SECONDS if request.sample else None,
         idempotency_key=request.idempotency_key or None,
     )

@@ -63,6 +63,11 @@ JOB_BODY: Schema = {
             "description": "Try the options on some of the files first; the job's `prediction` "
             "then says how long all of them take and how much they make.",
         },
+        "anew": {
+            "type": "boolean",
+            "default": False,
+            "description": "Do everything again, also what was done before in the same way.",
+        },
         "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
         "max_inflight": {
             "type": "integer",
@@ -117,6 +122,7 @@ def job_request(request: HttpRequest) -> JobRequest:
         name=_field(body, "name", str, ""),
         overrides=_overrides(body),
         sample=_flag(body, "sample"),
+        anew=_flag(body, "anew"),
         names=_field(body, "names", str, preset.names if preset else "").strip(),
         priority=_field(body, "priority", int, 0),
         max_inflight=_field(body, "max_inflight", int, 0),
