@@ -1,13 +1,16 @@
 """Reuse: what was done before is taken over, file by file, and by nobody else."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from tests.factories import make_user
+from tests.support.holders import errors, race
 from tests.work.conftest import work_off
 from uploads.models import Item, Job, Result, Upload
 from uploads.states import JobState, StepKind
@@ -193,8 +196,8 @@ def test_bytes_stay_as_long_as_anybody_refers_to_them(
     with django_capture_on_commit_callbacks(execute=True):
         assert first.remove("alice") == 0 or store.path(kept).exists()
     assert contents(second) == {"file-0.txt": "one"}
-    remove_orphans(0, 0)
     third = job(["one"])
+    remove_orphans(0, -1)
     assert taken(third) == [True]
     with django_capture_on_commit_callbacks(execute=True):
         second.remove("alice")
@@ -248,3 +251,49 @@ def test_files_sent_by_form_and_in_pieces_are_the_same(job: Callable[..., Job]) 
     digest = first.items.get().upload
     assert digest is not None and len(digest.sha256) == 64
     assert Path(store.path(digest.storage_key)).read_text() == "one"
+
+
+def test_page_and_api_say_what_was_taken_over(job: Callable[..., Job], alice: User) -> None:
+    first, second = job(["one", "two"]), job(["one", "two", "three"])
+    browser = Client()
+    browser.force_login(alice)
+    page = browser.get(f"/jobs/{second.key}/").content.decode()
+    assert "2\u00a0files were done before in the same way" in page
+    assert "done before" not in browser.get(f"/jobs/{first.key}/").content.decode()
+    items = browser.get(f"/api/v1/jobs/{second.key}/items/").json()["results"]
+    assert [item["reused_from"] for item in items] == [first.key, first.key, None]
+
+
+def test_a_form_can_ask_for_everything_again(job: Callable[..., Job], alice: User) -> None:
+    before = job(["one"])
+    browser = Client()
+    browser.force_login(alice)
+    filled = browser.get(f"/?again={before.key}&anew=on").content.decode()
+    assert 'name="anew" checked' in filled
+    keys = [item.upload.key for item in before.items.all() if item.upload]
+    for sent, expected in [({}, True), ({"anew": "on"}, False)]:
+        answer = browser.post("/", {"uploads": keys, "operation": "test.copy", **sent})
+        work_off()
+        made = Job.objects.get(key=answer["Location"].split("/")[2])
+        assert taken(made) == [expected]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_removal_beside_a_reuse_costs_nobody_his_bytes(job: Callable[..., Job]) -> None:
+    for number in range(3):
+        old = job([f"text {number}"])
+        new = job_to_be(old)
+        removed, planned = race(
+            partial(Job.objects.get(pk=old.pk).remove, "alice"),
+            partial(run_next, "light"),
+            seed=number,
+        )
+        errors([removed, planned])
+        work_off()
+        assert list(contents(new).values()) == [f"text {number}"]
+
+
+def job_to_be(old: Job) -> Job:
+    """Send the files of a job again, under the same names, without working on them yet."""
+    keys = [item.upload.key for item in old.items.all() if item.upload]
+    return submit(old.owner, JobRequest([StageRequest("test.copy", {})], keys))
