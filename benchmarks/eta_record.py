@@ -136,7 +136,9 @@ def start(chosen: Plan) -> Any:
     person = User.objects.get_or_create(username=chosen.owner)[0]
     keys = arrive(chosen.files, chosen.media_type)
     Upload.objects.filter(key__in=keys).update(owner=person)
-    return submit(person, JobRequest([StageRequest(chosen.operation, chosen.options)], keys))
+    return submit(
+        person, JobRequest([StageRequest(chosen.operation, chosen.options)], keys, anew=True)
+    )
 
 
 class Failed(Exception):  # noqa: N818

@@ -36,7 +36,6 @@ def site(
             TIDEMILL_WORKERS=str(workers),
             TIDEMILL_PORT=str(port),
             TIDEMILL_LOG_LEVEL="WARNING",
-            TIDEMILL_REUSE="0",  # the same few files are sent again and again
             DJANGO_SETTINGS_MODULE="project.settings",
         )
         command = [sys.executable, "manage.py", "up"] + ([] if web else ["--no-web"])
@@ -115,7 +114,7 @@ def run_job(keys: list[str], operation: str, options: dict[str, Any]) -> tuple[A
     from uploads.work.submit import JobRequest, StageRequest, submit
 
     started = time.monotonic()
-    job = submit(owner(), JobRequest([StageRequest(operation, options)], keys))
+    job = submit(owner(), JobRequest([StageRequest(operation, options)], keys, anew=True))
     while not Job.objects.filter(pk=job.pk).exclude(finished_at=None).exists():
         time.sleep(0.02)
     seconds = time.monotonic() - started
