@@ -13,14 +13,15 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Max, Q, Value, When
+from django.db.models import Case, F, Max, Value, When
 from django.utils import timezone
 
 from uploads.conf import conf
 from uploads.errors import LeaseLost, TidemillError, sentence
 from uploads.models import EventKind, Item, Job, Result, Step
-from uploads.states import ItemState, StepKind, StepState, UploadState
+from uploads.states import ItemState, StepKind, StepState
 from uploads.work.adopt import Adopted, add_results, drop_parts
+from uploads.work.carried import carried, ends_with_its_items
 from uploads.work.outcome import Outcome, Problem
 from uploads.work.sending import begin_sending
 from uploads.work.told import shown_item
@@ -254,15 +255,6 @@ def commit_failure(step: Step, error: TidemillError) -> None:
         fail_step(job, step, problem)
 
 
-def ends_with_its_items(step: Step) -> bool:
-    """End a step of which no item is open any more: a ready one would wait for ever."""
-    if step.kind == StepKind.NOTIFY or carried(step):
-        return False
-    if not Step.end(step.lease, StepState.CANCELLED):
-        raise LeaseLost
-    return True
-
-
 def fail_step(job: Job, step: Step, problem: Problem) -> None:
     """Fail everything that an ended step carried; inside its transaction."""
     items = carried(step)
@@ -283,14 +275,3 @@ def keep_checkpoint(step: Step) -> None:
     """Write down where a step that is put back goes on; inside the transaction that does so."""
     if step.checkpoint is not None:
         Step.held(step.lease).update(checkpoint=step.checkpoint)
-
-
-def carried(step: Step) -> list[Item]:
-    """Return the open items that depend on a step; on a plan also those it has yet to take."""
-    if step.item_id:
-        return list(Item.objects.open().filter(pk=step.item_id))
-    mine = Q(step=step)
-    if step.kind == StepKind.PLAN:
-        # Else a plan that always dies first would be planned anew for ever.
-        mine |= Q(step=None) & (Q(upload__state=UploadState.COMPLETE) | Q(upload=None))
-    return list(Item.objects.open().filter(mine, stage=step.stage_id))
