@@ -92,6 +92,8 @@ class PipeReporter:
 class Child:
     """One request being served."""
 
+    reporter = PipeReporter
+
     def __init__(self, request: dict[str, Any], pipe: Pipe) -> None:
         self.request = request
         self.pipe = pipe
@@ -166,7 +168,7 @@ class Child:
             media_type=item["media_type"],
             part=item.get("part"),
             limits=Limits(**self.request["limits"]),
-            reporter=PipeReporter(self.pipe, item["key"], lambda: self.stopping),
+            reporter=self.reporter(self.pipe, item["key"], lambda: self.stopping),
             files=files,
             saved=item.get("saved"),
             sample_seconds=self.request.get("sample_seconds"),
@@ -223,7 +225,7 @@ def describe(error: Exception) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(kind: type[Child] = Child) -> None:
     """Serve the request on standard input; what the operation prints goes to standard error."""
     die_with_parent()
     request = json.load(sys.stdin)
@@ -238,7 +240,7 @@ def main() -> None:
         for item in request["items"]:
             pipe.send(t="error", item=item["key"], **describe(error))
         return
-    Child(request, pipe).serve(operation)
+    kind(request, pipe).serve(operation)
     # The request is served: no library's shutdown may crash or hang that away.
     sys.stdout.flush()
     sys.stderr.flush()
