@@ -33,6 +33,7 @@ import resource
 import shutil
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -47,6 +48,7 @@ from uploads.operations.limits import Limits
 from uploads.operations.options import fields_of, parse_options
 
 DETAIL_CHARACTERS = 4000
+PROGRESS_SECONDS = 0.05
 EXHAUSTED = {
     errno.EFBIG: "output_too_large",
     errno.ENOSPC: "disk_full",
@@ -68,16 +70,25 @@ class Pipe:
 
 
 class PipeReporter:
-    """Carries one item's news to the worker; raises `Cancelled` once SIGTERM has come."""
+    """Carries one item's news to the worker; raises `Cancelled` once SIGTERM has come.
+
+    An operation may report each line of a big file: only what people could see is sent.
+    """
 
     def __init__(self, pipe: Pipe, item: Any, stopping: Callable[[], bool]) -> None:
         self._pipe = pipe
         self._item = item
         self._stopping = stopping
+        self._note = ""
+        self._told_at = -PROGRESS_SECONDS
 
     def progress(self, fraction: float, note: str) -> None:
         if self._stopping():
             raise Cancelled
+        now = time.monotonic()
+        if now - self._told_at < PROGRESS_SECONDS and note == self._note and fraction < 1:
+            return
+        self._told_at, self._note = now, note
         self._pipe.send(t="progress", item=self._item, value=round(fraction, 4), note=note)
 
     def log(self, text: str, level: str) -> None:

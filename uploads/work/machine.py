@@ -35,7 +35,7 @@ class Level:
 
 def more_paths() -> list[str]:
     """Return the folders of operations that lie outside this Python's own."""
-    named = [path for path in conf.OPERATIONS_PATH.split(os.pathsep) if path]
+    named = [str(Path(p).resolve()) for p in conf.OPERATIONS_PATH.split(os.pathsep) if p]
     found = homes(operation.module for operation in operations().values())
     return list(dict.fromkeys([*named, *found]))
 
