@@ -3,6 +3,7 @@
 import shlex
 import sys
 from argparse import ArgumentParser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ class Command(BaseCommand):
         self.stdout.write("\nTest it, try it, offer it:\n")
         for command in _commands(made):
             self.stdout.write(f"  {command}")
+        if find_spec("pytest") is None:
+            python = _short(Path(sys.executable))
+            wanted = f"{python} -m uv pip install --python {python} pytest"
+            self.stdout.write(f"\nThe tests need pytest, which is not here yet:\n  {wanted}")
 
 
 def _commands(made: NewOperation) -> list[str]:
