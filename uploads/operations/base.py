@@ -6,7 +6,6 @@ and yields them. It never sees a row, a queue or a socket.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,6 @@ Profile = Literal["decode", "outbound"]
 Takes = Literal["each", "all"]
 
 CHECKPOINT_BYTES = 64 * 1024
-NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
 _registered: dict[str, "Operation[Any]"] = {}
 
@@ -282,10 +280,6 @@ def operation(
 
     A second operation of the same name from another place is an error: one name, one operation.
     """
-    if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no operation's name; it is like “words.count”")
-    if isinstance(accepts, str):
-        raise TypeError(f"accepts is a list of media types: [{accepts!r}]")
 
     def register(function: Callable[..., Iterator[Path | Output]]) -> Operation[O]:
         summary = (function.__doc__ or label).strip().partition("\n")[0]

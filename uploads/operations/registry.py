@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,7 @@ BUILT_IN = (
     "uploads.operations.inspect",
 )
 ENTRY_POINTS = "tidemill.operations"
+NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
 _folders: list[Path] = []
 
@@ -105,7 +107,11 @@ def _load(point: EntryPoint) -> Broken | None:
 
 
 def _try_form(made: Operation[Any]) -> None:
-    """Do once what every page does with an operation; raises what is wrong with its options."""
+    """Do once what every page does with an operation; raises what is wrong with it."""
+    if not NAME.fullmatch(made.name):
+        raise ValueError(f"{made.name!r} is no operation's name; it is like “words.count”")
+    if not all("/" in pattern for pattern in made.accepts):
+        raise ValueError('accepts is a list of media types, such as ["text/*"]')
     defaults = canonical(made.options())
     json.dumps(schema(made.options))
     for chosen in (defaults, *(preset.options for preset in made.presets)):

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from uploads.operations.newop import NewOperation
-from uploads.operations.registry import operations
 
 
 class Command(BaseCommand):
@@ -23,7 +22,6 @@ class Command(BaseCommand):
         parser.add_argument("--into", default=".", metavar="FOLDER", help="where its folder goes")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        operations()  # so that a taken name is known
         made = NewOperation(options["name"], Path(options["into"]))
         if trouble := made.trouble():
             raise CommandError(trouble)

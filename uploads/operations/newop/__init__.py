@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
-from uploads.operations.base import NAME, registered
+from uploads.operations.registry import NAME, operations
 
 HERE = Path(__file__).resolve().parent
 
@@ -35,7 +35,7 @@ class NewOperation:
         for word in (self.family, self.verb):
             if keyword.iskeyword(word) or hasattr(builtins, word):
                 return f"“{word}” means something to Python itself; take another word."
-        if self.name in registered():
+        if self.name in operations():
             return f"There is an operation “{self.name}” already; take another name."
         if self.folder.exists():
             return (
