@@ -99,7 +99,7 @@ class Conf:
     )
     OPERATIONS_PATH = text(
         "",
-        "Folders, separated by ':', from which operations may be imported beside the installed ones.",
+        "Folders, separated by ':', with packages of operations that are used without being installed.",
     )
     RUN_DIR = text(
         "",
