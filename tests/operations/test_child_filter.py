@@ -115,7 +115,9 @@ def test_only_tcp_is_open_to_the_outbound_profile(machine: str, kind: int, proto
 def test_the_network_shuts_for_new_connections_only(machine: str) -> None:
     shut = {int(str(entry[ARCHITECTURES[machine][1]])) for entry in CONNECTING}
     made = closing_program(machine)
-    assert {number for number in range(470) if _ran(made, _called(machine, number)) == REFUSED} == shut
+    assert {
+        number for number in range(470) if _ran(made, _called(machine, number)) == REFUSED
+    } == shut
 
 
 def test_new_namespaces_are_refused_and_forks_are_not(machine: str) -> None:

@@ -136,7 +136,7 @@ def test_only_single_files_are_opened_beside_the_inputs(room: Room, tmp_path: Pa
         (tmp_path / called).write_text(called)
     look = (str(tmp_path / "asked.db"), str(tmp_path / "asked.db-wal"))
     read = str(tmp_path / "asked.db")
-    assert room.told("read", path=read, profile="outbound", look=look) == "asked.db"
+    assert room.told("read", path=read, profile="outbound", look=look) == b"asked.db".hex()
     for deed, called in (("read", "other.db"), ("write", "asked.db"), ("read", "")):
         room.messages.clear()
         told = room.told(deed, path=str(tmp_path / called), profile="outbound", look=look)

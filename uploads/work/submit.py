@@ -88,8 +88,7 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     sources = _uploads(owner, request.uploads)
     _check_fit(operation, sources)
     own = own_options(operation, plain, request.overrides, sources)
-    tried = request.sample and not operation.starts
-    placed = choose(operation, sources) if tried else list(enumerate(sources))
+    placed = choose(operation, sources) if request.sample else list(enumerate(sources))
     files = [upload for _, upload in placed]
     about = subject(owner, operation, plain) if operation.starts else together_name(files)
     job = _add_job(owner, request, links, files, about)
