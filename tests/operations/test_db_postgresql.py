@@ -1,6 +1,7 @@
 """Questions to a real PostgreSQL: every type, nothing but reading, errors in words, its own end."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from tests.support.asked import SECRET, Asked, asked_server
 from tests.support.postgresql import MISSING
 from tests.work.conftest import work_off
 from tests.work.databases import answer, ask, register
+from uploads.errors import InputError, TidemillError
 from uploads.models import Connection, Job
+from uploads.operations.db_asked import only_question
+from uploads.operations.db_postgresql import CURSOR, PostgreSQL
+from uploads.operations.outside import Outside
 from uploads.states import JobState
 from uploads.work.submit import JobRequest, StageRequest, submit
 
@@ -59,6 +64,22 @@ def done(alice: User, shop: Connection) -> Callable[..., Job]:
 
 
 Done = Callable[..., Job]
+
+
+class Patient:
+    def idle(self) -> None:
+        """Wait."""
+
+
+@contextmanager
+def session(asked: Asked, folder: Path, **facts: Any) -> Iterator[PostgreSQL]:
+    """Open a session as the child does, in this process."""
+    own = {**asked.facts(), "addresses": ("127.0.0.1",), "password": SECRET, **facts}
+    made = PostgreSQL(Outside("Shop", **own), folder)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def rows(job: Job) -> list[tuple[Any, ...]]:
@@ -162,15 +183,23 @@ WRITES = {
 
 @pytest.mark.parametrize("how", WRITES)
 def test_nothing_but_a_question_runs_even_for_a_user_who_may_all(
-    asked: Asked, alice: User, how: str
+    asked: Asked, tmp_path: Path, how: str
 ) -> None:
     asked.rows(f"ALTER ROLE tidemill PASSWORD '{SECRET}'")
-    job = ask(alice, connect(asked, user="tidemill"), WRITES[how])
-    work_off()
-    job.refresh_from_db()
-    assert fault(job) in {"db_refused", "db_failed", "sql_wrong", "sql_failed"}
+    with pytest.raises(InputError) as refused, session(asked, tmp_path, user="tidemill") as made:
+        made.ask(only_question(WRITES[how]), Patient())
+        list(made.lines(Patient()))
+    assert refused.value.code in {"db_refused", "db_failed", "sql_wrong", "sql_failed"}
     assert asked.rows("SELECT count(*) FROM orders") == [(1000,)]
     assert not Path("/tmp/harm").exists()
+
+
+@pytest.mark.parametrize("how", ["insert", "copy", "escape", "several", "set", "end", "do"])
+def test_the_server_itself_refuses_what_our_own_look_at_the_text_let_through(
+    asked: Asked, tmp_path: Path, how: str
+) -> None:
+    with pytest.raises(InputError), session(asked, tmp_path, user="tidemill") as made:
+        made._parse(CURSOR + WRITES[how], len(CURSOR), Patient())
 
 
 # --- errors in words -------------------------------------------------------------------
@@ -193,8 +222,11 @@ def test_a_mistake_is_told_with_its_place(done: Done) -> None:
         ("SELEC 1", "db_refused"),
     ],
 )
-def test_each_fault_has_its_words(done: Done, sql: str, code: str) -> None:
-    assert fault(done(sql)) == code
+def test_each_fault_has_its_words(asked: Asked, tmp_path: Path, sql: str, code: str) -> None:
+    with pytest.raises(InputError) as refused, session(asked, tmp_path) as made:
+        made.ask(only_question(sql), Patient())
+        list(made.lines(Patient()))
+    assert refused.value.code == code
 
 
 @pytest.mark.parametrize(
@@ -204,18 +236,23 @@ def test_each_fault_has_its_words(done: Done, sql: str, code: str) -> None:
         ({"database": "none"}, "db_login"),
         ({"tls": "require"}, "db_login"),
         ({"port": 9}, "db_unreachable"),
-        ({"host": "no-such-host.invalid"}, "db_unreachable"),
     ],
 )
 def test_a_database_that_lets_nobody_in_says_why(
-    asked: Asked, alice: User, settings: Any, facts: dict[str, Any], code: str
+    asked: Asked, tmp_path: Path, facts: dict[str, Any], code: str
 ) -> None:
+    with pytest.raises(TidemillError) as refused, session(asked, tmp_path, **facts):
+        pass
+    assert refused.value.code == code
+    assert "127.0.0.1" not in str(refused.value) and SECRET not in str(refused.value)
+
+
+def test_an_unknown_host_is_told_by_the_child(asked: Asked, alice: User, settings: Any) -> None:
     settings.TIDEMILL_STEP_ATTEMPTS = 1
-    job = ask(alice, connect(asked, **facts), "SELECT 1")
+    job = ask(alice, connect(asked, host="no-such-host.invalid"), "SELECT 1")
     work_off()
     job.refresh_from_db()
-    assert fault(job) == code
-    assert "127.0.0.1" not in job.items.get().error_text
+    assert fault(job) == "db_unreachable"
 
 
 def test_a_wrong_password_is_told_and_not_tried_again(asked: Asked, alice: User) -> None:

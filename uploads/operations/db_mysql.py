@@ -8,7 +8,7 @@ ends the question when nobody wants it any more.
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ GIVE_UP_SECONDS = 2.0
 BATCH = 500
 MOST_TABLES = 300
 SAME_NAME_TWICE = 1060
+NO_TLS = 2026
 LOGIN, DENIED = {1044, 1045, 1049, 1698, 3159}, {1142, 1143, 1227, 1370}
 READ_ONLY, LOST, LATE = {1290, 1792, 1836}, {1053, 1158, 1159, 1317, 2006, 2013}, {1969, 3024}
 PLAIN = {
@@ -76,6 +77,8 @@ class MySQL:
         self.expected = 0.0
         self._sql = ""
         self._busy = False
+        self._cursor: Any = None
+        self._running: Future[Any] | None = None
         try:
             self._asking = self._connection(folder)
             self._ending = self._connection(folder)
@@ -147,7 +150,7 @@ class MySQL:
 
     def _await(self, deed: Callable[[], T], pulse: Pulse) -> T:
         """Do something that may take long in the thread, and look for a wish to stop meanwhile."""
-        running = self._thread.submit(deed)
+        running = self._running = self._thread.submit(deed)
         while not wait([running], PAUSE_SECONDS).done:
             pulse.idle()
         try:
@@ -170,6 +173,9 @@ class MySQL:
         named = {"connection": self._outside.name}
         if code in LOGIN:
             said = "the user, its password or the database's name is wrong."
+            return InputError("db_login", reason=said, **named)
+        if code == NO_TLS or "certificate" in reason.lower():
+            said = "it does not speak the encryption that is asked for, or is another server."
             return InputError("db_login", reason=said, **named)
         if code in DENIED:
             return InputError("db_denied", reason="the user has no right to it.", **named)
@@ -225,7 +231,13 @@ class MySQL:
             self._busy = False
             with suppress(self._errors.MySQLError, OSError), self._ending.cursor() as cursor:
                 cursor.execute(f"KILL QUERY {int(self._asking.thread_id())}")
+        if self._running is not None:
+            wait([self._running], GIVE_UP_SECONDS)
         self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._cursor is not None:  # it would read the rest of the answer before it goes
+            if self._cursor._result is not None:
+                self._cursor._result.unbuffered_active = False
+            self._cursor.connection = None
         for made in (self._asking, self._ending):
             with suppress(self._errors.MySQLError, OSError, AttributeError):
                 made._force_close()
