@@ -150,7 +150,8 @@ class MySQL:
 
     def _await(self, deed: Callable[[], T], pulse: Pulse) -> T:
         """Do something that may take long in the thread, and look for a wish to stop meanwhile."""
-        running = self._running = self._thread.submit(deed)
+        running: Future[T] = self._thread.submit(deed)
+        self._running = running
         while not wait([running], PAUSE_SECONDS).done:
             pulse.idle()
         try:
