@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 
 from tests.factories import make_user
 from tests.support.asked import SECRET, Asked, asked_server
@@ -21,6 +22,7 @@ from uploads.operations.db_postgresql import CURSOR, PostgreSQL
 from uploads.operations.outside import Outside
 from uploads.states import JobState
 from uploads.work.submit import JobRequest, StageRequest, submit
+from uploads.work.whole import run_on_all
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
@@ -291,6 +293,12 @@ def test_a_sample_has_the_first_rows_only(alice: User, shop: Connection) -> None
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, job.items.get().error_text
     assert job.results.get(role="result").meta["rows"] == 1000
+    browser = Client()
+    browser.force_login(alice)
+    assert "Get the whole answer" in browser.get(f"/jobs/{job.key}/").content.decode()
+    whole = run_on_all(job)
+    assert not whole.is_sample
+    assert whole.stages.get().options == job.stages.get().options
 
 
 def test_an_answer_feeds_the_next_operation(alice: User, shop: Connection) -> None:

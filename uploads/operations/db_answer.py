@@ -35,7 +35,7 @@ def answer(step: "Context[DatabaseQuestion]") -> Iterator[Output]:
     outside = _outside(step)
     session = connected(step, outside)
     try:
-        sql = only_question(step.options.sql)
+        sql = only_question(step.options.sql, escapes=outside.kind == "mysql")
         # Only now: a filter on this process holds for threads that begin after it.
         with duck(step, []) as engine:
             receiving = Receiving(step, outside, lambda s, note: engine.report(s * RECEIVED, note))

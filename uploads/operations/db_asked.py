@@ -14,11 +14,13 @@ SAMPLE_ROWS = 1000
 TOLD_SECONDS = 0.25
 AROUND = 40
 # Quoted texts, names and remarks, in which a semicolon divides nothing.
-PIECE = re.compile(
-    r"""--[^\n]*|\#[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eE]'(?:\\.|''|[^'\\])*'|'(?:''|[^'])*'"""
-    r"""|"(?:""|[^"])*"|`[^`]*`|;|[^;]""",
-    re.S,
-)
+QUOTED = r"""'(?:''|[^'])*'"""
+ESCAPED = r"""'(?:\\.|''|[^'\\])*'"""
+REST = r"""|"(?:""|[^"])*"|`[^`]*`|;|[^;]"""
+BEFORE = r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eE]" + ESCAPED + "|"
+PIECE = re.compile(BEFORE + QUOTED + REST, re.S)
+# MySQL's texts escape by a backslash.
+MYSQL_PIECE = re.compile(BEFORE + ESCAPED + REST, re.S)
 REMARK = ("--", "/*")
 
 
@@ -139,13 +141,13 @@ def in_words(size: int) -> str:
     return f"{size} bytes"
 
 
-def only_question(sql: str) -> str:
+def only_question(sql: str, *, escapes: bool = False) -> str:
     """Return the one question of a text without the semicolon at its end.
 
     For people's sake: that a server runs one statement, and only such that reads, the
     sessions see to. Raises `InputError`.
     """
-    pieces, made = [""], PIECE.finditer(sql)
+    pieces, made = [""], (MYSQL_PIECE if escapes else PIECE).finditer(sql)
     for found in made:
         if found[0] == ";":
             pieces.append("")

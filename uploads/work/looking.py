@@ -48,7 +48,12 @@ def look(connection: Connection) -> bool:
 
 def look_elsewhere(connection: Connection, *, anew: bool = False) -> None:
     """Let a program of its own look, unless one has a moment ago; the row says what came of it."""
-    if not anew and connection.looked_at and timezone.now() - connection.looked_at < FRESH:
+    now = timezone.now()
+    before = connection.looked_at
+    if not anew and before and now - before < FRESH:
+        return
+    # Of several who ask at once one looks.
+    if not Connection.objects.filter(pk=connection.pk, looked_at=before).update(looked_at=now):
         return
     command = python(str(settings.BASE_DIR / "manage.py"), "lookat", connection.key)
     with suppress(subprocess.TimeoutExpired):

@@ -6,6 +6,7 @@ says is stripped of it before anybody else hears it.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from uploads.conf import conf
@@ -114,7 +115,10 @@ def outside_of(connection: Connection) -> Outside:
         kind=connection.kind,  # type: ignore[arg-type]
         host=connection.host,
         port=connection.real_port,
-        database=connection.database,
+        # As it was looked at: a link that is changed now leads nowhere else.
+        database=str(Path(connection.database).resolve())
+        if connection.is_file
+        else connection.database,
         user=connection.user,
         password=password,
         tls=connection.tls,  # type: ignore[arg-type]
