@@ -1,5 +1,6 @@
 """Questions to a real MariaDB: types, nothing but reading, its end when nobody wants it any more."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,3 +159,13 @@ def test_a_look_tells_tables_and_what_its_user_could_do(port: int, tmp_path: Pat
         assert found.server.startswith("MariaDB")
         assert "orders" in [table["name"] for table in found.tables]
         assert words in " ".join(found.warnings)
+
+
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    with pytest.raises(InputError) as missing:
+        MySQL(Outside("Shop", "mysql"), tmp_path)
+    assert missing.value.code == "db_driver"
+    assert "tidemill[mysql]" in missing.value.fix
