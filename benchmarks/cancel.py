@@ -93,7 +93,7 @@ def transcode(film: Path) -> Any:
     from uploads.work.submit import JobRequest, StageRequest, submit
 
     keys = arrive([film], "video/mp4")
-    return submit(owner(), JobRequest([StageRequest("video.transcode")], keys))
+    return submit(owner(), JobRequest([StageRequest("video.transcode")], keys, anew=True))
 
 
 if __name__ == "__main__":

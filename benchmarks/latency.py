@@ -65,7 +65,9 @@ def measure_claims() -> list[float]:
         path.write_bytes(b"not a jpeg")
         upload.complete(kind="image", media_type="image/jpeg")
         with transaction.atomic():
-            job = submit(owner(), JobRequest([StageRequest("image.convert")], [upload.key]))
+            job = submit(
+                owner(), JobRequest([StageRequest("image.convert")], [upload.key], anew=True)
+            )
         committed = time.time()
         step = None
         while step is None:

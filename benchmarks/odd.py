@@ -53,7 +53,7 @@ def submit_text(*texts: str, operation: str = "test.poison", name: str = "") -> 
         path.write_text(text)
         upload.complete(kind="text", media_type="text/plain")
         keys.append(upload.key)
-    return submit(person, JobRequest([StageRequest(operation)], keys))
+    return submit(person, JobRequest([StageRequest(operation)], keys, anew=True))
 
 
 def processes_of_steps(folder: Path) -> list[int]:

@@ -68,7 +68,7 @@ def _submit(keys: list[str]) -> Any:
     from uploads.work.submit import JobRequest, StageRequest, submit
 
     stage = StageRequest("image.convert", {"sizes": [1600, 320]})
-    return submit(owner(), JobRequest([stage], keys))
+    return submit(owner(), JobRequest([stage], keys, anew=True))
 
 
 def _wait(job: Any) -> None:

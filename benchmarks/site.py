@@ -114,7 +114,7 @@ def run_job(keys: list[str], operation: str, options: dict[str, Any]) -> tuple[A
     from uploads.work.submit import JobRequest, StageRequest, submit
 
     started = time.monotonic()
-    job = submit(owner(), JobRequest([StageRequest(operation, options)], keys))
+    job = submit(owner(), JobRequest([StageRequest(operation, options)], keys, anew=True))
     while not Job.objects.filter(pk=job.pk).exclude(finished_at=None).exists():
         time.sleep(0.02)
     seconds = time.monotonic() - started

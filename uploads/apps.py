@@ -1,5 +1,7 @@
 """Django's entry to the one app."""
 
+import os
+
 from django.apps import AppConfig
 
 
@@ -13,6 +15,10 @@ class UploadsConfig(AppConfig):
         from django.db.models.signals import post_migrate
 
         from uploads import checks  # noqa: F401
+        from uploads.conf import conf
         from uploads.models.staff import make_staff_groups
+        from uploads.operations.registry import look_in
+
+        look_in(path for path in conf.OPERATIONS_PATH.split(os.pathsep) if path)
 
         post_migrate.connect(make_staff_groups, sender=self)

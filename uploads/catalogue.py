@@ -431,6 +431,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The operation itself failed on “{name}”: {reason}",
         "Report it to the operation's author; the log has the details.",
     ),
+    "operation_says": Entry(422, "{sentence}", "{remedy}"),
     "operation_gone": Entry(
         500,
         "The operation “{operation}” is no longer installed.",

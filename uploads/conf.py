@@ -99,7 +99,7 @@ class Conf:
     )
     OPERATIONS_PATH = text(
         "",
-        "Folders, separated by ':', from which operations may be imported beside the installed ones.",
+        "Folders, separated by ':', with packages of operations that are used without being installed.",
     )
     RUN_DIR = text(
         "",
@@ -177,6 +177,13 @@ class Conf:
         "Stored files that no row knows, as after restoring an older database, are kept this long.",
     )
 
+    REUSE = flag(
+        True,
+        "What an owner had done before is taken over when file, operation and options are equal.",
+    )
+    REUSE_MAX_BYTES = size(
+        4 * GIB, "An item whose files are larger together is always done: to compare means to read."
+    )
     STEP_SECONDS = seconds(3, "Target length of a step of small items.")
     LEASE_SECONDS = seconds(12, "A worker that does not renew a step for this long has lost it.")
     RENEW_SECONDS = seconds(4, "How often a worker renews the lease of a step without news.")

@@ -1,15 +1,34 @@
 """The errors that are told to people: each has a code of the catalogue and the values of its sentence."""
 
+from typing import Self
+
 from uploads.catalogue import CATALOGUE, Entry
+
+WORDS_MAX = 500  # characters
 
 
 class TidemillError(Exception):
-    """An error with a code of the catalogue; `text` is its sentence, `fix` the remedy."""
+    """An error with a code of the catalogue; `text` is its sentence, `fix` the remedy.
+
+    Raises `ValueError` for a code that is not there: an operation of your own says what is wrong
+    in its own words, by `because`.
+    """
 
     def __init__(self, code: str, **values: object) -> None:
+        if code not in CATALOGUE:
+            own = f'{type(self).__name__}.because("what is wrong", "what to do")'
+            raise ValueError(f"{code!r} is no code of Tidemill's catalogue; use {own}")
         self.code = code
         self.values = values
         super().__init__(code)
+
+    @classmethod
+    def because(cls, sentence: str, fix: str = "") -> Self:
+        """Return an error of the operation's own: what is wrong, and what its reader can do.
+
+        Both are shown as they are, up to 500 characters; the sentence names the file (`step.name`).
+        """
+        return cls("operation_says", sentence=sentence[:WORDS_MAX], remedy=fix[:WORDS_MAX])
 
     @property
     def entry(self) -> Entry:

@@ -83,14 +83,14 @@ class Tidemill(Engine):
         for number in numbers:
             key = arrived(owner, f"{number}.txt", b"task", "text/plain")
             stage = StageRequest("kill.work", {"seconds": abs(seconds), "burn": seconds < 0})
-            self._numbers[submit(owner, JobRequest([stage], [key])).pk] = number
+            self._numbers[submit(owner, JobRequest([stage], [key], anew=True)).pk] = number
 
     def burst(self, first: int, count: int) -> float:
         """Submit one job with so many files: the engine makes steps of several files each."""
         owner = person("bench")
         keys = [arrived(owner, f"{n}.txt", b"task", "text/plain") for n in range(count)]
         began = time.time()
-        job = submit(owner, JobRequest([StageRequest("kill.work")], keys))
+        job = submit(owner, JobRequest([StageRequest("kill.work")], keys, anew=True))
         while not Job.objects.filter(pk=job.pk).exclude(finished_at=None).exists():
             time.sleep(0.02)
         return count / (time.time() - began)

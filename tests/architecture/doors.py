@@ -92,6 +92,7 @@ PAGES = (
     case("jobs/<key>/notify/", "POST", OWN_FORM, "/jobs/{job}/notify/"),
     case("jobs/<key>/notify-again/", "POST", OWN_FORM, "/jobs/{job}/notify-again/"),
     case("jobs/<key>/resend/", "POST", OWN_FORM, "/jobs/{ended}/resend/", {"message": "1"}),
+    case("jobs/<key>/trial/", "POST", OWN_FORM, "/jobs/{ended}/trial/", {"letter": "1"}),
     case("jobs/<key>/delete/", "POST", OWN_FORM, "/jobs/{ended}/delete/"),
     case("jobs/<key>/results/", "GET", OWN_PAGE, "/jobs/{ended}/results/"),
     case("jobs/<key>/results.zip", "GET", OWN_PAGE, "/jobs/{ended}/results.zip"),
@@ -150,6 +151,12 @@ API = (
     ),
     case("api/v1/connections/", "GET", SCRIPT),
     case("api/v1/connections/<str:key>/", "GET", OWN_SCRIPT, "/api/v1/connections/{connection}/"),
+    case(
+        "api/v1/jobs/<str:key>/trial/",
+        "POST",
+        (401, 403, 404, 404, 404),
+        "/api/v1/jobs/{ended}/trial/",
+    ),
     case("api/v1/presets/", "GET", SCRIPT),
     case(
         "api/v1/presets/",

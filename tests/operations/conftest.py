@@ -1,10 +1,7 @@
 """Pictures and videos made on the spot, a listener, and the real child program."""
 
-import json
-import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +13,7 @@ import pytest
 import pyvips
 
 from uploads.operations import Context, Limits, Operation, Output, Source
+from uploads.operations.contract import Room, Told
 from uploads.operations.ffmpeg import program
 from uploads.operations.options import parse_options
 from uploads.operations.registry import find
@@ -219,104 +217,21 @@ def media_type(path: Path) -> str:
     return kinds.get(path.suffix, f"video/{path.suffix[1:]}")
 
 
-@dataclass(frozen=True)
-class Told:
-    """What the child said, by kind of message."""
-
-    messages: list[dict[str, Any]]
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [message for message in self.messages if message["t"] == kind]
-
-    @property
-    def codes(self) -> list[str]:
-        return [message["code"] for message in self.of("error")]
-
-
-@cache
-def layers() -> list[str]:
-    """Return what this machine's kernel can close; see `uploads.operations.confine`."""
-    told = subprocess.run(
-        [sys.executable, "-m", "uploads.operations.confine"],
-        capture_output=True,
-        check=True,
-        cwd=ROOT,
-        timeout=30,
-    )
-    found = json.loads(told.stdout)
-    return [name for name in ("landlock", "seccomp") if isinstance(found[name], int)]
-
-
 @pytest.fixture
-def child(tmp_path: Path) -> Iterator[Callable[..., Told]]:
+def child(tmp_path: Path) -> Callable[..., Told]:
     """Serve one request in the real, shut-in child program: inputs readable, `out` writable."""
-    inputs, out = tmp_path / "inputs", tmp_path / "out"
-    inputs.mkdir()
-    out.mkdir()
+    room = Room(tmp_path)
 
     def serve(
         name: str, *sources: Path, call: str = "run", limits: Any = None, **item: Any
     ) -> Told:
         options = item.pop("options", {})
-        items = []
-        for number, source in enumerate(sources):
-            folder = inputs / str(number)
-            folder.mkdir(exist_ok=True)
-            link = folder / "source"
-            link.unlink(missing_ok=True)
-            link.write_bytes(source.read_bytes())
-            kind = item.get("media_type") or media_type(source)
-            facts = {"key": str(number), "name": source.name, "path": str(link)}
-            items.append({**facts, **item, "media_type": kind})
-        if find(name).takes == "all":
-            items = [_together(items)]
-        return Told(_serve(name, call, options, limits or {}, items, inputs, out))
+        items = [
+            room.item(str(n), path, **{"media_type": media_type(path), **item})
+            for n, path in enumerate(sources)
+        ]
+        told = room.serve(find(name), items, call=call, options=options, limits=limits or {})
+        assert told.status == 0, told.errors
+        return told
 
-    yield serve
-
-
-def _together(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return one item of all files, as operations that take all at once get them."""
-    facts = [{"name": item["name"], "media_type": item["media_type"]} for item in items]
-    paths = [item["path"] for item in items]
-    return {"key": "0", "name": "job", "media_type": "", "paths": paths, "sources": facts}
-
-
-def _serve(
-    name: str, call: str, options: Any, limits: Any, items: Any, inputs: Path, out: Path
-) -> list[dict[str, Any]]:
-    rules = {
-        "parent": os.getpid(),
-        "profile": "decode",
-        "layers": layers(),
-        "inputs": str(inputs),
-        "out": str(out),
-        "read": [str(Path(pillow_heif.__file__).parents[1])],
-        "limits": {
-            "memory_bytes": find(name).memory_bytes,
-            "cpu_seconds": 120,
-            "file_bytes": 10**9,
-            "files": 256,
-        },
-    }
-    request = {
-        "module": find(name).module,
-        "operation": name,
-        "call": call,
-        "options": options,
-        "files": {},
-        "limits": limits,
-        "confine": rules,
-        "out": str(out),
-        "items": items,
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "uploads.operations.child"],
-        input=json.dumps(request).encode(),
-        capture_output=True,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr.decode()
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+    return serve

@@ -14,9 +14,10 @@ import pytest
 
 from tests.operations import archives
 from tests.operations.archives import special, with_members
-from tests.operations.conftest import ROOT, Told, layers
+from tests.operations.conftest import ROOT, Told
 from tests.operations.test_hostile_tables import mutated
 from uploads.operations import Output
+from uploads.operations.contract.serving import layers
 from uploads.operations.registry import find
 
 FEW = 6

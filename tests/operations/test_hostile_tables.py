@@ -14,7 +14,8 @@ import duckdb
 import pytest
 import xlsxwriter
 
-from tests.operations.conftest import ROOT, layers, media_type
+from tests.operations.conftest import ROOT, media_type
+from uploads.operations.contract.serving import layers
 from uploads.operations.registry import find
 
 OPERATIONS = ("data.profile", "data.convert")

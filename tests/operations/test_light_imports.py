@@ -33,3 +33,14 @@ def test_the_registry_loads_no_native_library() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert told.stdout.strip() == "[]"
+
+
+def test_the_contract_needs_neither_django_nor_pytest() -> None:
+    code = (
+        "import sys; import uploads.operations.contract; "
+        f"print([name for name in (*{HEAVY!r}, 'pytest', '_pytest') if name in sys.modules])"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert told.stdout.strip() == "[]"

@@ -21,5 +21,7 @@ def isolate() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["TIDEMILL_DATA"] = str(folder / "data")
     os.environ["TIDEMILL_RUN_DIR"] = str(folder / "run")
+    # Tests send the same few files again and again and want each worked on; some ask for it.
+    os.environ["TIDEMILL_REUSE"] = "0"
     os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
     return folder

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -103,10 +104,25 @@ def _all() -> None:
     plan()
 
 
-def _chain() -> None:
+def _chain(at_the_end: dict[str, Any] | None = None) -> None:
     files = [upload_of("chain-1.txt", "a\nb\n"), upload_of("chain-2.txt", "c")]
-    links = [StageRequest(operation) for operation in ("test.split", "test.copy", "test.all")]
+    links = [StageRequest(operation) for operation in ("test.split", "test.copy")]
+    links.append(StageRequest("test.all", at_the_end or {}))
     submit(owner(), JobRequest(links, [file.key for file in files], name="chain"))
+
+
+def _done_before() -> None:
+    """Leave a job of which all but a new file was done in another one."""
+    job_of("files", "one", "two")
+    _through()
+    job_of("files", "one", "two", "three")
+
+
+def _chain_before() -> None:
+    """Leave a chain that differs from another one in its last operation."""
+    _chain()
+    _through()
+    _chain({"shout": True})
 
 
 def _through() -> None:
@@ -296,6 +312,8 @@ SCENARIOS = (
     Scenario("worker", "batch whose child crashes", _crashing, cpu),
     Scenario("worker", "all files together", _all, cpu),
     Scenario("worker", "chain", _chain, _through),
+    Scenario("worker", "done before", _done_before, _through),
+    Scenario("worker", "chain done before", _chain_before, _through),
     Scenario("worker", "part", _planned(_lines), cpu),
     Scenario("worker", "part with a fault that may pass", _flaky_part, cpu),
     Scenario("worker", "join", _parts_done, cpu),

@@ -124,6 +124,7 @@ class World:
             TIDEMILL_WORKERS=1,  # few batches, so that some hold several files
             TIDEMILL_EMAIL_URL="smtp://nowhere",
             TIDEMILL_MAIL_BATCH=True,
+            TIDEMILL_REUSE=True,
             EMAIL_BACKEND=MAILS,
             PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         )

@@ -28,3 +28,17 @@ def test_a_missing_value_shows_as_an_ellipsis_and_an_old_code_names_itself() -> 
 def test_markup_in_a_name_stays_text() -> None:
     name = "{0.__class__}<b>.jpg"
     assert name in InputError("not_an_image", name=name).text
+
+
+def test_an_operation_of_ones_own_says_its_own_words_braces_and_all() -> None:
+    error = InputError.because("“{name}.txt” is no poem.", "Write {verses}.")
+    assert (error.code, error.text, error.fix) == (
+        "operation_says",
+        "“{name}.txt” is no poem.",
+        "Write {verses}.",
+    )
+
+
+def test_a_code_of_ones_own_is_refused_with_the_way_to_say_it() -> None:
+    with pytest.raises(ValueError, match=r"InputError\.because"):
+        InputError("not_a_poem")

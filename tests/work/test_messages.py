@@ -1,6 +1,7 @@
 """E-mails from a table: at most once to anyone, whatever dies, and honest about what can't be known."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.contrib.auth.models import User
+from django.test import Client
 
 from tests.factories import make_upload
 from tests.work.conftest import work_off
@@ -19,6 +21,7 @@ from uploads.states import ItemState, JobState, Lane, StepKind, StepState
 from uploads.work.recover import abandon
 from uploads.work.run import run_next
 from uploads.work.submit import JobRequest, StageRequest, submit
+from uploads.work.trial import send_trial
 
 pytestmark = pytest.mark.django_db
 
@@ -267,3 +270,83 @@ def test_a_placeholder_that_is_no_column_is_refused_with_the_columns(
     work_off()
     item = job.items.get()
     assert item.error_text == "“people.csv” has no column “nmae”; it has: name, email."
+
+
+def tried(job: Job) -> Step:
+    return job.steps.filter(params__has_key="letter").order_by("-id")[0]
+
+
+def test_a_letter_of_a_sample_is_tried_on_its_owner_alone(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch(sample=True)
+    work_off()
+    for number in (2, 1):
+        send_trial(job, "alice@example.org", number, "alice")
+        work_off()
+        assert tried(job).state == StepState.SUCCEEDED
+    assert mailbox.recipients == ["alice@example.org", "alice@example.org"]
+    assert "Subject: [Trial] Hello Bo" in mailbox.letters[0][1]
+    assert "Subject: [Trial] Hello Ann" in mailbox.letters[1][1]
+    assert "Dear Bo" in mailbox.letters[0][1] and "<b>Bo</b>" in mailbox.letters[0][1]
+    job.refresh_from_db()
+    assert job.settled_at is not None and not job.messages.exists()
+
+
+@pytest.mark.parametrize("number", [0, 4])
+def test_a_letter_that_there_is_not_is_refused(
+    mailbox: Mailbox, batch: Callable[..., Job], number: int
+) -> None:
+    job = batch(sample=True)
+    work_off()
+    with pytest.raises(RequestError, match="from 1 to 3"):
+        send_trial(job, "alice@example.org", number, "alice")
+
+
+def test_only_a_sample_is_tried(mailbox: Mailbox, batch: Callable[..., Job]) -> None:
+    job = batch()
+    work_off()
+    with pytest.raises(RequestError, match="only a sample"):
+        send_trial(job, "alice@example.org", 1, "alice")
+
+
+def test_a_trial_that_is_refused_says_why(mailbox: Mailbox, batch: Callable[..., Job]) -> None:
+    mailbox.answers["alice@example.org"] = "550 not you"
+    job = batch(sample=True)
+    work_off()
+    send_trial(job, "alice@example.org", 1, "alice")
+    work_off()
+    assert tried(job).state == StepState.FAILED
+    assert "not you" in tried(job).error
+
+
+def test_a_trial_cut_in_the_middle_is_not_repeated(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch(sample=True)
+    work_off()
+    send_trial(job, "alice@example.org", 1, "alice")
+    tried(job)
+    Step.objects.filter(pk=tried(job).pk).update(checkpoint={"sending_at": "just before the kill"})
+    work_off()
+    assert mailbox.letters == []
+    assert tried(job).state == StepState.FAILED and "not known" in tried(job).error
+
+
+def test_page_and_api_offer_a_trial(
+    mailbox: Mailbox, batch: Callable[..., Job], alice: User
+) -> None:
+    job = batch(sample=True)
+    work_off()
+    browser = Client()
+    browser.force_login(alice)
+    assert "Send me this letter" in browser.get(f"/jobs/{job.key}/").content.decode()
+    browser.post(f"/jobs/{job.key}/trial/", {"letter": "3"})
+    assert "is on its way" in browser.get(f"/jobs/{job.key}/").content.decode()
+    work_off()
+    assert "was sent to alice@example.org" in browser.get(f"/jobs/{job.key}/").content.decode()
+    assert "Hello Cy" in mailbox.letters[0][1]
+    address = f"/api/v1/jobs/{job.key}/trial/"
+    for body, status in [({}, 200), ({"letter": "x"}, 400), ({"to": "bob@example.org"}, 400)]:
+        answer = browser.post(address, json.dumps(body), content_type="application/json")
+        assert answer.status_code == status, answer.content

@@ -1,4 +1,4 @@
-"""What an operator should know first: dead lanes, stuck steps, a full disk, e-mails that did not go."""
+"""What an operator should know first: dead lanes, stuck steps, a full disk, broken packages, lost mail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from uploads.admin.host import Host
 from uploads.models import Step
 from uploads.models.pulse import LanePulse
 from uploads.models.words import MINUTE
+from uploads.operations.registry import broken
 from uploads.states import StepKind, StepState
 
 STUCK_SECONDS = MINUTE
@@ -33,7 +34,7 @@ class Problem:
 
 def problems(lanes: Sequence[LanePulse], host: Host) -> list[Problem]:
     """Return what is wrong now, the worst first; two queries."""
-    found = [*_dead_lanes(lanes), *_stuck(), *_disk(host), *_mail()]
+    found = [*_dead_lanes(lanes), *_stuck(), *_disk(host), *_broken(), *_mail()]
     return sorted(found, key=lambda problem: problem.level != "bad")
 
 
@@ -92,6 +93,17 @@ def _disk(host: Host) -> list[Problem]:
 
 def _size(count: int) -> str:
     return f"{count / GIGABYTE:.1f} GB"
+
+
+def _broken() -> list[Problem]:
+    return [
+        Problem(
+            "warning",
+            f"The operations of “{package.package}” can't be used: {package.reason}",
+            "Mend or remove that package, then restart; all other operations work.",
+        )
+        for package in broken()
+    ]
 
 
 def _mail() -> list[Problem]:

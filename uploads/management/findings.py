@@ -24,6 +24,7 @@ from uploads.conf import conf
 from uploads.errors import StepError
 from uploads.models.pulse import lanes
 from uploads.operations.ffmpeg import program
+from uploads.operations.registry import broken, operations
 from uploads.storage import store
 from uploads.work.bounds import operation_limits
 from uploads.work.sandbox import level
@@ -94,6 +95,17 @@ def _ffmpeg() -> Finding:
         return Finding("fault", "FFmpeg", f"does not run: {error}")
     first = done.stdout.decode(errors="replace").partition(" Copyright")[0]
     return Finding("ok", "FFmpeg", first.removeprefix("ffmpeg version "))
+
+
+def others() -> Findings:
+    """Operations of other packages, and what is wrong with them."""
+    foreign = [made for made in operations().values() if not made.module.startswith("uploads.")]
+    for made in foreign:
+        yield Finding("ok", made.name, f"of the package {made.module}")
+    if not foreign and not broken():
+        yield Finding("off", "of other packages", "none; see docs/operations/write-your-own.md.")
+    for package in broken():
+        yield Finding("warn", package.package, f"can't be used: {package.reason}")
 
 
 def database() -> Findings:
@@ -214,6 +226,7 @@ SECTIONS: tuple[tuple[str, Callable[[], Findings]], ...] = (
     ("Programs", programs),
     ("Data", folders),
     ("Database", database),
+    ("Operations", others),
     ("Sandbox", sandbox),
     ("Choices", choices),
 )

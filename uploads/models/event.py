@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     PLANNED = "planned"
     STEP_DONE = "step_done"
     STEP_KEPT = "step_kept"
+    REUSED = "reused"
     STEP_RETRY = "step_retry"
     STEP_FAILED = "step_failed"
     WORKER_LOST = "worker_lost"
@@ -47,6 +48,7 @@ TEXTS: dict[str, str] = {
     EventKind.PLANNED: "Planned {items} as {steps}.",
     EventKind.STEP_DONE: "Finished {label} in {seconds} s.",
     EventKind.STEP_KEPT: "{label} was stopped; its {count} finished files are kept.",
+    EventKind.REUSED: "Done before in the same way, so taken over: {count} of the files.",
     EventKind.STEP_RETRY: "{label} failed and is tried again in {seconds} s: {text}",
     EventKind.STEP_FAILED: "{label} failed for good: {text}",
     EventKind.WORKER_LOST: "The worker of {label} died; it is done again.",

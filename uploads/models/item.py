@@ -96,7 +96,17 @@ class Item(models.Model):
     options = models.JSONField(
         default=dict, blank=True, help_text="Its own, beside those of its stage."
     )
-    result_key = models.CharField(max_length=64, blank=True)
+    result_key = models.CharField(
+        max_length=64, blank=True, help_text="Stands for all that its results depend on."
+    )
+    twin: "models.ForeignKey[Item | None, Item | None]" = models.ForeignKey(
+        "uploads.Item",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The item whose results it took over.",
+    )
     finished_at = models.DateTimeField(null=True, blank=True)
 
     objects = ItemQuerySet.as_manager()
@@ -112,6 +122,9 @@ class Item(models.Model):
                 fields=["job", "stage", "position"],
                 name="item_unplanned",
                 condition=models.Q(state="open", step=None),
+            ),
+            models.Index(
+                fields=["result_key"], name="item_result_key", condition=~models.Q(result_key="")
             ),
             # What ended lately: the console's chart, and its failures by error.
             models.Index(

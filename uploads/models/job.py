@@ -90,6 +90,9 @@ class Job(models.Model):
     sample_seconds = models.FloatField(
         null=True, blank=True, help_text="In a sample: how much of a long file it does."
     )
+    is_anew = models.BooleanField(
+        default=False, help_text="Does everything itself, whatever was done before."
+    )
     notify = models.CharField(max_length=254, blank=True, help_text="E-mail address, or empty.")
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

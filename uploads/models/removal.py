@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 
 from uploads import bell
-from uploads.models.result import Result
 from uploads.models.upload import Upload
 from uploads.storage import store
 
@@ -29,13 +28,9 @@ def remove(job: "Job", actor: str) -> int:
                 list(Upload.objects.filter(pk__in=chunk).order_by("pk").select_for_update())
         job.cancel(actor)
         pk = job.locked().pk
-        stored = dict(job.results.values_list("storage_key", "size_bytes"))
-        job.results.all().delete()
+        stored = job.results.all().forget()
         job.events.all().delete()
         job.delete()
-        for chunk in _chunks(list(stored)):
-            for key in Result.objects.filter(storage_key__in=chunk).values_list("storage_key"):
-                stored.pop(key[0], None)
         for chunk in _chunks([] if job.is_sample else used):
             stored |= Upload.objects.filter(pk__in=chunk).unused().terminate()
         transaction.on_commit(lambda: _delete_bytes(stored))

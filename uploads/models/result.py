@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # What a chain's operation made for the next one, and files that belong to such a one.
 BETWEEN = "between"
 WITHIN = "within"
+ROWS_AT_ONCE = 500  # SQLite binds a limited number of values
 
 
 class ResultQuerySet(models.QuerySet["Result"]):
@@ -30,6 +31,17 @@ class ResultQuerySet(models.QuerySet["Result"]):
     def opened(self) -> Self:
         """Return what is opened or shown: of files that belong together the main one alone."""
         return self.filter(role__in=["result", "report"])
+
+    def forget(self) -> dict[str, int]:
+        """Delete these rows, inside a transaction; return the bytes by key that nobody else refers to."""
+        stored = dict(self.values_list("storage_key", "size_bytes"))
+        self.delete()
+        keys = list(stored)
+        for start in range(0, len(keys), ROWS_AT_ONCE):
+            shared = Result.objects.filter(storage_key__in=keys[start : start + ROWS_AT_ONCE])
+            for key in shared.values_list("storage_key", flat=True):
+                stored.pop(key, None)
+        return stored
 
     def bytes_taken(self) -> int:
         return int(self.aggregate(total=Sum("size_bytes"))["total"] or 0)
@@ -51,6 +63,11 @@ class Result(models.Model):
     )
     position = models.PositiveIntegerField()
     name = models.CharField(max_length=255)
+    made_as = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="What its operation called it, before it got its name.",
+    )
     relative_path = models.CharField(max_length=1000, blank=True)
     role = models.CharField(max_length=10, default="result")
     storage_key = models.CharField(max_length=200)

@@ -113,9 +113,8 @@ COUNTERS = {
 
 
 def _forget(results: Any) -> None:
-    """Delete results; their bytes go after the commit."""
-    keys = list(results.values_list("storage_key", flat=True))
-    results.delete()
+    """Delete results; bytes that nobody shares go after the commit."""
+    keys = results.forget()
     transaction.on_commit(lambda: _delete(keys))
 
 
@@ -142,6 +141,7 @@ def _reopen(job: "Job", items: list[Item]) -> None:
     Item.objects.filter(pk__in=keys).update(
         state=ItemState.OPEN, error_code="", error_values={}, error_detail="", finished_at=None
     )
+    Item.objects.filter(pk__in=keys).update(result_key="", twin=None)
     for item in items:
         counter = COUNTERS[ItemState(item.state)]
         setattr(job, counter, getattr(job, counter) - 1)

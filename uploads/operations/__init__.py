@@ -1,5 +1,6 @@
 """Operations: what can be done to files. No Django, no rows, no queue."""
 
+from uploads.errors import Cancelled, InputError, StepError
 from uploads.operations.base import (
     Context,
     Operation,
@@ -14,7 +15,9 @@ from uploads.operations.limits import Limits
 from uploads.operations.options import option, upload_option
 
 __all__ = [
+    "Cancelled",
     "Context",
+    "InputError",
     "Limits",
     "Operation",
     "Output",
@@ -22,6 +25,7 @@ __all__ = [
     "PartResult",
     "Preset",
     "Source",
+    "StepError",
     "operation",
     "option",
     "upload_option",

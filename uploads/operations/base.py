@@ -80,10 +80,10 @@ class Operation(Generic[O]):
     """One registered operation; everything about it follows from this and its options class.
 
     `seconds`, `needs_memory` and `needs_disk` estimate from an item's size in bytes its
-    work on one worker, the memory that it really takes and what it writes: a host runs at
-    once only what it has room for. `memory_bytes` is something else, the address space at
-    which its child is stopped. A `piecewise` one heeds `Context.sample_seconds`; what
-    `plays_early` can be watched while it is being made; what one that `sends` makes a worker sends.
+    work on one worker, the memory that it really takes and what it writes: a host runs at once
+    only what it has room for. At `memory_bytes` of address space its child is stopped. A `piecewise`
+    one heeds `Context.sample_seconds`; what `plays_early` can be watched while it is being made;
+    what one that `sends` makes a worker sends; a `reusable` one makes the same of the same.
     """
 
     name: str
@@ -104,6 +104,7 @@ class Operation(Generic[O]):
     piecewise: bool = False
     plays_early: bool = False
     sends: bool = False
+    reusable: bool = True
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None
     looker: Callable[[Context[O]], Iterator[Output]] | None = None
@@ -219,10 +220,7 @@ def operation(
     takes: Takes = "each",
     **facts: Any,
 ) -> Any:
-    """Register a function as an operation; its first docstring line is the summary.
-
-    A second operation of the same name from another place is an error: one name, one operation.
-    """
+    """Register a function as an operation, a name once; its first docstring line is the summary."""
 
     def register(function: Callable[..., Iterator[Path | Output]]) -> Operation[O]:
         summary = (function.__doc__ or label).strip().partition("\n")[0]

@@ -33,6 +33,7 @@ import resource
 import shutil
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from importlib import import_module
@@ -48,6 +49,7 @@ from uploads.operations.options import fields_of, parse_options
 from uploads.operations.outside import Outside, found
 
 DETAIL_CHARACTERS = 4000
+PROGRESS_SECONDS = 0.05
 EXHAUSTED = {
     errno.EFBIG: "output_too_large",
     errno.ENOSPC: "disk_full",
@@ -69,16 +71,25 @@ class Pipe:
 
 
 class PipeReporter:
-    """Carries one item's news to the worker; raises `Cancelled` once SIGTERM has come."""
+    """Carries one item's news to the worker; raises `Cancelled` once SIGTERM has come.
+
+    An operation may report each line of a big file: only what people could see is sent.
+    """
 
     def __init__(self, pipe: Pipe, item: Any, stopping: Callable[[], bool]) -> None:
         self._pipe = pipe
         self._item = item
         self._stopping = stopping
+        self._note = ""
+        self._told_at = -PROGRESS_SECONDS
 
     def progress(self, fraction: float, note: str) -> None:
         if self._stopping():
             raise Cancelled
+        now = time.monotonic()
+        if now - self._told_at < PROGRESS_SECONDS and note == self._note and fraction < 1:
+            return
+        self._told_at, self._note = now, note
         self._pipe.send(t="progress", item=self._item, value=round(fraction, 4), note=note)
 
     def log(self, text: str, level: str) -> None:
@@ -92,6 +103,8 @@ class PipeReporter:
 
 class Child:
     """One request being served."""
+
+    reporter = PipeReporter
 
     def __init__(self, request: dict[str, Any], pipe: Pipe, outside: Outside | None = None) -> None:
         self.request = request
@@ -173,7 +186,7 @@ class Child:
             media_type=item["media_type"],
             part=item.get("part"),
             limits=Limits(**self.request["limits"]),
-            reporter=PipeReporter(self.pipe, item["key"], lambda: self.stopping),
+            reporter=self.reporter(self.pipe, item["key"], lambda: self.stopping),
             files=files,
             saved=item.get("saved"),
             sample_seconds=self.request.get("sample_seconds"),
@@ -232,7 +245,7 @@ def describe(error: Exception) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(kind: type[Child] = Child) -> None:
     """Serve the request on standard input; what the operation prints goes to standard error."""
     die_with_parent()
     request = json.load(sys.stdin)
@@ -248,7 +261,7 @@ def main() -> None:
         for item in request["items"]:
             pipe.send(t="error", item=item["key"], **describe(error))
         return
-    Child(request, pipe, outside).serve(operation)
+    kind(request, pipe, outside).serve(operation)
     # The request is served: no library's shutdown may crash or hang that away.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -60,6 +60,7 @@ PRESETS = (
     presets=PRESETS,
     lane="light",
     sends=True,
+    reusable=False,
     seconds=lambda size: 0.3 + size / 5e6,
     needs_disk=lambda size: 64 * 1024**2 + 20 * size,
 )

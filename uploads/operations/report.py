@@ -29,6 +29,7 @@ def make(source: Path, step: "Context[Inspect]") -> Iterator[Output]:
     }
     if not facts["size_bytes"]:
         raise InputError("empty_file", name=step.name)
+    step.report(0.0, "reading")
     ffmpeg.refuse_text(source, step.name)
     if pixels.kind_of(source) is not None:
         facts |= _picture(source, step)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from uploads.operations.base import Json
+from uploads.operations.charting import STYLE as CHARTS
+from uploads.operations.charting import charts
 from uploads.operations.duck import Duck, name
 from uploads.operations.tables_given import Table
 
@@ -115,7 +117,11 @@ def rows_page(table: Table, label: str, duck: Duck, called: str, sql: str = "") 
     asked = f"<pre>{escape(sql.strip())}</pre>" if sql else ""
     head = f'<header><h1>{escape(called)}</h1><p class="dim">{facts}</p>{asked}</header>'
     path = duck.step.path(f"{label}-rows.html")
-    path.write_text(page(called, head + _grid(shown, rows)), encoding="utf-8")
+    # Of an answer, not of a table that somebody has sent: that has a profile.
+    whole = bool(sql) and len(rows) == table.rows and len(shown) == len(table.columns)
+    drawn = charts(shown, rows, [is_number(kind) for _, kind in shown]) if whole else ""
+    made = page(called, head + drawn + _grid(shown, rows), CHARTS if drawn else "")
+    path.write_text(made, encoding="utf-8")
     return Page(path, _glance(shown, rows))
 
 

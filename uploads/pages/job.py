@@ -81,6 +81,7 @@ def _recipe(job: Job, stages: Sequence[Stage]) -> str:
     body: Json = {**(made[0] if len(made) == 1 else {"stages": made}), "uploads": keys}
     body |= {"names": job.names} if job.names else {}
     body |= {"sample": True} if job.is_sample else {}
+    body |= {"anew": True} if job.is_anew else {}
     own = own_options_of(job)
     body |= {"overrides": dict(islice(own.items(), SHOWN_INPUTS))} if own else {}
     return json.dumps(body, ensure_ascii=False).replace("'", "\\u0027")
@@ -98,6 +99,7 @@ def _ended(job: Job, stage: Stage, state: Json) -> Json:
         "seconds": _seconds(job),
         "receipt": _receipt(job),
         "own": _own(job, stage),
+        "reused": job.items.exclude(twin=None).count(),
         **(_sizes(job, state) if any(tile.saved_percent for tile in best) else {}),
     }
 

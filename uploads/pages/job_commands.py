@@ -13,6 +13,7 @@ from uploads.models import Job
 from uploads.models.message import resend
 from uploads.pages.asked import asked_job
 from uploads.pages.tags import size
+from uploads.work.trial import send_trial
 from uploads.work.whole import run_on_all
 
 Verb = Callable[[Job, HttpRequest], str]
@@ -85,6 +86,15 @@ def _resend(job: Job, request: HttpRequest) -> str:
     return "The e-mail is sent again."
 
 
+def _trial(job: Job, request: HttpRequest) -> str:
+    number = request.POST.get("letter", "1")
+    if not (number.isascii() and number.isdigit() and len(number) < 18):
+        raise RequestError("bad_request", reason="`letter` is a number.")
+    address = str(getattr(request.user, "email", ""))
+    send_trial(job, address, int(number), _name(request))
+    return f"Letter {number} goes to {address}."
+
+
 def _name(request: HttpRequest) -> str:
     return request.user.get_username()
 
@@ -96,6 +106,7 @@ retry = command(_retry)
 notify = command(_notify)
 notify_again = command(_notify_again)
 resend_message = command(_resend)
+trial = command(_trial)
 
 
 @login_required

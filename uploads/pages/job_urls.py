@@ -20,6 +20,7 @@ urlpatterns = [
     path("jobs/<key>/notify/", job_commands.notify, name="job-notify"),
     path("jobs/<key>/notify-again/", job_commands.notify_again, name="job-notify-again"),
     path("jobs/<key>/resend/", job_commands.resend_message, name="job-resend"),
+    path("jobs/<key>/trial/", job_commands.trial, name="job-trial"),
     path("jobs/<key>/delete/", job_commands.delete, name="job-delete"),
     path("jobs/<key>/results/", results.gallery, name="job-results"),
     path("jobs/<key>/results.zip", results.archive, name="job-archive"),

@@ -7,6 +7,7 @@ from uploads.models import Job, Stage, Upload
 from uploads.models.prediction import predict
 from uploads.models.words import time_range
 from uploads.operations.registry import find
+from uploads.work.trial import last_trial, letters_of
 
 
 def sample_of(job: Job, stage: Stage) -> dict[str, Any] | None:
@@ -20,6 +21,8 @@ def sample_of(job: Job, stage: Stage) -> dict[str, Any] | None:
         "starts": _is(stage, "starts"),
         "piecewise": _is(stage, "piecewise"),
         "prediction": told,
+        "letters": letters_of(job),
+        "trial": last_trial(job),
         "time": time_range(*told.seconds) if told and told.seconds else "",
     }
 

@@ -123,6 +123,7 @@ def add_results(
                     step=step,
                     position=position,
                     name=(file.made.path.name if part else names.of(item, file.made, outcome.made)),
+                    made_as=file.made.path.name[:255],
                     relative_path=names.path(item, file.made, outcome.made),
                     role=_role(step, file.made, part=part),
                     storage_key=file.key,

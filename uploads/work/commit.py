@@ -8,19 +8,20 @@ done again and stray files are swept; killed after it, nothing is left to do.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import Case, F, Max, Value, When
 from django.utils import timezone
 
 from uploads.conf import conf
 from uploads.errors import LeaseLost, TidemillError, sentence
 from uploads.models import EventKind, Item, Job, Result, Step
-from uploads.states import ItemState, StepKind, StepState, UploadState
+from uploads.states import ItemState, StepKind, StepState
 from uploads.work.adopt import Adopted, add_results, drop_parts
+from uploads.work.carried import carried, ends_with_its_items
 from uploads.work.outcome import Outcome, Problem
 from uploads.work.sending import begin_sending
 from uploads.work.told import shown_item
@@ -31,11 +32,13 @@ def commit_work(
     outcomes: Sequence[Outcome],
     adopted: dict[int, list[Adopted]],
     then: Callable[[], None] | None = None,
+    keys: Mapping[int, str] | None = None,
 ) -> None:
     """End a work or join step with everything it made; raises `LeaseLost` and changes nothing.
 
     A part or join that can't be done fails, and its item with it; a batch succeeds
-    with some of its items failed. `then` is called last, in the same transaction.
+    with some of its items failed. `then` is called last, in the same transaction. `keys`
+    stand for what items were made of.
     """
     with transaction.atomic():
         job = begin(step, step.weight)
@@ -54,12 +57,12 @@ def commit_work(
             if Step.ready_joins(job, step.item_id):
                 job.ring_lanes()
         elif outcomes:
-            _end_items(job, step, outcomes)
+            end_items(job, step, outcomes, keys or {})
         if step.kind == StepKind.JOIN and problem is None:
             drop_parts(step)
         if step.feeds and not is_part:
             job.pass_on(step.stage, [outcome.key for outcome in outcomes], made)
-        _record(job, step, outcomes, made)
+        record_end(job, step, outcomes, made)
         if job.items_open <= 0 or job.cancel_requested_at or step.feeds:
             job.end_if_done()
         if then is not None:
@@ -76,10 +79,10 @@ def commit_finished(
     if not Step.held(step.lease).update(weight=F("weight") - weight):
         raise LeaseLost
     made = add_results(step, outcomes, adopted)
-    _end_items(job, step, outcomes)
+    end_items(job, step, outcomes, {})
     if step.feeds:
         job.pass_on(step.stage, [outcome.key for outcome in outcomes], made)
-    _record(job, step, outcomes, made, EventKind.STEP_KEPT)
+    record_end(job, step, outcomes, made, EventKind.STEP_KEPT)
 
 
 def begin(step: Step, work: float | None = None) -> Job:
@@ -95,7 +98,8 @@ def begin(step: Step, work: float | None = None) -> Job:
         raise LeaseLost from None
 
 
-def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
+def end_items(job: Job, step: Step, outcomes: Sequence[Outcome], keys: Mapping[int, str]) -> None:
+    """End what is done, fail what can't be done, and carry over what may be; inside a transaction."""
     outcomes = begin_sending(job, step, outcomes)
     done = [outcome for outcome in outcomes if outcome.done]
     plain = [outcome.key for outcome in done if not outcome.warnings]
@@ -105,6 +109,7 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
     )
     Job.objects.filter(pk=job.pk).update(items_done=F("items_done") + ended)
     job.items_done += ended
+    _keep_keys({outcome.key: keys[outcome.key] for outcome in done if outcome.key in keys})
     items = Item.objects.in_bulk([outcome.key for outcome in outcomes])
     again: list[Item] = []
     for outcome in outcomes:
@@ -118,6 +123,12 @@ def _end_items(job: Job, step: Step, outcomes: Sequence[Outcome]) -> None:
     if again:
         problems = {outcome.key: outcome.problem for outcome in outcomes}
         _again(job, step, again, problems[again[0].pk])
+
+
+def _keep_keys(keys: Mapping[int, str]) -> None:
+    if keys:
+        cases = [When(pk=pk, then=Value(key)) for pk, key in keys.items()]
+        Item.objects.filter(pk__in=keys).update(result_key=Case(*cases))
 
 
 def may_retry(step: Step, problem: Problem) -> bool:
@@ -178,13 +189,14 @@ def fail_item(job: Job, item: Item, problem: Problem) -> None:
     )
 
 
-def _record(
+def record_end(
     job: Job,
     step: Step,
     outcomes: Sequence[Outcome],
     made: dict[int, list[Result]],
     told: EventKind = EventKind.STEP_DONE,
 ) -> None:
+    """Record what items said and made, for pages and the log; last in the transaction."""
     names = _names(outcomes) if outcomes else {}
     for outcome in outcomes:
         for level, text in outcome.lines:
@@ -243,15 +255,6 @@ def commit_failure(step: Step, error: TidemillError) -> None:
         fail_step(job, step, problem)
 
 
-def ends_with_its_items(step: Step) -> bool:
-    """End a step of which no item is open any more: a ready one would wait for ever."""
-    if step.kind == StepKind.NOTIFY or carried(step):
-        return False
-    if not Step.end(step.lease, StepState.CANCELLED):
-        raise LeaseLost
-    return True
-
-
 def fail_step(job: Job, step: Step, problem: Problem) -> None:
     """Fail everything that an ended step carried; inside its transaction."""
     items = carried(step)
@@ -272,14 +275,3 @@ def keep_checkpoint(step: Step) -> None:
     """Write down where a step that is put back goes on; inside the transaction that does so."""
     if step.checkpoint is not None:
         Step.held(step.lease).update(checkpoint=step.checkpoint)
-
-
-def carried(step: Step) -> list[Item]:
-    """Return the open items that depend on a step; on a plan also those it has yet to take."""
-    if step.item_id:
-        return list(Item.objects.open().filter(pk=step.item_id))
-    mine = Q(step=step)
-    if step.kind == StepKind.PLAN:
-        # Else a plan that always dies first would be planned anew for ever.
-        mine |= Q(step=None) & (Q(upload__state=UploadState.COMPLETE) | Q(upload=None))
-    return list(Item.objects.open().filter(mine, stage=step.stage_id))

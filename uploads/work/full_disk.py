@@ -22,7 +22,8 @@ from uploads.errors import LeaseLost, StepError, sentence
 from uploads.models import Event, EventKind, Job, Step
 from uploads.states import Lane, StepState
 from uploads.storage import NO_ROOM, room, store
-from uploads.work.commit import begin, ends_with_its_items
+from uploads.work.carried import ends_with_its_items
+from uploads.work.commit import begin
 from uploads.work.outcome import Outcome, Problem
 
 log = logging.getLogger("tidemill.work")

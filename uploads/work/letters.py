@@ -81,18 +81,29 @@ class Server:
 
 def email_of(message: Message, options: Mapping[str, Any]) -> mail.EmailMessage:
     """Return the e-mail of one row; the same row has the same Message-ID however often sent."""
-    letter = message.letter or {}
+    number = f"<{message.job.key}.{message.pk}@{domain()}>"
+    return composed(message.letter or {}, message.recipient, options, number)
+
+
+def domain() -> str:
+    """Return what stands behind the @ of the server's own address."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "localhost"
+
+
+def composed(
+    letter: Mapping[str, str], recipient: str, options: Mapping[str, Any], number: str
+) -> mail.EmailMessage:
+    """Return a written letter as an e-mail; `number` is its Message-ID."""
     sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    domain = sender.rpartition("@")[2] or "localhost"
     name = str(options.get("from_name", ""))
     reply_to = str(options.get("reply_to", ""))
     email = mail.EmailMultiAlternatives(
         letter.get("subject", ""),
         letter.get("text", ""),
         formataddr((name, sender)) if name else settings.DEFAULT_FROM_EMAIL,
-        [message.recipient],
+        [recipient],
         reply_to=[reply_to] if reply_to else None,
-        headers={"Message-ID": f"<{message.job.key}.{message.pk}@{domain}>"},
+        headers={"Message-ID": number},
     )
     if html := letter.get("html"):
         email.attach_alternative(html, "text/html")

@@ -1,4 +1,4 @@
-"""What this machine gives a confined child: its level, its environment; knows no request.
+"""What this machine gives a confined child: its level, the folders it imports from; knows no request.
 
 The level is tried out, not guessed: a program puts each layer on itself.
 """
@@ -7,18 +7,17 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from uploads.conf import conf
-from uploads.operations.confine import program_folders
+from uploads.operations.confine import PACKAGE, program_folders
 from uploads.operations.landlock import ABI_SCOPE
+from uploads.operations.registry import operations
+from uploads.operations.surroundings import PYTHON, environment, homes
 
-PACKAGE_PARENT = Path(__file__).resolve().parents[2]
-PYTHON = (sys.executable, "-P", "-s")
 TRIAL = (*PYTHON, "-m", "uploads.operations.confine")
 
 
@@ -34,22 +33,11 @@ class Level:
     layers: tuple[str, ...]
 
 
-def environment(out: Path) -> dict[str, str]:
-    """Return all that the child's environment holds."""
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": str(out),
-        "TMPDIR": str(out),
-        "PYTHONPATH": os.pathsep.join([str(PACKAGE_PARENT), *more_paths()]),
-        "VIPS_CONCURRENCY": "1",
-        "VIPS_BLOCK_UNTRUSTED": "1",
-    }
-
-
 def more_paths() -> list[str]:
     """Return the folders of operations that lie outside this Python's own."""
-    return [path for path in conf.OPERATIONS_PATH.split(os.pathsep) if path]
+    named = [str(Path(p).resolve()) for p in conf.OPERATIONS_PATH.split(os.pathsep) if p]
+    found = homes(operation.module for operation in operations().values())
+    return list(dict.fromkeys([*named, *found]))
 
 
 def level() -> Level:
@@ -80,7 +68,7 @@ def _tried() -> dict[str, Any]:
     try:
         done = subprocess.run(
             TRIAL,
-            env=environment(PACKAGE_PARENT),
+            env=environment(PACKAGE.parent),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=30,

@@ -24,7 +24,8 @@ from uploads.models import EventKind, Item, Job, Message, MessageState, Step
 from uploads.operations.registry import find
 from uploads.states import ItemState, StepState
 from uploads.storage import store
-from uploads.work.commit import begin, ends_with_its_items, keep_checkpoint
+from uploads.work.carried import ends_with_its_items
+from uploads.work.commit import begin, keep_checkpoint
 from uploads.work.lease import Grip
 from uploads.work.letters import Server, email_of
 

@@ -18,10 +18,11 @@ from uploads.models import EventKind, Job, Step
 from uploads.states import StepKind, StepState
 from uploads.work import messages
 from uploads.work.lease import Grip
+from uploads.work.trial import trial_email
 
 
 def send(step: Step, grip: Grip) -> None:
-    """Run one step that sends e-mail: the one at the end, those of a batch, one of these again."""
+    """Run one step that sends e-mail: the one at the end, those of a batch, one of these again, a trial."""
     if step.kind == StepKind.FINAL:
         messages.send(step, grip)
         return
@@ -39,7 +40,7 @@ def send(step: Step, grip: Grip) -> None:
     except OSError as error:  # nothing was sent; worth another try
         raise StepError("mail_failed", recipient=recipient, reason=str(error)) from error
     try:
-        message = _message(step.job, recipient)
+        message = trial_email(step) if "letter" in step.params else _message(step.job, recipient)
         message.connection = connection
         grip.insist(lambda: _mark(step))
         try:

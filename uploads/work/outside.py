@@ -34,11 +34,18 @@ def connection_field(operation: Operation[Any]) -> str:
     return next(names, "")
 
 
-def check_beginning(owner: Any, links: Sequence[tuple[Operation[Any], Options]]) -> None:
-    """Refuse what begins without files in the wrong place, and connections that are not open.
+def check_beginning(
+    owner: Any, links: Sequence[tuple[Operation[Any], Options]], files: Sequence[str]
+) -> None:
+    """Refuse files where none are taken and the reverse, and connections that are not open.
 
     A connection that others may use is unknown here, as one that is not there.
     """
+    first = links[0][0]
+    if first.starts and files:
+        raise RequestError("bad_request", reason=f"“{first.label}” takes no files.")
+    if not first.starts and not files:
+        raise RequestError("no_files")
     for place, (operation, options) in enumerate(links):
         if operation.starts and place:
             reason = f"“{operation.label}” takes no files: it can only be the first operation."

@@ -20,6 +20,7 @@ from uploads.work.commit import (
     commit_work,
     may_retry,
 )
+from uploads.work.fingerprints import Fingerprints
 from uploads.work.full_disk import NoRoom, check_outcomes, check_running, commit_hold
 from uploads.work.lease import AWAY, Grip, Released
 from uploads.work.lost import redo_lost_parts
@@ -27,6 +28,7 @@ from uploads.work.midway import Patience, save, saved_for, stop_midway
 from uploads.work.outcome import Fault, Outcome, Problem
 from uploads.work.outside import as_request, hidden, reached, walls
 from uploads.work.plan import commit_plan, take, unfit
+from uploads.work.reuse import take_over
 from uploads.work.sandbox import Exit, run_child
 from uploads.work.scratch import Scratch
 from uploads.work.unfinished import commit_cancel, commit_release, commit_return
@@ -98,13 +100,15 @@ def _perform(step: Step, grip: Grip, then: Then) -> None:
 def _plan(step: Step, grip: Grip, operation: Operation[Any]) -> None:
     items = grip.insist(lambda: take(step))
     problems = unfit(items, operation)
-    good = [item for item in items if item.pk not in problems]
+    bad = [item for item in items if item.pk in problems]
+    good = take_over(step, grip, operation, [i for i in items if i.pk not in problems])
     outcomes: dict[int, Outcome] = {}
     if operation.divisible and good:
-        with Scratch(step) as scratch:
+        with Scratch(step) as scratch, Fingerprints(step, operation, good) as prints:
             run = ChildRun(step, grip, operation, scratch, "plan", good)
             found = run.serve()
             check_outcomes(scratch.folder, found)
+            prints.finish(grip.tick, grip.insist)
             for outcome in found:
                 outcomes[outcome.key] = outcome
                 if outcome.problem is None:
@@ -112,7 +116,7 @@ def _plan(step: Step, grip: Grip, operation: Operation[Any]) -> None:
                 if may_retry(step, outcome.problem):
                     raise StepError(outcome.problem.code, **outcome.problem.values)
                 problems[outcome.key] = outcome.problem
-    grip.insist(lambda: commit_plan(step, items, operation, problems, outcomes))
+    grip.insist(lambda: commit_plan(step, [*bad, *good], operation, problems, outcomes))
 
 
 def _work(step: Step, grip: Grip, operation: Operation[Any], then: Then) -> None:
@@ -128,7 +132,8 @@ def _work(step: Step, grip: Grip, operation: Operation[Any], then: Then) -> None
         grip.insist(lambda: commit_work(step, [], {}, then))
         return
     call = "join" if step.kind == StepKind.JOIN else "run"
-    with Scratch(step) as scratch:
+    whole = [] if call == "run" and step.item_id else items
+    with Scratch(step) as scratch, Fingerprints(step, operation, whole) as prints:
         run = ChildRun(step, grip, operation, scratch, call, items)
         try:
             outcomes = run.serve()
@@ -143,9 +148,11 @@ def _work(step: Step, grip: Grip, operation: Operation[Any], then: Then) -> None
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
         if sum(made.path.stat().st_size for o in outcomes for made in o.made) > BIG_BYTES:
             grip.extend()  # to hash and sync that much takes a while
+        prints.finish(Patience(grip), grip.insist)
         adopted = adopt(step, outcomes, Patience(grip))
+        keys = prints.keys()
         try:
-            grip.insist(lambda: commit_work(step, outcomes, adopted, then))
+            grip.insist(lambda: commit_work(step, outcomes, adopted, then, keys))
         except BaseException:
             discard(adopted)
             raise

@@ -93,7 +93,8 @@ def commit_plan(
         estimated = sum(item.weight for item in items)
         planned = sum(made.weight for made in steps)
         Job.objects.filter(pk=job.pk).update(weight_total=F("weight_total") + planned - estimated)
-        job.record(EventKind.PLANNED, items=len(good), steps=len(steps))
+        if items:  # not where all of them were done before
+            job.record(EventKind.PLANNED, items=len(good), steps=len(steps))
         job.end_if_done()
         job.ring_lanes()
 

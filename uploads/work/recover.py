@@ -21,8 +21,9 @@ from uploads.models import EventKind, Job, Step
 from uploads.models.lock import is_locked
 from uploads.states import OPEN_STEP_STATES, ItemState, JobState, StepKind, StepState
 from uploads.work.apart import set_apart
+from uploads.work.carried import carried, state_without_items
 from uploads.work.clock import WallClock, Watch
-from uploads.work.commit import carried, fail_step
+from uploads.work.commit import fail_step
 from uploads.work.outcome import Problem
 from uploads.work.presence import alive, local_prefix, pid_of
 
@@ -61,7 +62,7 @@ def recover_silent_workers(watch: Watch[Watched] = _leases) -> int:
 def abandon(step: Step) -> bool:
     """Take a step from a worker that is dead or silent; True for the one caller that did it.
 
-    Ready again with the crash counted, or failed after too many crashes, or cancelled
+    Ready again with the crash counted, or failed after too many crashes, or ended
     when its job is being cancelled or nothing that it carries is open. The attempt is not counted.
     """
     with transaction.atomic():
@@ -81,7 +82,8 @@ def abandon(step: Step) -> bool:
 
 
 def _call_off(job: Job, step: Step) -> bool:
-    if not Step.end(step.lease, StepState.CANCELLED):
+    state = StepState.CANCELLED if carried(step) else state_without_items(step)
+    if not Step.end(step.lease, state):
         return False
     for item in carried(step):
         job.end_item(item, ItemState.CANCELLED, code="item_cancelled")

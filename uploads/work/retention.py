@@ -78,7 +78,7 @@ def _without_row(paths: Sequence[Path]) -> list[Path]:
     running = set(Step.objects.running().values_list("lease_token", flat=True))
     keys = {str(path.relative_to(store.root)): path for path in paths}
     for key in Result.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True):
-        del keys[key]
+        keys.pop(key, None)  # several rows may share one file
     return [path for path in keys.values() if path.parent.name.rpartition("-")[2] not in running]
 
 

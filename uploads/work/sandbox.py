@@ -22,9 +22,10 @@ from uploads.catalogue import CATALOGUE
 from uploads.conf import conf
 from uploads.errors import LeaseLost, StepError, TidemillError
 from uploads.operations.base import CHECKPOINT_BYTES
+from uploads.operations.surroundings import PYTHON, environment
 from uploads.work.bounds import Bounds
 from uploads.work.census import LOOK_SECONDS, Ceilings, Census, TooMuchError
-from uploads.work.machine import PYTHON, Level, environment, level, more_paths, oom_kills
+from uploads.work.machine import Level, level, more_paths, oom_kills
 from uploads.work.program import Chore, DeadlineError, LineTooLongError, Program
 
 __all__ = ["Bounds", "Exit", "Level", "level", "run_child"]
@@ -95,7 +96,7 @@ def run_child(
     fault: Exception | None = None
     census: Census | None = None
     try:
-        program.start(CHILD, bounds.out, environment(bounds.out), text)
+        program.start(CHILD, bounds.out, environment(bounds.out, more_paths()), text)
         census = _census(program, bounds)
         chores = [Chore(tick, tick_seconds), Chore(census.look, LOOK_SECONDS)]
         program.attend(heard.line, chores, bounds.wall_seconds)

@@ -39,7 +39,8 @@ LARGEST_INFLIGHT = 10_000
 class JobRequest:
     """A whole request; `uploads` are the keys of files arrived or still arriving.
 
-    `names` is a pattern as `uploads.naming` has them. A `sample` tries some of the files.
+    `names` is a pattern as `uploads.naming` has them. A `sample` tries some of the files;
+    an `anew` one does everything itself, whatever was done before.
     `overrides` gives options of its own to an upload, by its key.
     """
 
@@ -51,6 +52,7 @@ class JobRequest:
     notify: str = ""
     names: str = ""
     sample: bool = False
+    anew: bool = False
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     idempotency_key: str | None = None
 
@@ -82,7 +84,7 @@ def _known(owner: Any, idempotency_key: str | None) -> Job | None:
 def _submit(owner: Any, request: JobRequest) -> Job:
     _check(owner, request)
     links = [_link(stage) for stage in request.stages]
-    check_beginning(owner, [(link.operation, link.plain) for link in links])
+    check_beginning(owner, [(link.operation, link.plain) for link in links], request.uploads)
     check_sending([link.operation.name for link in links], [link.plain for link in links])
     operation, plain = links[0].operation, links[0].plain
     sources = _uploads(owner, request.uploads)
@@ -153,6 +155,7 @@ def _add_job(
         max_inflight=request.max_inflight,
         notify=request.notify,
         names=request.names,
+        is_anew=request.anew,
         sample_seconds=conf.SAMPLE_SECONDS if request.sample else None,
         idempotency_key=request.idempotency_key or None,
     )
@@ -214,18 +217,10 @@ def _uploads(owner: Any, keys: Sequence[str]) -> list[Upload]:
 def _check_fit(operation: Operation[Any], uploads: Sequence[Upload]) -> None:
     """Refuse a request of which no file fits; a file still arriving is judged when it is here.
 
-    What takes no files is refused with some, and all else without any.
-
     When some fit, the others become items that fail with their name and the reason,
     so that nobody looks for them in vain.
     """
-    if operation.starts and not uploads:
-        return
-    if operation.starts:
-        raise RequestError("bad_request", reason=f"“{operation.label}” takes no files.")
-    if not uploads:
-        raise RequestError("no_files")
-    if not any(
+    if not operation.starts and not any(
         upload.state == UploadState.RECEIVING or operation.accepts_type(upload.media_type)
         for upload in uploads
     ):

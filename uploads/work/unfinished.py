@@ -5,7 +5,8 @@ from django.db import transaction
 from uploads.errors import LeaseLost
 from uploads.models import EventKind, Step
 from uploads.states import ItemState, StepState
-from uploads.work.commit import begin, carried, ends_with_its_items, keep_checkpoint
+from uploads.work.carried import carried, ends_with_its_items
+from uploads.work.commit import begin, keep_checkpoint
 
 
 def commit_cancel(step: Step) -> None:

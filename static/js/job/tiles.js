@@ -5,7 +5,7 @@ const MOST = 60;
 export function addTiles(page, events) {
   const list = page.querySelector("[data-newest]");
   if (!list) return;
-  const made = events.flatMap(([, kind, body]) => (kind === "step_done" || kind === "step_kept" ? body.items ?? [] : []));
+  const made = events.flatMap(([, kind, body]) => (["step_done", "step_kept", "reused"].includes(kind) ? body.items ?? [] : []));
   for (const item of made.slice(-MOST)) {
     if (!item.result || list.querySelector(`[data-key="${CSS.escape(item.result)}"]`)) continue;
     list.prepend(tile(item));

@@ -140,5 +140,7 @@ class Command(BaseCommand):
     def _say(self, item: Item) -> None:
         if item.state in {ItemState.FAILED, ItemState.CANCELLED}:
             self.stderr.write(self.style.ERROR(f"✗ {item.error_text} {item.error_fix}".strip()))
+            if item.error_code == "operation_bug":
+                self.stderr.write(item.error_detail)
         for warning in item.warnings:
             self.stderr.write(self.style.WARNING(f"! {item.name}: {warning}"))

@@ -63,6 +63,11 @@ JOB_BODY: Schema = {
             "description": "Try the options on some of the files first; the job's `prediction` "
             "then says how long all of them take and how much they make.",
         },
+        "anew": {
+            "type": "boolean",
+            "default": False,
+            "description": "Do everything again, also what was done before in the same way.",
+        },
         "priority": {"type": "integer", "minimum": -100, "maximum": 100, "default": 0},
         "max_inflight": {
             "type": "integer",
@@ -106,7 +111,7 @@ KINDS: dict[type, str] = {
 def job_request(request: HttpRequest) -> JobRequest:
     """Return the job that the request's body and `Idempotency-Key` ask for."""
     body = json_body(request)
-    _refuse_unknown(body, JOB_BODY)
+    refuse_unknown(body, JOB_BODY)
     uploads = _field(body, "uploads", list, [])
     if not all(isinstance(key, str) for key in uploads):
         raise RequestError("bad_request", reason="`uploads` must be a list of upload ids.")
@@ -117,6 +122,7 @@ def job_request(request: HttpRequest) -> JobRequest:
         name=_field(body, "name", str, ""),
         overrides=_overrides(body),
         sample=_flag(body, "sample"),
+        anew=_flag(body, "anew"),
         names=_field(body, "names", str, preset.names if preset else "").strip(),
         priority=_field(body, "priority", int, 0),
         max_inflight=_field(body, "max_inflight", int, 0),
@@ -137,7 +143,7 @@ class RetryRequest:
 def retry_request(request: HttpRequest) -> RetryRequest:
     """Return what the request's body asks to be done again; without a body all that failed."""
     body = json_body(request)
-    _refuse_unknown(body, RETRY_BODY)
+    refuse_unknown(body, RETRY_BODY)
     places = _field(body, "items", list, [])
     if not all(isinstance(place, str) for place in places):
         raise RequestError("bad_request", reason="`items` must be a list of texts.")
@@ -145,7 +151,7 @@ def retry_request(request: HttpRequest) -> RetryRequest:
     return RetryRequest(places, _field(body, "options", dict, {}), stage)
 
 
-def _refuse_unknown(body: Mapping[str, Any], shape: Schema) -> None:
+def refuse_unknown(body: Mapping[str, Any], shape: Schema) -> None:
     known = shape["properties"]
     for name in body:
         if name not in known:
@@ -192,7 +198,7 @@ def _stages(body: Mapping[str, Any]) -> list[StageRequest]:
     for stage in stages:
         if not isinstance(stage, dict) or "operation" not in stage:
             raise RequestError("bad_request", reason="each of `stages` needs an `operation`.")
-        _refuse_unknown(stage, STAGE)
+        refuse_unknown(stage, STAGE)
     return [_stage(stage) for stage in stages]
 
 

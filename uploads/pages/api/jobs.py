@@ -103,7 +103,7 @@ def retry_job(request: HttpRequest, key: str) -> HttpResponse:
 
 def list_items(request: HttpRequest, key: str) -> HttpResponse:
     rows: QuerySet[Item] = Item.objects.filter(job=find_job(request, key)).select_related(
-        "upload", "stage"
+        "upload", "stage", "twin__job"
     )
     if state := chosen(request, "state", [state.value for state in ItemState]):
         rows = rows.filter(state=state)

@@ -8,10 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from uploads.errors import RequestError
 from uploads.models import Message, MessageState
 from uploads.models.message import resend
+from uploads.pages.api.bodies import refuse_unknown
 from uploads.pages.api.cursor import QUERY, piece
-from uploads.pages.api.door import Door, Verb, answer, no_body
+from uploads.pages.api.door import Door, Schema, Verb, answer, json_body, no_body
 from uploads.pages.api.jobs import chosen, find_job
 from uploads.pages.api.schemas import listed, ref
+from uploads.pages.api.shapes import job_json
+from uploads.work.trial import send_trial
 
 LONGEST_NUMBER = 18
 STATES = [state.value for state in MessageState]
@@ -51,7 +54,40 @@ def resend_message(request: HttpRequest, key: str, number: str) -> HttpResponse:
     return answer(messages_json([row])[0])
 
 
+TRIAL_BODY: Schema = {
+    "type": "object",
+    "properties": {
+        "letter": {"type": "integer", "minimum": 1, "default": 1, "description": "Which row's."}
+    },
+    "additionalProperties": False,
+}
+
+
+def try_letter(request: HttpRequest, key: str) -> HttpResponse:
+    body = json_body(request)
+    refuse_unknown(body, TRIAL_BODY)
+    number = body.get("letter", 1)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise RequestError("bad_request", reason="`letter` must be a whole number.")
+    person = request.user
+    job = find_job(request, key)
+    send_trial(job, str(getattr(person, "email", "")), number, person.get_username())
+    return answer(job_json(job))
+
+
 DOORS = (
+    Door(
+        "jobs/<str:key>/trial/",
+        "job-trial",
+        {
+            "POST": Verb(
+                try_letter,
+                "Send one letter of a sample to your own address",
+                ref("Job"),
+                body=TRIAL_BODY,
+            )
+        },
+    ),
     Door(
         "jobs/<str:key>/messages/",
         "messages",

@@ -154,6 +154,10 @@ SCHEMAS: dict[str, Json] = {
         error=maybe(ref("Error")),
         last_lines=TEXT,
         warnings={"type": "array", "items": TEXT},
+        reused_from={
+            **maybe(TEXT),
+            "description": "The job whose results it took over, while that is here.",
+        },
         finished_at=maybe(TIME),
     ),
     "Result": record(

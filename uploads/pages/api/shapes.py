@@ -53,7 +53,7 @@ def steps_json(job: Job, steps: Sequence[Step]) -> list[Json]:
 
 
 def items_json(items: Sequence[Item]) -> list[Json]:
-    """Return items; `upload` and `stage` must be selected with them."""
+    """Return items; `upload`, `stage` and `twin__job` must be selected with them."""
     first = roots(items)
     return [
         {
@@ -73,6 +73,7 @@ def items_json(items: Sequence[Item]) -> list[Json]:
             ),
             "last_lines": item.error_detail,
             "warnings": item.warnings,
+            "reused_from": item.twin.job.key if item.twin else None,
             "finished_at": _time(item.finished_at),
         }
         for item in items

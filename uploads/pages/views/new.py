@@ -110,6 +110,7 @@ def _request(request: HttpRequest, keys: list[str]) -> JobRequest:
         name=request.POST.get("name", ""),
         notify=_recipient(request),
         sample=request.POST.get("sample") == "1",
+        anew=request.POST.get("anew") == "on",
         overrides=sent_own(request.POST),
         names=request.POST.get("names", "").strip() or _preset_names(request),
     )
@@ -165,6 +166,7 @@ def _page(
         "form_max_bytes": conf.FORM_MAX_BYTES,
         "mail_possible": bool(conf.EMAIL_URL),
         "mail_wanted": mail,
+        "anew": "anew" in (data or request.GET),
         "name": data.get("name", "") if data else "",
         "names": NamesField(names, rows[0].upload.name if rows else ""),
         "error": error,

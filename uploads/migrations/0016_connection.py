@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('uploads', '0014_message'),
+        ('uploads', '0015_reuse'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
