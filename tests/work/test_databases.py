@@ -149,13 +149,15 @@ def test_what_is_the_mills_own_is_never_asked(
     own.unlink()
 
 
-def test_the_mills_own_database_on_a_server_is_refused(db: None) -> None:
-    own = database.settings_dict
-    if database.vendor != "postgresql":
-        pytest.skip("it lies in a file")
-    facts = {"host": own["HOST"] or "x", "port": own["PORT"] or 5432, "database": own["NAME"]}
-    with pytest.raises(ValidationError):
-        register("Own", kind="postgresql", user="x", **facts)
+def test_the_mills_own_database_on_a_server_is_refused(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("HOST", "db.example.org"), ("PORT", ""), ("NAME", "tidemill")):
+        monkeypatch.setitem(database.settings_dict, name, value)
+    facts = {"kind": "postgresql", "host": "db.example.org", "user": "x"}
+    with pytest.raises(ValidationError, match="own database"):
+        register("Own", database="tidemill", **facts)
+    assert register("Other", database="shop", **facts).pk
 
 
 def test_a_look_keeps_tables_and_trouble(shop: Connection, capsys: Any) -> None:
