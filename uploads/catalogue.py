@@ -239,6 +239,62 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "{near}",
     ),
     "sql_failed": Entry(400, "The question could not be answered: {reason}", "{hint}"),
+    "db_refused": Entry(
+        400,
+        "This is not one question that reads: {reason}",
+        "Write one SELECT …, WITH … or VALUES ….",
+    ),
+    "db_failed": Entry(400, "“{connection}” could not answer: {reason}", "{hint}"),
+    "db_denied": Entry(
+        403,
+        "“{connection}” does not let the mill read that: {reason}",
+        "Ask something else, or ask an operator for the right.",
+    ),
+    "db_login": Entry(
+        403,
+        "“{connection}” does not let the mill in: {reason}",
+        "Tell an operator: its user, password or encryption is no longer right.",
+    ),
+    "db_timeout": Entry(
+        408,
+        "“{connection}” worked on the question for more than {limit} and was stopped.",
+        "Ask for less at once, or ask an operator for more time.",
+    ),
+    "db_too_much": Entry(
+        413,
+        "The answer has more than {limit}, the most that “{connection}” may give.",
+        "Ask for less with WHERE or LIMIT, or ask an operator for more.",
+    ),
+    "db_file": Entry(
+        400,
+        "The file of “{connection}” can't be read: {reason}",
+        "Tell an operator; nothing is wrong with your question.",
+    ),
+    "db_driver": Entry(
+        501,
+        "Questions to {kind} need a package that is not installed here.",
+        "An operator installs it: pip install 'tidemill[{extra}]'.",
+    ),
+    "connection_gone": Entry(
+        403,
+        "The connection “{connection}” is switched off, or no longer open to you.",
+        "Choose another one, or ask an operator.",
+    ),
+    "connection_sealed": Entry(
+        500,
+        "The password of “{connection}” can't be read any more.",
+        "An operator enters it again: the server's secret key or the connection's address changed.",
+    ),
+    "db_unreachable": Entry(
+        502,
+        "“{connection}” can't be reached: {reason}",
+        "Retry later; if it stays, tell an operator.",
+    ),
+    "db_lost": Entry(
+        502,
+        "“{connection}” broke off in the middle: {reason}",
+        "Retry; questions only read, so nothing is done twice.",
+    ),
     "not_an_archive": Entry(
         400,
         "“{name}” is no archive that can be unpacked here.",

@@ -116,6 +116,20 @@ class Conf:
     )
     MAIL_MAX_LETTERS = number(10_000, "letters", "Most e-mails that one table may become.")
 
+    DB_MAX_SECONDS = seconds(
+        900, "Longest time that one question to a database may take, unless its connection says so."
+    )
+    DB_MAX_ROWS = number(
+        50_000_000, "rows", "Most rows of one answer, unless its connection says otherwise."
+    )
+    DB_MAX_BYTES = size(
+        10 * GIB, "Largest answer as a database sends it, unless its connection says otherwise."
+    )
+    DB_FOLDERS = text(
+        "",
+        "Folders, separated by ':', whose SQLite files may be registered; empty: any but Tidemill's own.",
+    )
+
     UPLOAD_MAX_BYTES = size(200 * GIB, "Largest single file.")
     UPLOAD_KEEP_SECONDS = seconds(
         7 * 86400, "An upload expires this long after its last byte, unless a job uses it."

@@ -49,6 +49,10 @@ PRESET = '{"name": "x", "stages": [{"operation": "image.convert"}]}'
 PAGES = (
     case("", "GET", PAGE),
     case("", "POST", (401, 400, 400, 400, 400), body={"operation": "image.convert"}),
+    case("ask/", "GET", (302, 200, 404, 404, 404)),
+    case("ask/", "POST", (401, 400, 404, 404, 404), body={"name": "x"}),
+    case("ask/<slug:key>/tables/", "GET", OWN_PAGE, "/ask/{connection}/tables/"),
+    case("ask/<slug:key>/look/", "POST", OWN_FORM, "/ask/{connection}/look/"),
     case("then/<int:place>/", "GET", PAGE, "/then/1/"),
     case("presets/", "GET", PAGE),
     case("presets/bring/", "POST", (401, 303, 303, 303, 303), body={"text": PRESET}),
@@ -145,6 +149,8 @@ API = (
         OWN_SCRIPT,
         "/api/v1/jobs/{ended}/messages/{message}/resend/",
     ),
+    case("api/v1/connections/", "GET", SCRIPT),
+    case("api/v1/connections/<str:key>/", "GET", OWN_SCRIPT, "/api/v1/connections/{connection}/"),
     case(
         "api/v1/jobs/<str:key>/trial/",
         "POST",
@@ -197,6 +203,7 @@ API = (
 
 PERSON = "admin/auth/user/<path:object_id>"
 GROUP = "admin/auth/group/<path:object_id>"
+BASE = "admin/uploads/connection/<path:object_id>"
 CONSOLE = (
     case("admin/", "GET", STAFF),
     case("admin/login/", "GET", (302, 404, 404, 302, 302)),
@@ -240,6 +247,25 @@ CONSOLE = (
     case(f"{PERSON}/delete/", "GET", STAFF, "/admin/auth/user/{person}/delete/"),
     case(f"{PERSON}/change/", "GET", STAFF, "/admin/auth/user/{person}/change/"),
     case(f"{PERSON}/", "GET", (302, 404, 404, 302, 302), "/admin/auth/user/{person}/"),
+    case("admin/uploads/connection/", "GET", STAFF),
+    case("admin/uploads/connection/add/", "GET", STAFF),
+    case(
+        "admin/uploads/connection/<int:number>/try/",
+        "POST",
+        STAFF_FORM,
+        "/admin/uploads/connection/{connection_number}/try/",
+    ),
+    case(
+        f"{BASE}/history/", "GET", STAFF, "/admin/uploads/connection/{connection_number}/history/"
+    ),
+    case(f"{BASE}/delete/", "GET", STAFF, "/admin/uploads/connection/{connection_number}/delete/"),
+    case(f"{BASE}/change/", "GET", STAFF, "/admin/uploads/connection/{connection_number}/change/"),
+    case(
+        f"{BASE}/",
+        "GET",
+        (302, 404, 404, 302, 302),
+        "/admin/uploads/connection/{connection_number}/",
+    ),
     case("admin/auth/group/", "GET", STAFF),
     case("admin/auth/group/add/", "GET", STAFF),
     case(f"{GROUP}/history/", "GET", STAFF, "/admin/auth/group/{group}/history/"),

@@ -14,13 +14,14 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.test import Client
 from django.urls import URLResolver, get_resolver
+from django.utils import timezone
 
 from tests.architecture.doors import CASES, SOCKETS, Case
 from tests.factories import make_job, make_upload
 from tests.pages.api import make_person
 from tests.pages.test_api_jobs import add_result, end
 from uploads.live.routing import websocket_application
-from uploads.models import Job, Message, MessageState, Token
+from uploads.models import Connection, Job, Message, MessageState, Token
 from uploads.pages.tiles import PLAYLIST
 from uploads.work.presets import keep
 from uploads.work.submit import StageRequest
@@ -58,6 +59,12 @@ def house(tmp_path: Path) -> House:
     film = _finished_stream(owner, tmp_path)
     uploads["half"].touch(0)
     _empty(uploads["half"])
+    file = tmp_path / "shop.db"
+    file.touch()
+    base = Connection.objects.create(
+        name="Shop", kind="sqlite", database=str(file), looked_at=timezone.now()
+    )
+    base.people.add(owner)
     objects = {
         "job": job.key,
         "ended": ended.key,
@@ -65,6 +72,8 @@ def house(tmp_path: Path) -> House:
         "stream": film.key,
         "message": str(_refused(ended)),
         "preset": keep(owner, "Kept", [StageRequest("image.convert", {})]).key,
+        "connection": base.key,
+        "connection_number": str(base.pk),
         "free_upload": uploads["free"].key,
         "half_upload": uploads["half"].key,
         "token": str(Token.issue(owner, "script")[0].pk),

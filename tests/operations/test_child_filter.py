@@ -13,6 +13,7 @@ from uploads.operations.seccomp import (
     AT_LEAST,
     CLONE,
     CLONE3,
+    CONNECTING,
     DENIED,
     EQUAL,
     ERRNO,
@@ -22,25 +23,35 @@ from uploads.operations.seccomp import (
     PRLIMIT,
     RETURN,
     SOCKET,
+    Instruction,
+    closing_program,
     program,
 )
 
 REFUSED = ERRNO | errno.EPERM
 INET, INET6, UNIX = 2, 10, 1
+TCP, NONBLOCKING = 1, 0o4000
 
 
 def _answer(machine: str, number: int, *arguments: int, network: bool = False) -> int:
     """Run the filter for one system call and return its answer."""
+    return _run(machine, _called(machine, number, *arguments), network=network)
+
+
+def _called(machine: str, number: int, *arguments: int) -> bytes:
     data = number.to_bytes(4, "little") + ARCHITECTURES[machine][0].to_bytes(4, "little") + bytes(8)
     for index in range(6):
         value = arguments[index] if index < len(arguments) else 0
         data += value.to_bytes(8, "little")
-    return _run(machine, data, network=network)
+    return data
 
 
 def _run(machine: str, data: bytes, *, network: bool) -> int:
+    return _ran(program(machine, network=network), data)
+
+
+def _ran(made: list[Instruction], data: bytes) -> int:
     at = word = 0
-    made = program(machine, network=network)
     while True:
         code, if_true, if_false, constant = made[at]
         at += 1
@@ -91,7 +102,22 @@ def test_sockets_follow_the_profile(machine: str, family: int) -> None:
     number = _of(machine, SOCKET)
     assert _answer(machine, number, family) == REFUSED
     wanted = ALLOW if family in {INET, INET6} else REFUSED
-    assert _answer(machine, number, family, network=True) == wanted
+    assert _answer(machine, number, family, TCP, network=True) == wanted
+    assert _answer(machine, number, family, TCP | NONBLOCKING, 6, network=True) == wanted
+
+
+@pytest.mark.parametrize(("kind", "protocol"), [(2, 0), (3, 0), (1, 262), (5, 132), (2, 17)])
+def test_only_tcp_is_open_to_the_outbound_profile(machine: str, kind: int, protocol: int) -> None:
+    number = _of(machine, SOCKET)
+    assert _answer(machine, number, INET, kind, protocol, network=True) == REFUSED
+
+
+def test_the_network_shuts_for_new_connections_only(machine: str) -> None:
+    shut = {int(str(entry[ARCHITECTURES[machine][1]])) for entry in CONNECTING}
+    made = closing_program(machine)
+    assert {
+        number for number in range(470) if _ran(made, _called(machine, number)) == REFUSED
+    } == shut
 
 
 def test_new_namespaces_are_refused_and_forks_are_not(machine: str) -> None:

@@ -1,5 +1,6 @@
 """The public contract, kept by every operation of this house; a new one is tested by being registered."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ import pytest
 from tests.operations import pdfs
 from uploads.operations import Operation
 from uploads.operations.contract import Contract
+from uploads.operations.options import canonical, fields_of, parse_options, schema
 from uploads.operations.registry import operations
 
-EVERY = [made for made in operations().values() if made.module.startswith("uploads.")]
+KNOWN = [made for made in operations().values() if made.module.startswith("uploads.")]
+# What takes no files is asked only what it says of itself here; its own tests do the rest.
+EVERY = [made for made in KNOWN if not made.starts]
+ALONE = [made for made in KNOWN if made.starts]
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +62,14 @@ class TestEveryOperation(Contract):
         (error,) = self.served({"empty.mp4": b""}).of("error")
         assert error["code"] == "empty_file"
         self.said_well(error, "empty.mp4", "no bytes")
+
+
+@pytest.mark.parametrize("operation", ALONE, ids=[made.name for made in ALONE])
+def test_what_takes_no_files_says_itself_as_well(operation: Operation[Any]) -> None:
+    assert operation.label and operation.summary.endswith(".")
+    assert all(made.help for made in fields_of(operation.options))
+    json.dumps(schema(operation.options))
+    for preset in operation.presets:
+        assert preset.label and preset.summary.endswith(".")
+        options = parse_options(operation.options, preset.options)
+        assert parse_options(operation.options, canonical(options)) == options

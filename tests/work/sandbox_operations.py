@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -242,6 +243,23 @@ def deed_open_socket(source: Path, step: Context[Do]) -> str:
 def deed_connect(source: Path, step: Context[Do]) -> str:
     with socket.create_connection(("127.0.0.1", step.options.number), 5) as made:
         return "connected" if made.getpeername() else "no"
+
+
+def deed_connect_once(source: Path, step: Context[Do]) -> str:
+    said = [deed_connect(source, step)]
+    step.shut_network()
+
+    def again() -> None:
+        try:
+            said.append(deed_connect(source, step))
+        except OSError as error:
+            said.append(type(error).__name__)
+
+    again()
+    thread = threading.Thread(target=again)
+    thread.start()
+    thread.join()
+    return f"{said[0]}, then {said[1]}, in a thread {said[2]}"
 
 
 def deed_socketpair(source: Path, step: Context[Do]) -> str:

@@ -52,11 +52,13 @@ class Room:
         wall: float = 20,
         file: int = 50 * MIB,
         profile: Any = "decode",
+        ports: tuple[int, ...] = (),
+        look: tuple[str, ...] = (),
         **options: Any,
     ) -> Exit:
         return run_child(
             self.request(what, operation, items, **options),
-            Bounds(self.inputs, self.out, memory, wall, file, profile),
+            Bounds(self.inputs, self.out, memory, wall, file, profile, ports, look),
             on_message=self.messages.append,
             tick=tick,
             tick_seconds=0.05,

@@ -115,11 +115,35 @@ def test_the_network_is_closed_to_a_decoder(room: Room, greeter: int) -> None:
     assert room.told("connect", number=greeter) == DENIED
 
 
-def test_the_network_is_open_to_the_outbound_profile(room: Room, greeter: int) -> None:
-    assert room.told("connect", number=greeter, profile="outbound") == "connected"
+def test_the_outbound_profile_reaches_its_port(room: Room, greeter: int) -> None:
+    assert room.told("connect", number=greeter, profile="outbound", ports=(greeter,)) == "connected"
 
 
-@pytest.mark.parametrize("name", ["unix", "unix datagram", "packet", "netlink"])
+def test_the_outbound_profile_reaches_no_other_port(room: Room, greeter: int) -> None:
+    other = greeter - 1
+    assert room.told("connect", number=greeter, profile="outbound", ports=(other,)) == DENIED
+    room.messages.clear()
+    assert room.told("connect", number=greeter, profile="outbound") == DENIED
+
+
+def test_who_has_connected_gets_no_other_connection(room: Room, greeter: int) -> None:
+    told = room.told("connect_once", number=greeter, profile="outbound", ports=(greeter,))
+    assert told == f"connected, then {DENIED}, in a thread {DENIED}"
+
+
+def test_only_single_files_are_opened_beside_the_inputs(room: Room, tmp_path: Path) -> None:
+    for called in ("asked.db", "asked.db-wal", "other.db"):
+        (tmp_path / called).write_text(called)
+    look = (str(tmp_path / "asked.db"), str(tmp_path / "asked.db-wal"))
+    read = str(tmp_path / "asked.db")
+    assert room.told("read", path=read, profile="outbound", look=look) == b"asked.db".hex()
+    for deed, called in (("read", "other.db"), ("write", "asked.db"), ("read", "")):
+        room.messages.clear()
+        told = room.told(deed, path=str(tmp_path / called), profile="outbound", look=look)
+        assert told == DENIED, called
+
+
+@pytest.mark.parametrize("name", ["udp", "unix", "unix datagram", "packet", "netlink"])
 def test_the_outbound_profile_opens_internet_sockets_only(room: Room, name: str) -> None:
     family, kind = FAMILIES[name]
     assert room.told("open_socket", number=family * 100 + kind, profile="outbound") == DENIED

@@ -19,12 +19,13 @@ from uploads.errors import RequestError
 from uploads.models import Job
 
 LONGEST = 200
-COMMANDS = (*(verb.label for verb in VERBS), "Limit", "Remove")
+COMMANDS = (*(verb.label for verb in VERBS), "Limit", "Remove", "Try")
 KINDS = {
     "job": "Job",
     "hold": "Pause",
     "lanelimit": "Limit",
     "upload": "Upload",
+    "connection": "Connection",
     "user": "User",
     "group": "Group",
 }

@@ -22,6 +22,7 @@ else:
     RightsChoice = ModelMultipleChoiceField
 
 PEOPLE = ("view_user", "add_user", "change_user", "delete_user")
+CONNECTIONS = tuple(f"{deed}_connection" for deed in ("view", "add", "change", "delete"))
 
 KEPT = (
     "There are jobs, uploads or commands on record of this user, so there is no Delete here. "
@@ -115,7 +116,7 @@ class RightsAdmin(GroupAdmin):
 
 def meaningful_rights() -> QuerySet[Permission]:
     """Return the permissions that a page of the console asks for."""
-    names = [*(f"view_{name}" for name in SEEN), *COMMANDED, *PEOPLE]
+    names = [*(f"view_{name}" for name in SEEN), *COMMANDED, *PEOPLE, *CONNECTIONS]
     rows = Permission.objects.filter(
         codename__in=names, content_type__app_label__in=["uploads", "auth", "admin"]
     )

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from uploads.admin import audit, files, jobs, people, workers
+from uploads.admin import audit, connections, files, jobs, people, workers
 from uploads.admin.site import console
 
-PAGES = (jobs, files, workers, people, audit)
+PAGES = (jobs, files, workers, connections, people, audit)
 
 urlpatterns = [path("", console.urls)]

@@ -26,7 +26,7 @@ from uploads.models.pulse import lanes
 from uploads.operations.ffmpeg import program
 from uploads.operations.registry import broken, operations
 from uploads.storage import store
-from uploads.work.perform import limits
+from uploads.work.bounds import operation_limits
 from uploads.work.sandbox import level
 
 Mark = Literal["ok", "off", "warn", "fault"]
@@ -87,7 +87,7 @@ def _libvips() -> Finding:
 
 def _ffmpeg() -> Finding:
     try:
-        path = program(limits())
+        path = program(operation_limits())
         done = subprocess.run([path, "-version"], capture_output=True, timeout=20, check=True)
     except StepError as error:
         return Finding("fault", "FFmpeg", str(error))

@@ -1,5 +1,6 @@
 """The rows that decide what is true; behaviour lives here and on the QuerySets."""
 
+from uploads.models.connection import Connection
 from uploads.models.event import Event, EventKind
 from uploads.models.hold import Hold
 from uploads.models.item import Item
@@ -17,6 +18,7 @@ from uploads.models.worker import Worker
 
 __all__ = [
     "Candidate",
+    "Connection",
     "Event",
     "EventKind",
     "Hold",

@@ -59,6 +59,8 @@ def predict(job: Job) -> Prediction | None:
         operation = find(stage.operation)
     except RequestError:
         return None
+    if operation.starts:
+        return None  # there are no files to go by
     sizes = _sizes(job, operation)
     whole = [sum(sizes)] if stage.takes_all else sizes
     done = _done(job)

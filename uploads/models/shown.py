@@ -5,6 +5,7 @@ The same words reach the first page, the socket and the polled state, so a page 
 
 from typing import Any
 
+from uploads.operations.registry import operations
 from uploads.states import StepKind
 
 Json = dict[str, Any]
@@ -74,7 +75,8 @@ def timeline(state: Json) -> list[Json]:
 
 
 def _row(kind: StepKind, counts: Json | None, state: Json) -> Json:
-    row: Json = {"kind": kind, "title": TITLES[kind], "detail": "", "share": None, "seconds": None}
+    title = "Make ready" if kind == StepKind.PLAN and _starts(state) else TITLES[kind]
+    row: Json = {"kind": kind, "title": title, "detail": "", "share": None, "seconds": None}
     if counts is None:
         ended = state["finished_at"] is not None and kind != StepKind.NOTIFY
         return {**row, "state": "cancelled" if ended else "waiting"}
@@ -93,6 +95,12 @@ def _row(kind: StepKind, counts: Json | None, state: Json) -> Json:
     return row
 
 
+def _starts(state: Json) -> bool:
+    """Tell whether the job begins without files."""
+    first = operations().get(state["stages"][0]["operation"]) if state["stages"] else None
+    return first is not None and first.starts
+
+
 def _row_state(counts: Json, ended: int) -> str:
     if counts["running"]:
         return "running"
@@ -104,6 +112,8 @@ def _row_state(counts: Json, ended: int) -> str:
 
 
 def _detail(kind: StepKind, counts: Json, state: Json) -> str:
+    if kind == StepKind.PLAN and _starts(state):
+        return ""
     if kind == StepKind.PLAN:
         files = state["items"]["total"]
         operations = len(state["stages"])

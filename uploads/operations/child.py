@@ -2,9 +2,9 @@
 
 Reads one JSON object from standard input:
 
-    {"module", "operation", "call": "run" | "plan" | "join", "options": {…},
+    {"module", "operation", "call": "run" | "plan" | "join" | "look", "options": {…},
      "files": {option: path}, "limits": {…}, "confine": {…} | null, "out": folder,
-     "sample_seconds": seconds | null,
+     "sample_seconds": seconds | null, "outside": connection | null,
      "items": [{"key", "name", "media_type", "path" | "paths", "sources", "part", "parts", "saved",
                 "options": its own}]}
 
@@ -42,10 +42,11 @@ from typing import Any
 
 from uploads.errors import Cancelled, InputError, StepError, TidemillError
 from uploads.operations.base import Context, Operation, Output, PartResult, Source, registered
-from uploads.operations.confine import confine
+from uploads.operations.confine import confine, shut_network
 from uploads.operations.guard import die_with_parent, stand_guard
 from uploads.operations.limits import Limits
 from uploads.operations.options import fields_of, parse_options
+from uploads.operations.outside import Outside, found
 
 DETAIL_CHARACTERS = 4000
 PROGRESS_SECONDS = 0.05
@@ -105,8 +106,9 @@ class Child:
 
     reporter = PipeReporter
 
-    def __init__(self, request: dict[str, Any], pipe: Pipe) -> None:
+    def __init__(self, request: dict[str, Any], pipe: Pipe, outside: Outside | None = None) -> None:
         self.request = request
+        self.outside = outside
         self.pipe = pipe
         self.stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -143,6 +145,11 @@ class Child:
 
     def _work(self, operation: Operation[Any], item: dict[str, Any]) -> None:
         step = self._context(operation, item)
+        if operation.starts:
+            wanted = operation.looker if self.request["call"] == "look" else operation.function
+            assert wanted is not None
+            self._collect(item, wanted(step))
+            return
         source: Any = (
             [Path(path) for path in item["paths"]] if "paths" in item else Path(item["path"])
         )
@@ -184,6 +191,8 @@ class Child:
             saved=item.get("saved"),
             sample_seconds=self.request.get("sample_seconds"),
             sources=[Source(**facts) for facts in item.get("sources", [])],
+            outside=self.outside,
+            shut_network=lambda: shut_network(self.request.get("confine")),
         )
 
     def _collect(self, item: dict[str, Any], outputs: Iterable[Path | Output]) -> None:
@@ -245,13 +254,14 @@ def main(kind: type[Child] = Child) -> None:
     pipe = Pipe(os.dup(1))
     os.dup2(2, 1)
     try:
+        outside = found(request)
         confine(request.get("confine"))
         operation = find(request["module"], request["operation"])
     except Exception as error:
         for item in request["items"]:
             pipe.send(t="error", item=item["key"], **describe(error))
         return
-    kind(request, pipe).serve(operation)
+    kind(request, pipe, outside).serve(operation)
     # The request is served: no library's shutdown may crash or hang that away.
     sys.stdout.flush()
     sys.stderr.flush()

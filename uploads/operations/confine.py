@@ -3,8 +3,11 @@
 The rules come from the worker with the request:
 
     {"parent": pid, "profile": "decode" | "outbound", "layers": ["landlock", "seccomp"],
-     "inputs": folder, "out": folder, "read": [path, …],
+     "inputs": folder, "out": folder, "read": [path, …], "look": [file, …], "ports": [port, …],
      "limits": {"memory_bytes", "cpu_seconds", "file_bytes", "files"}}
+
+`read` may be executed as well, `look` is only read. An `outbound` one opens TCP connections to
+these ports, and calls `shut_network` once it has the one that it needs.
 
 Run as a program, this module tries each layer on itself and prints what the
 machine gives, as one JSON object: {"landlock": abi | reason, "seccomp": true | reason}.
@@ -44,17 +47,8 @@ MACHINE_FILES = (
     "/sys/devices/system/cpu",
     "/sys/devices/system/node",
 )
-NETWORK_FILES = (
-    "/etc/resolv.conf",
-    "/etc/hosts",
-    "/etc/host.conf",
-    "/etc/nsswitch.conf",
-    "/etc/gai.conf",
-    "/etc/services",
-    "/etc/ssl",
-    "/etc/pki",
-    "/etc/ca-certificates",
-)
+# Whom to trust; names are looked up before the child is shut in.
+NETWORK_FILES = ("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates")
 # How much processor and memory the control group gives: DuckDB dies when it sees but can't read it.
 GROUPS = Path("/sys/fs/cgroup")
 GROUP_FILES = (
@@ -102,9 +96,26 @@ def confine(rules: dict[str, Any] | None) -> None:
             _drop_capabilities()
             _be_first_out_of_memory()
         if "landlock" in rules["layers"]:
-            landlock.restrict(_grants(rules, network=network), network=network)
+            landlock.restrict(_grants(rules, network=network), ports=_ports(rules))
         if "seccomp" in rules["layers"]:
             seccomp.install(network=network)
+    except OSError as error:
+        raise StepError("sandbox_unavailable", reason=str(error)) from error
+
+
+def _ports(rules: dict[str, Any]) -> list[int]:
+    return list(rules.get("ports", ())) if rules["profile"] == "outbound" else []
+
+
+def shut_network(rules: dict[str, Any] | None) -> None:
+    """Refuse every further connection of this process, where the machine can; for good.
+
+    Raises `StepError` (`sandbox_unavailable`).
+    """
+    if not rules or "seccomp" not in rules["layers"]:
+        return
+    try:
+        seccomp.shut_network()
     except OSError as error:
         raise StepError("sandbox_unavailable", reason=str(error)) from error
 
@@ -147,7 +158,7 @@ def _grants(rules: dict[str, Any], *, network: bool) -> list[landlock.Grant]:
     return [
         *((str(folder), landlock.PROGRAMS) for folder in program_folders()),
         *((path, landlock.PROGRAMS) for path in rules["read"]),
-        *((path, landlock.READ) for path in (*files, *_group_files())),
+        *((path, landlock.READ) for path in (*files, *rules.get("look", ()), *_group_files())),
         ("/dev/null", landlock.DEVICE),
         (rules["inputs"], landlock.READ),
         (rules["out"], landlock.WRITE),
@@ -160,7 +171,7 @@ def main() -> None:
     if LINUX:
         prctl(PR_SET_NO_NEW_PRIVS, 1)
     try:
-        found["landlock"] = landlock.restrict([], network=False) if LINUX else "not on this system"
+        found["landlock"] = landlock.restrict([]) if LINUX else "not on this system"
     except (OSError, AttributeError) as error:
         found["landlock"] = str(error)
     try:

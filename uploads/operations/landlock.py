@@ -7,11 +7,11 @@ adds rights, an older kernel is asked for those that it knows.
 import ctypes
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same on every machine
 ASK_VERSION = 1
-RULE_PATH_BENEATH = 1
+RULE_PATH_BENEATH, RULE_NET_PORT = 1, 2
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG = 1 << 4, 1 << 5, 1 << 7, 1 << 8
@@ -47,17 +47,18 @@ def abi() -> int:
     return _call(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(ASK_VERSION))
 
 
-def restrict(grants: Iterable[Grant], *, network: bool) -> int:
+def restrict(grants: Iterable[Grant], *, ports: Sequence[int] = ()) -> int:
     """Allow the granted paths only and return the ABI; no_new_privs must be set. Raises `OSError`.
 
-    Paths that don't exist grant nothing. TCP is denied without `network`, signals and abstract
-    sockets reach only what this process started, as far as the kernel's ABI goes.
+    Paths that don't exist grant nothing. TCP goes to these ports only (of any host: the kernel
+    knows no finer rule), signals and abstract sockets reach only what this process started,
+    as far as the kernel's ABI goes.
     """
     version = abi()
     files = FIRST_RIGHTS | sum(right for since, right in LATER_RIGHTS.items() if since <= version)
     attributes = struct.pack("=Q", files)
     if version >= ABI_NETWORK:
-        attributes += struct.pack("=Q", BIND_TCP if network else BIND_TCP | CONNECT_TCP)
+        attributes += struct.pack("=Q", BIND_TCP | CONNECT_TCP)
     if version >= ABI_SCOPE:
         attributes += struct.pack("=Q", SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL)
     size = ctypes.c_size_t(len(attributes))
@@ -65,6 +66,8 @@ def restrict(grants: Iterable[Grant], *, network: bool) -> int:
     try:
         for path, rights in grants:
             _grant(ruleset, path, rights & files)
+        for port in ports if version >= ABI_NETWORK else ():
+            _add_rule(ruleset, RULE_NET_PORT, struct.pack("=QQ", CONNECT_TCP, port))
         _call(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     finally:
         os.close(ruleset)
@@ -79,13 +82,10 @@ def _grant(ruleset: int, path: str, rights: int) -> None:
     try:
         if not os.path.isdir(descriptor):  # noqa: PTH112 - asks the descriptor, not the path again
             rights &= ONLY_FILES
-        rule = struct.pack("=Qi", rights, descriptor)
-        _call(
-            ADD_RULE,
-            ctypes.c_int(ruleset),
-            ctypes.c_int(RULE_PATH_BENEATH),
-            rule,
-            ctypes.c_uint32(0),
-        )
+        _add_rule(ruleset, RULE_PATH_BENEATH, struct.pack("=Qi", rights, descriptor))
     finally:
         os.close(descriptor)
+
+
+def _add_rule(ruleset: int, kind: int, rule: bytes) -> None:
+    _call(ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(kind), rule, ctypes.c_uint32(0))

@@ -12,7 +12,9 @@ from uploads.errors import RequestError
 
 T = TypeVar("T")
 OptionsClass = TypeVar("OptionsClass")
-FieldType = Literal["integer", "number", "boolean", "text", "choice", "integers", "upload"]
+FieldType = Literal[
+    "integer", "number", "boolean", "text", "choice", "integers", "upload", "connection"
+]
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,16 @@ def upload_option(
     return value
 
 
+def connection_option(help: str, *, label: str = "") -> str:
+    """Declare the option that names a registered connection, by its public key.
+
+    What it leads to is in `step.outside`; its secret is in no options.
+    """
+    metadata = {"help": help, "label": label, "main": True, "type": "connection", "max_length": 40}
+    value: str = dataclasses.field(default="", metadata=metadata)
+    return value
+
+
 def fields_of(options: type) -> tuple[OptionField, ...]:
     """Describe the fields of an options class in their order."""
     hints = get_type_hints(options)
@@ -93,6 +105,7 @@ def _field(declared: "dataclasses.Field[Any]", hint: Any) -> OptionField:
     meta = declared.metadata
     base, optional = _without_none(hint)
     kind, choices = _type_of(base, declared.name)
+    kind = meta.get("type", kind)
     words: Mapping[str, str] = meta.get("choices", {})
     return OptionField(
         name=declared.name,
@@ -155,7 +168,7 @@ def _value(field: OptionField, value: Any) -> Any:
     if value is None or value == "":
         if not field.required and field.type != "boolean":
             return "" if field.type == "text" else None
-        if field.type == "text" and field.default == "":
+        if field.type in {"text", "connection"} and field.default == "":
             return ""
         if field.type == "integers":
             return ()
@@ -168,6 +181,7 @@ def _value(field: OptionField, value: Any) -> Any:
         "integers": _integers,
         "text": _text,
         "upload": _text,
+        "connection": _text,
     }
     return checks[field.type](field, value)
 
@@ -250,6 +264,7 @@ def _property(field: OptionField) -> dict[str, Any]:
         "choice": {"type": "string", "enum": [value for value, _ in field.choices]},
         "integers": {"type": "array", "items": {"type": "integer"}, "maxItems": 12},
         "upload": {"type": ["string", "null"], "format": "upload-id"},
+        "connection": {"type": "string", "format": "connection-id"},
     }
     made = dict(types[field.type])
     target = made["items"] if field.type == "integers" else made

@@ -30,6 +30,7 @@ BUILT_IN = (
     "uploads.operations.poster",
     "uploads.operations.profile",
     "uploads.operations.query",
+    "uploads.operations.db",
     "uploads.operations.data",
     "uploads.operations.pdf_pages",
     "uploads.operations.pdf_merge",

@@ -36,6 +36,16 @@ PRLIMIT: Final = (302, 261)
 NEW_NAMESPACES = 0x7E020000
 O_TRUNC, O_ACCMODE = 0o1000, 3
 AF_INET, AF_INET6 = 2, 10
+SOCK_STREAM, SOCK_KINDS, IPPROTO_TCP = 1, 0xF, 6
+# With these gone a process has the connections that it has, and gets no other.
+CONNECTING: Final[Table] = (
+    ("socket", 41, 198),
+    ("connect", 42, 203),
+    ("bind", 49, 200),
+    ("listen", 50, 201),
+    ("accept", 43, 202),
+    ("accept4", 288, 242),
+)
 
 DENIED: Final[Table] = (
     # other processes, the kernel's insides, and ways around this filter
@@ -164,32 +174,30 @@ def _truncating(flags: int) -> list[Instruction]:
 
 
 def _sockets(*, network: bool) -> list[Instruction]:
-    """Refuse every socket, or all but those of the internet protocols; socketpair(2) stays."""
+    """Refuse every socket, or all but TCP, for Landlock knows no other ports; socketpair(2) stays."""
     if not network:
         return [_answer(errno.EPERM)]
-    allow = (RETURN, 0, 0, ALLOW)
     return [
         _argument(0),
-        (EQUAL, 2, 0, AF_INET),
-        (EQUAL, 1, 0, AF_INET6),
+        (EQUAL, 1, 0, AF_INET),
+        (EQUAL, 0, 6, AF_INET6),
+        _argument(1),
+        (AND, 0, 0, SOCK_KINDS),
+        (EQUAL, 0, 3, SOCK_STREAM),
+        _argument(2),
+        (EQUAL, 2, 0, 0),
+        (EQUAL, 1, 0, IPPROTO_TCP),  # not MPTCP, which Landlock does not see
         _answer(errno.EPERM),
-        allow,
+        (RETURN, 0, 0, ALLOW),
     ]
 
 
 def program(machine: str, *, network: bool) -> list[Instruction]:
     """Return the filter as BPF instructions (code, jump if true, jump if false, constant)."""
-    architecture, column = ARCHITECTURES[machine]
+    _, column = ARCHITECTURES[machine]
     refuse = _answer(errno.EPERM)
     allow = (RETURN, 0, 0, ALLOW)
-    made: list[Instruction] = [
-        (LOAD, 0, 0, ARCHITECTURE),
-        (EQUAL, 1, 0, architecture),
-        (RETURN, 0, 0, KILL_PROCESS),
-        (LOAD, 0, 0, NUMBER),
-        (AT_LEAST, 0, 1, X32),
-        refuse,
-    ]
+    made = _beginning(machine)
     special: list[tuple[tuple[int | None, int | None], list[Instruction]]] = [
         (SOCKET, _sockets(network=network)),
         # Its flags lie in memory, out of a filter's sight; libraries fall back to clone(2).
@@ -209,6 +217,28 @@ def program(machine: str, *, network: bool) -> list[Instruction]:
     return [*made, allow]
 
 
+def closing_program(machine: str) -> list[Instruction]:
+    """Return the filter that refuses every further connection, and nothing else."""
+    _, column = ARCHITECTURES[machine]
+    made = _beginning(machine)
+    for entry in CONNECTING:
+        made += _when(entry[column], [_answer(errno.EPERM)])  # type: ignore[arg-type]
+    return [*made, (RETURN, 0, 0, ALLOW)]
+
+
+def _beginning(machine: str) -> list[Instruction]:
+    """Return what every filter begins with: only calls by this machine's own numbers go on."""
+    architecture, _ = ARCHITECTURES[machine]
+    return [
+        (LOAD, 0, 0, ARCHITECTURE),
+        (EQUAL, 1, 0, architecture),
+        (RETURN, 0, 0, KILL_PROCESS),
+        (LOAD, 0, 0, NUMBER),
+        (AT_LEAST, 0, 1, X32),
+        _answer(errno.EPERM),
+    ]
+
+
 def _upper(index: int) -> Instruction:
     return (LOAD, 0, 0, ARGUMENTS + 8 * index + 4)
 
@@ -219,10 +249,25 @@ class _Program(ctypes.Structure):
 
 def install(*, network: bool) -> None:
     """Put the filter on this process; no_new_privs must be set. Raises `OSError`."""
+    _put_on(program(_machine(), network=network))
+
+
+def shut_network() -> None:
+    """Keep the connections that there are and refuse every further one; can't be undone.
+
+    In addition to `install`. Raises `OSError`.
+    """
+    _put_on(closing_program(_machine()))
+
+
+def _machine() -> str:
     machine = os.uname().machine
     if machine not in ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no system call filter for {machine} processors")
-    instructions = program(machine, network=network)
+    return machine
+
+
+def _put_on(instructions: list[Instruction]) -> None:
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
     filled = _Program(len(instructions), code)
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(filled))

@@ -50,7 +50,7 @@ class Cells:
             for row in rows:
                 cells = []
                 for kinds, value in zip(self.kinds, row, strict=False):
-                    kind, cell = _cell(value)
+                    kind, cell = cell_of(value)
                     kinds.add(kind)
                     cells.append(cell)
                 cells += [""] * (len(self.columns) - len(cells))
@@ -63,7 +63,7 @@ class Cells:
     def source(self) -> str:
         """Return the expression that reads them."""
         types = ", ".join(
-            f"{text(column)}: '{_type(kinds)}'"
+            f"{text(column)}: '{type_of(kinds)}'"
             for column, kinds in zip(self.columns, self.kinds, strict=True)
         )
         return (
@@ -73,7 +73,7 @@ class Cells:
         )
 
 
-def _cell(value: Any) -> tuple[str, str]:
+def cell_of(value: Any) -> tuple[str, str]:
     """Return the kind of a value and how CSV has it; nothing at all has no kind."""
     if value is None:
         return "", ""
@@ -97,7 +97,7 @@ def _cell(value: Any) -> tuple[str, str]:
     return "text", '"' + shown.replace('"', '""').replace("\0", "\ufffd") + '"'
 
 
-def _type(kinds: set[str]) -> str:
+def type_of(kinds: set[str]) -> str:
     seen = kinds - {""}
     if not seen:
         return "VARCHAR"

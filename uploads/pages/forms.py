@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from uploads.errors import RequestError
-from uploads.models import Upload
+from uploads.models import Connection, Upload
 from uploads.operations import Operation
 from uploads.operations.options import OptionField, canonical, fields_of, parse_options
 
@@ -74,6 +74,9 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
         # The same for all files of a job: the page leaves it out of a single file's options.
         files = forms.Select({"data-for-all": ""})
         made = forms.ChoiceField(choices=_files(described, owner), widget=files, **words)
+    elif described.type == "connection":
+        usable = Connection.objects.usable_by(owner).values_list("key", "name")
+        made = forms.ChoiceField(choices=[*usable], **words)
     else:
         made = forms.CharField(widget=_input(described), **words)
     made.initial = shown_value(described.default)

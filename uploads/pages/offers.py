@@ -65,6 +65,8 @@ class Offer:
         family = self.operation.name.partition(".")[0]
         if family in {"archive", "mail"}:
             return family
+        if self.operation.starts:
+            return "table"
         if self.operation.accepts[0] == PDF:
             return "document"
         family = self.operation.accepts[0].partition("/")[0]
@@ -84,8 +86,9 @@ def offers(owner: Any, data: Any = None, wanted: str = "") -> list[Offer]:
 
 
 def in_order() -> list[Operation[Any]]:
-    """Return every operation, those for a kind of file before those for any."""
-    known = [made for made in operations().values() if is_on() or not made.sends]
+    """Return every operation that takes files, those for a kind of file before those for any."""
+    made = [made for made in operations().values() if not made.starts]
+    known = [operation for operation in made if is_on() or not operation.sends]
     return sorted(known, key=_rank)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from uploads.errors import RequestError
+from uploads.models import Connection
 from uploads.operations.options import fields_of
 from uploads.operations.registry import find
 
@@ -17,6 +18,8 @@ def option_words(operation: str, values: Mapping[str, Any]) -> list[tuple[str, s
     words = []
     for name, value in values.items():
         field = known.get(name)
+        if field and field.type == "connection":
+            value = Connection.objects.filter(key=value).values_list("name", flat=True).first()
         text = _in_words(dict(field.choices).get(str(value), value) if field else value)
         unit = f" {field.unit}" if field and field.unit and text != "—" else ""
         words.append((field.label if field else name, f"{text}{unit}"))

@@ -37,7 +37,7 @@ class OwnPreset:
 def own_presets(user: Any) -> list[OwnPreset]:
     """Return the presets of a person that can be used."""
     found = (preset_words(preset) for preset in SavedPreset.objects.visible_to(user))
-    return [made for made in found if made.first is not None]
+    return [made for made in found if made.first is not None and not made.first.starts]
 
 
 def preset_words(preset: SavedPreset) -> OwnPreset:

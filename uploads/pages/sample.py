@@ -18,7 +18,8 @@ def sample_of(job: Job, stage: Stage) -> dict[str, Any] | None:
     return {
         "files": job.candidates.count(),
         "here": Upload.objects.alive().filter(candidates__job=job).count(),
-        "piecewise": _is_piecewise(stage),
+        "starts": _is(stage, "starts"),
+        "piecewise": _is(stage, "piecewise"),
         "prediction": told,
         "letters": letters_of(job),
         "trial": last_trial(job),
@@ -26,8 +27,8 @@ def sample_of(job: Job, stage: Stage) -> dict[str, Any] | None:
     }
 
 
-def _is_piecewise(stage: Stage) -> bool:
+def _is(stage: Stage, what: str) -> bool:
     try:
-        return find(stage.operation).piecewise
+        return bool(getattr(find(stage.operation), what))
     except RequestError:
         return False

@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from uploads.pages.views import account, jobs, new, presets, settings, uploads
+from uploads.pages.views import account, ask, jobs, new, presets, settings, uploads
 
 urlpatterns = [
     path("", new.new_job, name="home"),
+    path("ask/", ask.ask, name="ask"),
+    path("ask/<slug:key>/tables/", ask.tables, name="ask-tables"),
+    path("ask/<slug:key>/look/", ask.look, name="ask-look"),
     path("then/<int:place>/", new.then, name="then"),
     path("samples/", new.samples, name="samples"),
     path("jobs/", jobs.jobs, name="jobs"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uploads.conf import conf
+from uploads.operations import Limits
 from uploads.operations.base import Profile
 
 FILES = 256
@@ -19,7 +20,8 @@ FILES = 256
 class Bounds:
     """What one child may use: two folders, memory, wall time, file size, the network or not.
 
-    It may read `inputs` and write `out`; the request's paths lie in these. A limit of 0 for
+    It may read `inputs` and write `out`; the request's paths lie in these. Of the `outbound`
+    profile TCP goes to `ports` only; `look` are single files to be read. A limit of 0 for
     `output_bytes` means the setting's. The processor time may be the wall time on every core.
     """
 
@@ -29,6 +31,8 @@ class Bounds:
     wall_seconds: float
     output_bytes: int = 0
     profile: Profile = "decode"
+    ports: tuple[int, ...] = ()
+    look: tuple[str, ...] = ()
 
     def limits(self) -> dict[str, int]:
         """Return what the kernel is asked to enforce; no bound is above its setting."""
@@ -63,3 +67,27 @@ def _words(size: int) -> str:
         if size >= each:
             return f"{size / each:.3g} {unit}"
     return f"{size} bytes"
+
+
+def operation_limits() -> Limits:
+    """Return the limits of inputs and outputs as operations know them."""
+    return Limits(
+        image_max_pixels=conf.IMAGE_MAX_PIXELS,
+        image_max_frames=conf.IMAGE_MAX_FRAMES,
+        video_max_pixels=conf.VIDEO_MAX_PIXELS,
+        video_max_seconds=conf.VIDEO_MAX_SECONDS,
+        video_segment_seconds=conf.VIDEO_SEGMENT_SECONDS,
+        media_max_streams=conf.MEDIA_MAX_STREAMS,
+        output_max_bytes=conf.OUTPUT_MAX_BYTES,
+        table_memory_bytes=conf.TABLE_MEMORY_BYTES,
+        table_threads=conf.TABLE_THREADS,
+        table_max_columns=conf.TABLE_MAX_COLUMNS,
+        table_max_rejects=conf.TABLE_MAX_REJECTS,
+        sheet_max_bytes=conf.SHEET_MAX_BYTES,
+        sheet_max_cells=conf.SHEET_MAX_CELLS,
+        archive_max_files=conf.ARCHIVE_MAX_FILES,
+        archive_max_bytes=conf.ARCHIVE_MAX_BYTES,
+        archive_max_ratio=conf.ARCHIVE_MAX_RATIO,
+        mail_max_letters=conf.MAIL_MAX_LETTERS,
+        ffmpeg=conf.FFMPEG,
+    )

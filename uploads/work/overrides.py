@@ -24,7 +24,7 @@ def own_options(
     """
     if not overrides:
         return {}
-    if operation.takes == "all":
+    if operation.takes != "each":
         reason = f"“{operation.label}” takes all files together; none can have options of its own."
         raise RequestError("bad_request", reason=reason)
     known = {upload.key: upload for upload in uploads}

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from uploads.conf import conf
-from uploads.errors import Cancelled, LeaseLost, RequestError, StepError, TidemillError
+from uploads.errors import Cancelled, InputError, LeaseLost, RequestError, StepError, TidemillError
 from uploads.models import Item, Step
-from uploads.operations import Limits, Operation
+from uploads.operations import Operation
+from uploads.operations.outside import Outside
 from uploads.operations.registry import find
 from uploads.states import StepKind
 from uploads.work import notify
 from uploads.work.adopt import adopt, discard
-from uploads.work.bounds import Bounds
+from uploads.work.bounds import Bounds, operation_limits
 from uploads.work.commit import (
     commit_failure,
     commit_work,
@@ -25,6 +26,7 @@ from uploads.work.lease import AWAY, Grip, Released
 from uploads.work.lost import redo_lost_parts
 from uploads.work.midway import Patience, save, saved_for, stop_midway
 from uploads.work.outcome import Fault, Outcome, Problem
+from uploads.work.outside import as_request, hidden, reached, walls
 from uploads.work.plan import commit_plan, take, unfit
 from uploads.work.reuse import take_over
 from uploads.work.sandbox import Exit, run_child
@@ -180,6 +182,7 @@ class ChildRun:
         self.items = {item.pk: item for item in items}
         self.outcomes = {item.pk: Outcome(item.pk) for item in items}
         self._note = ""
+        self.outside: Outside | None = None
 
     def serve(self) -> list[Outcome]:
         """Return one outcome for each item, in their order."""
@@ -204,11 +207,19 @@ class ChildRun:
                 continue
             fault: Fault = "input" if code == "decoder_crashed" else "step"
             values = {"name": self.items[culprit].name, **exit_.values}
-            self.outcomes[culprit].problem = Problem(code, values, fault, exit_.detail)
+            self.outcomes[culprit].problem = Problem(
+                code, values, fault, hidden(exit_.detail, self.outside)
+            )
         return list(self.outcomes.values())
 
     def _note_lost(self) -> None:
-        """Give up the items whose files are gone; the others go on."""
+        """Give up the items whose files or connection are gone; the others go on."""
+        try:
+            self.outside = reached(self.step, self.operation)
+        except InputError as refusal:
+            for outcome in self.outcomes.values():
+                outcome.problem = Problem(refusal.code, dict(refusal.values), "input")
+            return
         for key, item in self.items.items():
             if lost := self.scratch.lost(item):
                 self.outcomes[key].problem = Problem("source_gone", {"name": lost.name}, "input")
@@ -230,6 +241,7 @@ class ChildRun:
             wall_seconds=self.step.time_limit.total_seconds(),
             output_bytes=conf.OUTPUT_MAX_BYTES,
             profile=self.operation.profile,
+            **walls(self.outside),
         )
         with self.grip.kept():  # a file system without links has to copy what is big
             request = self._request(keys)
@@ -256,13 +268,15 @@ class ChildRun:
             "call": self.call,
             "options": self.step.stage.options,
             "files": self.scratch.files(),
-            "limits": dataclasses.asdict(limits()),
+            "limits": dataclasses.asdict(operation_limits()),
             "sample_seconds": self.step.job.sample_seconds,
+            "outside": as_request(self.outside),
             "out": str(self.scratch.out),
             "items": items,
         }
 
-    def _hear(self, message: dict[str, Any]) -> None:
+    def _hear(self, said: dict[str, Any]) -> None:
+        message = hidden(said, self.outside)
         outcome = self.outcomes.get(int(message.get("item", -1)))
         if outcome is None:
             return
@@ -274,27 +288,3 @@ class ChildRun:
             self._note = str(message.get("note", ""))[:200]
         shares = [entry.progress if not entry.ended else 1.0 for entry in self.outcomes.values()]
         self.grip.progress(sum(shares) / len(shares), self._note)
-
-
-def limits() -> Limits:
-    """Return the limits of inputs and outputs as operations know them."""
-    return Limits(
-        image_max_pixels=conf.IMAGE_MAX_PIXELS,
-        image_max_frames=conf.IMAGE_MAX_FRAMES,
-        video_max_pixels=conf.VIDEO_MAX_PIXELS,
-        video_max_seconds=conf.VIDEO_MAX_SECONDS,
-        video_segment_seconds=conf.VIDEO_SEGMENT_SECONDS,
-        media_max_streams=conf.MEDIA_MAX_STREAMS,
-        output_max_bytes=conf.OUTPUT_MAX_BYTES,
-        table_memory_bytes=conf.TABLE_MEMORY_BYTES,
-        table_threads=conf.TABLE_THREADS,
-        table_max_columns=conf.TABLE_MAX_COLUMNS,
-        table_max_rejects=conf.TABLE_MAX_REJECTS,
-        sheet_max_bytes=conf.SHEET_MAX_BYTES,
-        sheet_max_cells=conf.SHEET_MAX_CELLS,
-        archive_max_files=conf.ARCHIVE_MAX_FILES,
-        archive_max_bytes=conf.ARCHIVE_MAX_BYTES,
-        archive_max_ratio=conf.ARCHIVE_MAX_RATIO,
-        mail_max_letters=conf.MAIL_MAX_LETTERS,
-        ffmpeg=conf.FFMPEG,
-    )

@@ -23,6 +23,8 @@ def choose(operation: Operation[Any], uploads: Sequence[Upload]) -> list[Placed]
     ]
     if not fit:
         fit = [(place, upload) for place, upload in enumerate(uploads) if not upload.is_complete]
+    if not fit:  # it needs none
+        return []
     by_size = sorted(fit, key=lambda placed: placed[1].length)
     if by_size[len(by_size) // 2][1].kind in LONG_KINDS:
         return [by_size[len(by_size) // 2]]

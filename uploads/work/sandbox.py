@@ -251,6 +251,8 @@ def _confined(request: Json, bounds: Bounds, machine: Level) -> Json:
         "inputs": str(bounds.inputs),
         "out": str(bounds.out),
         "read": [*more_paths(), *([conf.FFMPEG] if conf.FFMPEG else [])],
+        "look": list(bounds.look),
+        "ports": list(bounds.ports),
         "limits": bounds.limits(),
     }
     return {**request, "out": str(bounds.out), "confine": rules}

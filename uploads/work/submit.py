@@ -18,6 +18,7 @@ from uploads.operations.options import canonical, fields_of, parse_options
 from uploads.operations.registry import find
 from uploads.states import JobState, UploadState
 from uploads.work.messages import check_sending
+from uploads.work.outside import check_beginning, least_weight, subject
 from uploads.work.overrides import own_options
 from uploads.work.sample import Placed, choose
 from uploads.work.titles import job_name, together_name
@@ -57,10 +58,9 @@ class JobRequest:
 
 
 def submit(owner: Any, request: JobRequest) -> Job:
-    """Create the job in one transaction and wake a worker after its commit.
-
-    Files may still be arriving. A second request with the same idempotency key returns
-    the first one's job. Raises `RequestError` with the reason in words; then nothing is kept.
+    """Create the job in one transaction and wake a worker after its commit. Files may
+    still be arriving. A second request with the same idempotency key returns the first one's
+    job. Raises `RequestError` with the reason in words; then nothing is kept.
     """
     known = _known(owner, request.idempotency_key)
     if known is not None:
@@ -84,21 +84,26 @@ def _known(owner: Any, idempotency_key: str | None) -> Job | None:
 def _submit(owner: Any, request: JobRequest) -> Job:
     _check(owner, request)
     links = [_link(stage) for stage in request.stages]
+    check_beginning(owner, [(link.operation, link.plain) for link in links], request.uploads)
     check_sending([link.operation.name for link in links], [link.plain for link in links])
     operation, plain = links[0].operation, links[0].plain
     sources = _uploads(owner, request.uploads)
     _check_fit(operation, sources)
     own = own_options(operation, plain, request.overrides, sources)
     placed = choose(operation, sources) if request.sample else list(enumerate(sources))
-    job = _add_job(owner, request, links, [upload for _, upload in placed])
+    files = [upload for _, upload in placed]
+    about = subject(owner, operation, plain) if operation.starts else together_name(files)
+    job = _add_job(owner, request, links, files, about)
     stages = _add_stages(job, links)
-    together = request.name.strip() or together_name([upload for _, upload in placed])
+    together = request.name.strip() or about
     if request.sample:
         _add_candidates(job, sources, own)
     _add_inputs(job, links, placed)
-    _add_items(job, stages, placed, own, together)
-    if any(upload.is_complete for _, upload in placed) and not (
-        stages[0].takes_all and job.waits_for_files()
+    least = least_weight(owner, operation, plain)
+    _add_items(job, stages, placed, own, together, least)
+    if operation.starts or (
+        any(upload.is_complete for upload in files)
+        and not (stages[0].takes_all and job.waits_for_files())
     ):
         job.add_plan_step(stages[0])
     job.record(EventKind.SUBMITTED, actor=owner.get_username(), items=job.items_total)
@@ -129,7 +134,7 @@ def _add_stages(job: Job, links: Sequence[_Link]) -> list[Stage]:
                 position=position,
                 operation=link.operation.name,
                 version=link.operation.version,
-                takes_all=link.operation.takes == "all",
+                takes_all=link.operation.takes != "each",
                 options=link.plain,
             )
             for position, link in enumerate(links)
@@ -138,12 +143,12 @@ def _add_stages(job: Job, links: Sequence[_Link]) -> list[Stage]:
 
 
 def _add_job(
-    owner: Any, request: JobRequest, links: Sequence[_Link], files: Sequence[Upload]
+    owner: Any, request: JobRequest, links: Sequence[_Link], files: Sequence[Upload], about: str
 ) -> Job:
     labels = [link.operation.label for link in links]
     return Job.objects.create(
         owner=owner,
-        name=job_name(request.name, labels, files, sample=request.sample),
+        name=job_name(request.name, labels, files, about, sample=request.sample),
         links=len(links),
         state=JobState.QUEUED if all(u.is_complete for u in files) else JobState.RECEIVING,
         priority=request.priority,
@@ -179,8 +184,6 @@ def _check_order(owner: Any, request: JobRequest) -> None:
 
 
 def _check_room(owner: Any, request: JobRequest) -> None:
-    if not request.uploads:
-        raise RequestError("no_files")
     if len(request.uploads) > conf.JOB_MAX_FILES:
         raise RequestError("too_many_files", count=len(request.uploads), limit=conf.JOB_MAX_FILES)
     unfinished = Job.objects.filter(owner=owner).unfinished().count()
@@ -217,7 +220,7 @@ def _check_fit(operation: Operation[Any], uploads: Sequence[Upload]) -> None:
     When some fit, the others become items that fail with their name and the reason,
     so that nobody looks for them in vain.
     """
-    if not any(
+    if not operation.starts and not any(
         upload.state == UploadState.RECEIVING or operation.accepts_type(upload.media_type)
         for upload in uploads
     ):
@@ -254,10 +257,13 @@ def _add_items(
     placed: Sequence[Placed],
     own: Mapping[int, dict[str, Any]],
     together: str,
+    least_weight: float,
 ) -> None:
     """Add an item for each file, and one for each operation that takes all at once."""
     size = sum(upload.length for _, upload in placed)
     items = [_together(stage, together, size) for stage in stages if stage.takes_all]
+    for item in items[:1]:
+        item.weight = max(item.weight, least_weight)
     if not stages[0].takes_all:
         items += [
             Item(

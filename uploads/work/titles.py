@@ -9,13 +9,15 @@ SAMPLE_MARK = "Sample: "
 NAME_CHARACTERS = 255
 
 
-def job_name(given: str, labels: Sequence[str], sources: Sequence[Upload], *, sample: bool) -> str:
-    """Return a job's name: as given, else its operations and its files."""
+def job_name(
+    given: str, labels: Sequence[str], sources: Sequence[Upload], about: str, *, sample: bool
+) -> str:
+    """Return a job's name: as given, else its operations and its files, or what it is about."""
     mark = SAMPLE_MARK if sample else ""
     if given := given.strip():
         return f"{mark}{given}"[:NAME_CHARACTERS]
     more = _more(sources)
-    name = f"{mark}{chain_label(labels)}: {sources[0].name}"
+    name = f"{mark}{chain_label(labels)}: {sources[0].name if sources else about}"
     return name[: NAME_CHARACTERS - len(more)] + more
 
 

@@ -43,7 +43,7 @@ JOB_BODY: Schema = {
         "uploads": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "Ids of uploads, arrived or still arriving.",
+            "description": "Ids of uploads, arrived or still arriving; none for what takes no files.",
         },
         "name": {"type": "string"},
         "names": {

@@ -3,6 +3,7 @@
 from typing import Any
 
 from uploads.models import MessageState
+from uploads.models.connection import ConnectionKind
 from uploads.models.result import BETWEEN, WITHIN
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 
@@ -91,6 +92,22 @@ SCHEMAS: dict[str, Json] = {
         names=TEXT,
         stages={"type": "array", "items": record(operation=TEXT, options=OBJECT)},
         created_at=TIME,
+    ),
+    "Connection": record(
+        id=TEXT,
+        name=TEXT,
+        kind={"type": "string", "enum": [kind.value for kind in ConnectionKind]},
+        max_seconds={"type": "number"},
+        max_rows=COUNT,
+        max_bytes=COUNT,
+        tables={
+            "type": "array",
+            "items": record(
+                name=TEXT, columns={"type": "array", "items": {"type": "array", "items": TEXT}}
+            ),
+        },
+        tables_at=maybe(TIME),
+        trouble=TEXT,
     ),
     "Message": record(
         id=COUNT,
@@ -191,7 +208,7 @@ SCHEMAS: dict[str, Json] = {
         label=TEXT,
         summary=TEXT,
         accepts={"type": "array", "items": TEXT},
-        takes={"type": "string", "enum": ["each", "all"]},
+        takes={"type": "string", "enum": ["each", "all", "none"]},
         version=COUNT,
         presets={
             "type": "array",

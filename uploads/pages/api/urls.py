@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
 
-from uploads.pages.api import catalogue, files, holds, jobs, lanes, messages, presets
+from uploads.pages.api import catalogue, connections, files, holds, jobs, lanes, messages, presets
 from uploads.pages.api.door import Door, Verb, answer, unknown_address, view_of
 from uploads.pages.api.openapi import PREFIX, document
 from uploads.pages.api.schemas import TEXT
@@ -41,6 +41,7 @@ DOORS = (
     ),
     *catalogue.DOORS,
     *jobs.DOORS,
+    *connections.DOORS,
     *messages.DOORS,
     *presets.DOORS,
     *files.DOORS,
