@@ -27,7 +27,8 @@ run: .venv/.ok-run
 	@exec $(MANAGE) up
 
 test: .venv/.ok-dev
-	@scripts/need.sh chromium:chromium postgres:postgresql npm:npm
+	@scripts/need.sh chromium:chromium postgres:postgresql npm:npm \
+		mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core
 	@$(BIN)/python scripts/run_tests.py $(TESTS)
 
 check: .venv/.ok-dev

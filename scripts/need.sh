@@ -7,6 +7,7 @@ for pair in "$@"; do
     command -v "$program" >/dev/null 2>&1 && continue
     case "$program" in
         postgres) ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && continue ;;
+        mariadbd) [ -x /usr/sbin/mariadbd ] && continue ;;
         chromium) [ -n "${TIDEMILL_TEST_CHROMIUM:-}" ] && continue ;;
     esac
     missing="$missing ${pair#*:}"
