@@ -26,7 +26,7 @@ TELLING, FIRST_NEWS = 0.2, 0.1
 class Calibration:
     """How wrong the play is about recorded jobs; `python -m benchmarks eta --calibrate` finds it.
 
-    The ones here were fitted to recorded encodes, batches of pictures and inspections.
+    The ones here were fitted to recorded encodes, batches of pictures and questions to tables.
     `floor` is the error that no evidence takes away; `bend` is added for a job whose work is all
     in running steps, because progress is not quite linear; `usual` is how much steps differ before
     their job shows it, which counts as `trust` steps. 80 % of the errors, measured in the
@@ -41,7 +41,7 @@ class Calibration:
     high: float
 
 
-CALIBRATED = Calibration(floor=0.2, bend=0.1, usual=0.5, trust=8.0, low=-0.941, high=0.918)
+CALIBRATED = Calibration(floor=0.06, bend=0.25, usual=0.05, trust=8.0, low=-2.293, high=2.062)
 # A job that has just arrived moves the others' ends this far at once, and the rest within seconds,
 # so that what people see never jumps.
 ARRIVAL_FACTOR, ARRIVAL_SECONDS = 2.5, 15.0
