@@ -13,7 +13,13 @@ from uploads.work import presence
 
 @pytest.fixture
 def process() -> Iterator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen(["sleep", "60"]) as started:
+    """A program that has begun: before that it takes no memory yet."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["cat"], stdin=pipe, stdout=pipe) as started:
+        assert started.stdin is not None and started.stdout is not None
+        started.stdin.write(b"ready\n")
+        started.stdin.flush()
+        assert started.stdout.readline() == b"ready\n"
         yield started
         started.kill()
 

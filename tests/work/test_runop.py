@@ -120,7 +120,7 @@ def test_ctrl_c_cancels_and_leaves_nothing(tmp_path: Path) -> None:
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not list(data.glob("scratch/runop-*/scratch/*-*")) and run.poll() is None:
+    while not list(data.glob("scratch/runop-*/scratch/[0-9]*-*")) and run.poll() is None:
         assert time.monotonic() < deadline, "no step has begun"
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGINT)
