@@ -145,7 +145,7 @@ class Job:
     def failed(self, number: int, *, passing: bool) -> None:
         step = self.steps[number]
         if self._forsaken(number):
-            step.state = "cancelled"
+            step.state = self._without_items(step)
         elif passing and step.attempt < TRIES:
             step.state, step.due = "ready", False
             self.end_if_done()
@@ -157,7 +157,7 @@ class Job:
     def released(self, number: int) -> None:
         step = self.steps[number]
         if self._forsaken(number):
-            step.state = "cancelled"
+            step.state = self._without_items(step)
             return
         step.state, step.attempt, step.due = "ready", step.attempt - 1, True
         self.end_if_done()
@@ -169,7 +169,7 @@ class Job:
         if items and not self.cancelling:
             step.state, step.attempt, step.due = "ready", step.attempt - 1, True
             return
-        step.state = "cancelled"
+        step.state = "cancelled" if items else self._without_items(step)
         for item in items:
             item.state = "cancelled"
         self.end_if_done()
@@ -178,8 +178,9 @@ class Job:
         """Take a step from a dead or silent worker."""
         step = self.steps[number]
         if self.cancelling or self._forsaken(number):
-            step.state = "cancelled"
-            for item in self.carried(number):
+            left = self.carried(number)
+            step.state = "cancelled" if left else self._without_items(step)
+            for item in left:
                 item.state = "cancelled"
             self.end_if_done()
             return
@@ -190,6 +191,10 @@ class Job:
             self.end_if_done()
         else:
             step.state, step.attempt, step.due = "ready", step.attempt - 1, True
+
+    def _without_items(self, step: Step) -> str:
+        """Return how a step ends that has nothing left: a plan is done, unless nobody wants it."""
+        return "succeeded" if step.kind == "plan" and not self.cancelling else "cancelled"
 
     def _forsaken(self, number: int) -> bool:
         return self.steps[number].kind != "notify" and not self.carried(number)

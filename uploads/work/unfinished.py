@@ -5,7 +5,7 @@ from django.db import transaction
 from uploads.errors import LeaseLost
 from uploads.models import EventKind, Step
 from uploads.states import ItemState, StepState
-from uploads.work.carried import carried, ends_with_its_items
+from uploads.work.carried import carried, ends_with_its_items, state_without_items
 from uploads.work.commit import begin, keep_checkpoint
 
 
@@ -21,7 +21,8 @@ def commit_cancel(step: Step) -> None:
             job.touch()
             job.ring_lanes()
             return
-        if not Step.end(step.lease, StepState.CANCELLED):
+        state = StepState.CANCELLED if items else state_without_items(step)
+        if not Step.end(step.lease, state):
             raise LeaseLost
         for item in items:
             job.end_item(item, ItemState.CANCELLED, code="item_cancelled")
