@@ -24,6 +24,7 @@ ALL = (
     "eta",
     "poison",
     "cancel",
+    "duplicates",
 )
 
 

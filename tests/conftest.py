@@ -18,6 +18,7 @@ from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
 from tests.support import postgresql as private  # noqa: E402
+from tests.support.asked import Asked, asked_server  # noqa: E402
 from tests.support.databases import described, using  # noqa: E402
 from tests.support.server import Server  # noqa: E402
 
@@ -42,6 +43,15 @@ def postgresql() -> Iterator[private.PostgreSQL]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Asked]:
+    """A PostgreSQL on a port, with a shop in it, to be asked as a database outside."""
+    with asked_server() as server:
+        if server is None:
+            pytest.skip(private.MISSING)
+        yield server
 
 
 @pytest.fixture(scope="session")

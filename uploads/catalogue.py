@@ -187,6 +187,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "no_audio_stream": Entry(
         400, "“{name}” has no such sound track: {reason}", "Choose another track, or another file."
     ),
+    "too_many_pieces": Entry(
+        400,
+        "“{name}” would become {count} pieces; at most {limit} are made of one file.",
+        "Choose longer pieces, or a longer silence.",
+    ),
     "media_damaged": Entry(
         400, "“{name}” is damaged: {reason}", "Fetch the file again from where it came."
     ),

@@ -225,6 +225,11 @@ class Conf:
     )
     IMAGE_MAX_PIXELS = number(200_000_000, "pixels", "Largest image, width times height.")
     IMAGE_MAX_FRAMES = number(300, "frames", "Most frames or pages of one image.")
+    ZOOM_MAX_PIXELS = number(
+        4_000_000_000,
+        "pixels",
+        "Largest image to be cut into tiles: those are cut stripe by stripe, not in memory.",
+    )
     VIDEO_MAX_PIXELS = number(
         7680 * 4320, "pixels", "Largest picture of a video, width times height."
     )
@@ -243,6 +248,11 @@ class Conf:
     )
     SHEET_MAX_BYTES = size(
         512 * MIB, "Largest Excel or OpenDocument file, unpacked; it is read in memory."
+    )
+    LOOK_BYTES = size(
+        16 * MIB,
+        "So much of a table is read to show its columns beside a question; larger Excel, JSON and "
+        "SQLite files are not looked into.",
     )
     SHEET_MAX_CELLS = number(
         50_000_000, "cells", "Largest rectangle of an Excel sheet's cells, empty ones included."

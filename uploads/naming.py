@@ -12,6 +12,7 @@ from typing import Final
 
 from uploads.errors import RequestError
 
+PACKED_ENDINGS: Final = {".tar", ".csv", ".tsv", ".json", ".ndjson", ".jsonl"}
 PLACEHOLDERS: Final = {
     "name": "the file's own name, without its ending",
     "n": "its number: 1, 2, 3 and so on; {n:3} makes 001, 002, 003",
@@ -65,6 +66,15 @@ def _refuse(reason: str) -> RequestError:
     return RequestError("bad_names", reason=reason, field="names")
 
 
+def own_name(name: str) -> str:
+    """Return a file's name without its ending, or both where one says how it is packed."""
+    path = PurePath(name)
+    inner = PurePath(path.stem)
+    packed = path.suffix.lower() == ".gz" and inner.suffix.lower() in PACKED_ENDINGS
+    plain = inner.stem if packed else path.stem.removesuffix(".tar")
+    return plain or name
+
+
 def result_name(made: str, pattern: str, facts: Facts) -> str:
     """Return how the file `made` is shown: what stands for `source` in it filled in.
 
@@ -73,7 +83,7 @@ def result_name(made: str, pattern: str, facts: Facts) -> str:
     """
     if not made.startswith("source"):
         return made[-NAME_CHARACTERS:]
-    own = (PurePath(facts.name).stem or facts.name).removesuffix(".tar") or facts.name
+    own = own_name(facts.name)
     stem = (_filled(pattern, facts, own) if pattern else "") or own
     return (stem + made.removeprefix("source"))[-NAME_CHARACTERS:]
 

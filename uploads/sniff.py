@@ -6,6 +6,7 @@ are never called media: they make decoders open what they name.
 """
 
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,12 @@ from typing import Final
 from uploads.sniff_text import text_type
 
 HEAD_BYTES: Final = 64 * 1024
+GZIP: Final = "application/gzip"
+# Behind the type of a table that is packed by gzip (a structured suffix, RFC 8460, 6.4).
+PACKED: Final = "+gzip"
+TABLES: Final = frozenset(
+    {"text/csv", "text/tab-separated-values", "application/json", "application/x-ndjson"}
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,20 @@ def sniff(path: Path, name: str) -> Found:
         return _text(head, ending, whole=size <= HEAD_BYTES)
     if found.kind == "video" and ending in AUDIO_ENDINGS:
         return Found("audio", AUDIO_ENDINGS[ending])
-    return found
+    return (_packed(head, name) or found) if found.media_type == GZIP else found
+
+
+def _packed(head: bytes, name: str) -> Found | None:
+    """Return the type of a table that is packed by gzip; no more than 64 KiB are unpacked."""
+    try:
+        inside = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return None
+    ending = name.lower().removesuffix(".gz").rpartition(".")[2]
+    if _by_magic(inside) or _by_container(inside, b"", ending) or _by_frames(inside):
+        return None
+    found = _text(inside, ending, whole=False)
+    return Found("data", found.media_type + PACKED) if found.media_type in TABLES else None
 
 
 def _by_magic(head: bytes) -> Found | None:

@@ -1,5 +1,6 @@
 // The new job's form: fitting operations, presets that fill the options, Start before the files are here.
 
+import "./file-tables.js";
 import { visit } from "./navigate.js";
 import { followPresets } from "./options.js";
 import { sendOwn } from "./own-options.js";
@@ -11,6 +12,7 @@ const LONG = new Set(["video", "audio"]);
 
 class JobForm extends HTMLElement {
   #touched = false;
+  #others = false; // whether what takes none of the files is shown as well
 
   connectedCallback() {
     this.form = this.querySelector("form");
@@ -20,6 +22,7 @@ class JobForm extends HTMLElement {
     this.addEventListener("files", () => this.#fit());
     this.addEventListener("links", () => this.files.types && this.#summarise(this.files.types()));
     followPresets(this);
+    this.querySelector("[data-others]").addEventListener("click", () => this.#showOthers());
     this.addEventListener("change", (event) => this.#changed(event.target));
     this.form.addEventListener("submit", (event) => this.#submit(event));
     this.#fit();
@@ -49,9 +52,25 @@ class JobForm extends HTMLElement {
       if (count) count.textContent = mine.length ? counted(mine) : `takes ${card.dataset.takes}`;
       card.dataset.fits = String(mine.length);
     }
+    this.#narrow();
     this.#chooseFitting();
     this.#showPanel();
     this.#summarise(types);
+  }
+
+  #showOthers() {
+    this.#others = !this.#others;
+    this.#narrow();
+  }
+
+  /** Hide the cards that take none of the files behind a button. */
+  #narrow() {
+    const offers = this.querySelector("[data-offers]");
+    const place = this.querySelector("[data-others]");
+    const unfit = offers.querySelectorAll("input:disabled").length;
+    offers.classList.toggle("fitting", !this.#others);
+    place.hidden = unfit === 0;
+    place.querySelector("span").textContent = this.#others ? "Hide what takes other files" : `${plural(unfit, "operation", "operations")} for other files`;
   }
 
   /** Follow the files until the person has chosen; never leave a card chosen that does not fit. */

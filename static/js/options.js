@@ -1,10 +1,13 @@
 // An operation's options: presets fill them, and what is changed by hand is one's own.
 
+import "./earlier-questions.js";
+
 /** Let every panel of options inside an element follow its presets. */
 export function followPresets(element) {
   element.addEventListener("input", (event) => event.target.closest(".options") && own(event.target));
   element.addEventListener("change", (event) => changed(event.target));
   element.addEventListener("click", (event) => event.target.dataset.example && take(event.target));
+  element.addEventListener("click", (event) => put(event.target.closest("[data-put]")));
 }
 
 function changed(field) {
@@ -35,6 +38,18 @@ function take(button) {
   field.value = button.dataset.example;
   field.focus();
   button.closest("details").open = false;
+}
+
+/** Put a name where the cursor is, as SQL writes it. */
+function put(button) {
+  if (!button) return;
+  const field = document.getElementById(button.dataset.for);
+  const plain = /^[a-z_][a-z0-9_]*$/i.test(button.dataset.put);
+  const name = plain ? button.dataset.put : `"${button.dataset.put.replaceAll('"', '""')}"`;
+  const untouched = field.selectionEnd === 0; // nobody has been in it
+  const at = untouched ? field.value.length : field.selectionStart;
+  field.setRangeText(untouched ? ` ${name}` : name, at, Math.max(at, field.selectionEnd), "end");
+  field.focus();
 }
 
 class OptionsForm extends HTMLElement {

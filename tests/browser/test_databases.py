@@ -9,8 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.mill import Mill, Person
-from tests.support.asked import SECRET, Asked, asked_server
-from tests.support.postgresql import MISSING
+from tests.support.asked import SECRET, Asked
 from tests.work.databases import register, shop_file
 from uploads.models import Connection
 
@@ -18,14 +17,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
 PATIENCE_MS = 60_000
 NAME = "The shop"
-
-
-@pytest.fixture(scope="module")
-def asked() -> Iterator[Asked]:
-    with asked_server() as server:
-        if server is None:
-            pytest.skip(MISSING)
-        yield server
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ def test_the_page_moves_by_itself(mill: Mill, page: Page, job: Job) -> None:
     mill.rows(finish, step)
     expect(page.locator('[data-bind="done"]').first).to_have_text("1 of 6")
     expect(page.locator("[data-newest] li")).to_have_count(1)
+    expect(page.locator("[data-newest] li a")).to_have_attribute("data-kind", "image")
     assert page.title().startswith("16% · Holiday")
 
 

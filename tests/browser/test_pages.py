@@ -87,7 +87,7 @@ def test_without_scripts_a_form_starts_a_job_and_its_page_shows_the_end(
     page = open_page(java_script_enabled=False)
     page.locator("#files").set_input_files(photos)
     page.locator("[name=operation][value='image.convert']").check()
-    page.locator("[value=webp][name$=preset]").check()
+    page.locator("[value=webp][name='image.convert-preset']").check()
     page.locator(START).click()
     page.wait_for_url(re.compile(r"/jobs/\w{24}/$"))
     for _ in range(30):

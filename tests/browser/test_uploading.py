@@ -61,6 +61,9 @@ def test_only_fitting_operations_are_offered(open_page: OpenPage, photos: list[P
 
     expect(pictures).to_contain_text("3 photos")
     expect(pictures.locator("input")).to_be_checked()
+    expect(videos).to_be_hidden()
+    page.get_by_role("button", name="for other files").click()
+    expect(videos).to_be_visible()
     expect(videos.locator("input")).to_be_disabled()
     expect(videos).to_contain_text("takes videos")
     expect(page.locator("[data-panel='image.convert']")).to_be_visible()

@@ -10,8 +10,7 @@ from django.contrib.auth.models import User
 
 from tests.crash.conftest import described, ended, kept_up
 from tests.factories import make_user
-from tests.support.asked import SECRET, Asked, asked_server
-from tests.support.postgresql import MISSING
+from tests.support.asked import SECRET, Asked
 from tests.support.server import Server, wait_until
 from tests.work.databases import ask, register
 from uploads.models import Connection, Job, Step
@@ -25,14 +24,6 @@ GATED = (
     "FROM generate_series(1, 500) n"
 )
 SLOW = "SELECT pg_sleep(60), 1 AS one"
-
-
-@pytest.fixture(scope="module")
-def asked() -> Iterator[Asked]:
-    with asked_server() as server:
-        if server is None:
-            pytest.skip(MISSING)
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ CHECKOUT = ("manage.py", "project", "uploads", "templates", "static", "README.md
 
 MORE_TESTS = """
 from pathlib import Path
-from mill_words import Options, longest, shout, strict
+from mill_words import Options, longest, make, shout, strict
 from uploads.operations import Context
 from uploads.operations.contract import Contract
 
@@ -35,6 +35,9 @@ class TestLongest(Contract):
 class TestShout(Contract):
     operation = shout
     example = "one two " * 200_000
+
+class TestMake(Contract):
+    operation = make
 
 class Saying:
     def __init__(self):
@@ -110,7 +113,7 @@ def test_an_operation_with_its_test_takes_the_lines_that_the_guide_promises() ->
 
 def test_every_operation_of_the_guide_keeps_the_contract(package: Path) -> None:
     (package / "tests" / "test_more.py").write_text(MORE_TESTS)
-    assert "53 passed" in pytest_in(package)
+    assert "66 passed" in pytest_in(package)
 
 
 def test_the_guides_code_is_clean_and_typed(package: Path) -> None:

@@ -129,7 +129,13 @@ def _result(job: Job, step: Step, item: Item, position: int, seed: int | None) -
         job=job, item=item, step=step, position=position, name=item.name, storage_key=key,
         size_bytes=len(body), sha256=f"{step.pk:032x}{position:032x}", media_type="image/jpeg",
     )  # fmt: skip
-    return {"name": item.name, "picture": result.key, "result": result.key, "size_bytes": 1}
+    return {
+        "name": item.name,
+        "picture": result.key,
+        "result": result.key,
+        "shows": True,
+        "size_bytes": 1,
+    }
 
 
 def fail(step: Step, code: str = "not_an_image", detail: str = "") -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uploads.errors import InputError, StepError
-from uploads.operations import Context, Output, Part, PartResult, operation, option
+from uploads.operations import Context, Output, Part, PartResult, Preset, operation, option
 
 
 @dataclass(frozen=True)
@@ -143,4 +143,27 @@ def fat(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
             file.flush()
             step.report(0.5)
             time.sleep(0.05)
+    yield target
+
+
+@dataclass(frozen=True)
+class AloneOptions:
+    lines: int = option(3, "So many lines are made.", min=1, max=1000)
+
+
+@operation(
+    "test.alone",
+    label="Make lines",
+    accepts=[],
+    options=AloneOptions,
+    takes="none",
+    presets=[Preset("three", "Three lines", "Makes three lines.", {})],
+)
+def alone(step: Context[AloneOptions]) -> Iterator[Path]:
+    """Write lines without being given any."""
+    target = step.path("source.txt")
+    with target.open("w") as file:
+        for number in range(step.options.lines):
+            file.write(f"line {number}\n")
+            step.report((number + 1) / step.options.lines)
     yield target

@@ -11,15 +11,23 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pillow_heif
 import pytest
 import pyvips
+from django.contrib.auth.models import User
 
+from tests.factories import make_user
 from uploads.operations import Context, Limits, Operation, Output, Source
 from uploads.operations.contract import Room, Told
 from uploads.operations.ffmpeg import program
 from uploads.operations.options import parse_options
 from uploads.operations.registry import find
+from uploads.sniff import sniff
 
 ROOT = Path(__file__).resolve().parents[2]
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
 
 
 @dataclass
@@ -209,11 +217,12 @@ def media_type(path: Path) -> str:
         ".zip": "application/zip",
         ".7z": "application/x-7z-compressed",
         ".tar": "application/x-tar",
-        ".gz": "application/gzip",
         ".bz2": "application/x-bzip2",
         ".xz": "application/x-xz",
         ".zst": "application/zstd",
     }
+    if path.suffix == ".gz":  # a table may be in it
+        return sniff(path, path.name).media_type
     return kinds.get(path.suffix, f"video/{path.suffix[1:]}")
 
 

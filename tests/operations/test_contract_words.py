@@ -1,6 +1,5 @@
 """The contract finds what an operation does wrong, and says in words how to mend it."""
 
-import dataclasses
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
@@ -11,6 +10,7 @@ import pytest
 
 from uploads.operations.base import registered
 from uploads.operations.contract import Contract
+from uploads.operations.registry import find
 
 BROKEN = [
     ("unexplained", "describes_itself", "no sentence"),
@@ -69,9 +69,8 @@ def test_the_others_promises_of_a_broken_one_are_kept(bad: ModuleType) -> None:
             getattr(judge, promise)()
 
 
-def test_what_takes_no_file_says_that_promises_of_files_are_left_out(bad: ModuleType) -> None:
-    takes: Any = "none"
-    judge = Judge(dataclasses.replace(bad.MADE["silent"], takes=takes))
+def test_what_asks_a_database_says_that_there_is_none() -> None:
+    judge = Judge(find("db.query"))
     judge.test_describes_itself()
-    with pytest.raises(SkipTest, match="takes no file"):
+    with pytest.raises(SkipTest, match="there is none here"):
         judge.test_tells_its_progress()

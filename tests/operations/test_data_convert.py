@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import sqlite3
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -340,3 +341,21 @@ def test_the_first_rows_are_shown_beside_each_result(workbook: Path, perform: Pe
     ]
     assert "=1+1" in pages[0].path.read_text()
     assert made[0].meta["glance"]["columns"] == ["code", "price"]
+
+
+def test_a_sheet_whose_packed_bytes_do_not_fit_together_is_damaged(
+    tmp_path: Path, perform: Perform
+) -> None:
+    path = tmp_path / "torn.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        for row in range(2000):
+            sheet.write_row(row, 0, [row, f"text {row}"])
+    with zipfile.ZipFile(path) as archive:
+        begin = archive.getinfo("xl/worksheets/sheet1.xml").header_offset
+    content = bytearray(path.read_bytes())
+    content[begin + 200 : begin + 260] = b"\xff" * 60
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        perform("data.convert", path)
+    assert refused.value.code == "table_damaged"

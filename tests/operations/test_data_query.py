@@ -11,9 +11,9 @@ import pytest
 from tests.operations.conftest import Listener, Told
 from uploads.errors import InputError, RequestError
 from uploads.operations import Output
-from uploads.operations.asking import table_name
 from uploads.operations.options import parse_options
 from uploads.operations.query import EXAMPLES, Question
+from uploads.operations.tables_given import table_name
 
 Perform = Callable[..., list[Output]]
 

@@ -11,14 +11,15 @@ import pymysql
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import make_user
-from tests.support.asked import READER, SECRET
+from tests.support.asked import READER, SECRET, Patient
 from tests.support.mariadb import MISSING, mariadb_server
 from tests.support.server import wait_until
 from tests.work.conftest import work_off
 from tests.work.databases import answer, ask, register
 from uploads.errors import Cancelled, InputError
 from uploads.models import Job
+from uploads.operations import Context, db_answer
+from uploads.operations.db import DatabaseQuestion
 from uploads.operations.db_mysql import MySQL
 from uploads.operations.outside import Outside
 from uploads.states import JobState
@@ -32,11 +33,6 @@ def port() -> Iterator[int]:
         if found is None:
             pytest.skip(MISSING)
         yield found
-
-
-@pytest.fixture
-def alice(db: None) -> User:
-    return make_user("alice")
 
 
 def asked(owner: User, port: int, sql: str, user: str = READER, **facts: Any) -> Job:
@@ -66,11 +62,6 @@ def test_every_type_is_kept(alice: User, port: int) -> None:
     (first, second) = found.fetchall()
     assert (first[2], second[2], first[6]) == ("Porto", None, "")
     assert (first[4], first[5]) == (b"\x00\xff", 2**64 - 1)
-
-
-class Patient:
-    def idle(self) -> None:
-        """Wait."""
 
 
 @contextmanager
@@ -165,7 +156,9 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "pymysql", None)
+    monkeypatch.delitem(sys.modules, MySQL.__module__)
+    step = Context(DatabaseQuestion(), tmp_path, outside=Outside("Shop", "mysql"))
     with pytest.raises(InputError) as missing:
-        MySQL(Outside("Shop", "mysql"), tmp_path)
+        list(db_answer.answer(step))
     assert missing.value.code == "db_driver"
     assert "tidemill[mysql]" in missing.value.fix

@@ -10,9 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.factories import make_user
-from tests.support.asked import SECRET, Asked, asked_server
-from tests.support.postgresql import MISSING
+from tests.support.asked import SECRET, Asked, Patient
 from tests.work.conftest import work_off
 from tests.work.databases import answer, ask, register
 from uploads.errors import InputError, TidemillError
@@ -25,19 +23,6 @@ from uploads.work.submit import JobRequest, StageRequest, submit
 from uploads.work.whole import run_on_all
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
-
-
-@pytest.fixture(scope="module")
-def asked() -> Iterator[Asked]:
-    with asked_server() as server:
-        if server is None:
-            pytest.skip(MISSING)
-        yield server
-
-
-@pytest.fixture
-def alice(db: None) -> User:
-    return make_user("alice")
 
 
 @pytest.fixture
@@ -66,11 +51,6 @@ def done(alice: User, shop: Connection) -> Callable[..., Job]:
 
 
 Done = Callable[..., Job]
-
-
-class Patient:
-    def idle(self) -> None:
-        """Wait."""
 
 
 @contextmanager

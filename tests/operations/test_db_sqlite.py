@@ -7,11 +7,10 @@ import duckdb
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import make_user
-from tests.work.conftest import work_off
-from tests.work.databases import answer, ask, register, shop_file
+from tests.support.asked import Patient
+from tests.work.databases import answer, ask, code, done, register, shop_file
 from uploads.errors import InputError
-from uploads.models import Connection, Job
+from uploads.models import Connection
 from uploads.operations.db_sqlite import SQLite
 from uploads.operations.outside import Outside
 from uploads.states import JobState
@@ -20,29 +19,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alice(db: None) -> User:
-    return make_user("alice")
-
-
-@pytest.fixture
 def shop(tmp_path: Path) -> Connection:
     return register(kind="sqlite", database=str(shop_file(tmp_path / "shop.db")))
-
-
-class Patient:
-    def idle(self) -> None:
-        """Wait."""
-
-
-def done(job: Job) -> Job:
-    work_off()
-    job.refresh_from_db()
-    return job
-
-
-def code(job: Job) -> str:
-    assert done(job).state == JobState.FAILED
-    return job.items.get().error_code
 
 
 def test_mixed_values_keep_what_they_are(alice: User, shop: Connection) -> None:

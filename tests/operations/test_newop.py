@@ -1,10 +1,8 @@
 """`manage.py newop`: what it writes works at once: its tests, its types, installed and on the pages."""
 
-import json
 import os
 import subprocess
 import sys
-import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from django.core.management import CommandError, call_command
 from tests.browser.mill import Mill, milling
 from tests.operations.conftest import ROOT
 from tests.operations.test_registry import install
+from tests.support.server import wait_until
 from uploads.models import Token
 
 TOOLS = {
@@ -139,13 +138,9 @@ def send(client: httpx.Client, name: str, content: bytes) -> str:
 
 
 def ended(client: httpx.Client, address: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while True:
-        job: dict[str, Any] = client.get(address).json()
-        if job["finished_at"] is not None:
-            return job
-        assert time.monotonic() < deadline, json.dumps(job)
-        time.sleep(0.1)
+    wait_until(lambda: client.get(address).json()["finished_at"], 60, f"the end of {address}")
+    job: dict[str, Any] = client.get(address).json()
+    return job
 
 
 @pytest.mark.processes

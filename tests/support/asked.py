@@ -1,6 +1,5 @@
 """A PostgreSQL on a port of its own, with passwords, to be asked as an outside database."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import psycopg
 
 from tests.support.postgresql import PostgreSQL, find_programs
+from tests.support.server import free_port
 
 READER, SECRET = "reader", "s3cret-Parola-9"
 RULES = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
@@ -23,6 +23,13 @@ GRANT SELECT, INSERT ON orders, hidden TO writer;
 CREATE FUNCTION wicked() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN PERFORM set_config('transaction_read_only', 'off', false); DELETE FROM orders; RETURN 'gone'; END $$;
 """
+
+
+class Patient:
+    """Hears that nothing has come yet, and goes on waiting."""
+
+    def idle(self) -> None:
+        """Wait."""
 
 
 class Asked:
@@ -68,7 +75,7 @@ def asked_server() -> Iterator[Asked | None]:
     if programs is None:
         yield None
         return
-    port = _free_port()
+    port = free_port()
     server = PostgreSQL(programs, listen_addresses="127.0.0.1", port=str(port))
     asked = Asked(server, port)
     server._connect = lambda: asked.as_owner("postgres")  # type: ignore[method-assign]
@@ -82,8 +89,3 @@ def asked_server() -> Iterator[Asked | None]:
         yield asked
     finally:
         server.stop()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

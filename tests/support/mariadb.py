@@ -4,13 +4,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.support.asked import READER, SECRET
-from tests.support.server import free_port
+from tests.support.server import free_port, wait_until
 
 START_SECONDS = 60
 MISSING = "MariaDB's server programs (mariadbd, mariadb-install-db) were not found."
@@ -28,8 +27,8 @@ GRANT ALL ON *.* TO 'boss'@'%';
 
 
 @contextmanager
-def mariadb_server() -> Iterator[int | None]:
-    """Start one and give its port; None where the programs are missing."""
+def mariadb_server(*options: str) -> Iterator[int | None]:
+    """Start one, with more options if wanted, and give its port; None where programs are missing."""
     program = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
     install = shutil.which("mariadb-install-db")
     if program is None or install is None:
@@ -50,7 +49,7 @@ def mariadb_server() -> Iterator[int | None]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [program, *common, f"--socket={folder}/s", f"--port={port}", "--bind-address=127.0.0.1",
-             "--skip-name-resolve", f"--init-file={setup}", "--innodb-flush-log-at-trx-commit=0"],
+             "--skip-name-resolve", f"--init-file={setup}", "--innodb-flush-log-at-trx-commit=0", *options],
             stdout=log, stderr=log,
         )  # fmt: skip
     try:
@@ -65,12 +64,13 @@ def mariadb_server() -> Iterator[int | None]:
 def _wait(port: int, log: Path, process: "subprocess.Popen[bytes]") -> None:
     import pymysql
 
-    until = time.monotonic() + START_SECONDS
-    while True:
+    def answers() -> bool:
+        assert process.poll() is None, log.read_text()
         with suppress(pymysql.MySQLError):
             pymysql.connect(
                 host="127.0.0.1", port=port, user=READER, password=SECRET, database="shop"
             ).close()
-            return
-        assert process.poll() is None and time.monotonic() < until, log.read_text()
-        time.sleep(0.05)
+            return True
+        return False
+
+    wait_until(answers, START_SECONDS, log.read_text)

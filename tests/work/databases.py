@@ -4,7 +4,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from tests.work.conftest import work_off
 from uploads.models import Connection, Job
+from uploads.states import JobState
 from uploads.storage import store
 from uploads.work.submit import JobRequest, StageRequest, submit
 
@@ -45,3 +47,16 @@ def ask(owner: Any, connection: Connection, sql: str, **options: Any) -> Job:
 def answer(job: Job) -> Path:
     """Return the file of a job's answer."""
     return store.path(job.results.get(role="result").storage_key)
+
+
+def done(job: Job) -> Job:
+    """Work off whatever is ready, and return the job as it is then."""
+    work_off()
+    job.refresh_from_db()
+    return job
+
+
+def code(job: Job) -> str:
+    """Work a job off that has to fail, and return why it did."""
+    assert done(job).state == JobState.FAILED
+    return job.items.get().error_code

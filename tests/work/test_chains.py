@@ -50,6 +50,8 @@ def ended(job: Job) -> Job:
     work_off()
     job.refresh_from_db()
     assert job.settled_at is not None
+    # However it ended, nothing was ahead of it any more.
+    assert job.cancel_requested_at or job.weight_done == pytest.approx(job.weight_total)
     return job
 
 
@@ -92,6 +94,23 @@ def test_a_failed_file_stops_alone(chain: Callable[..., Job]) -> None:
     job = ended(chain(["one", "bad", "three"], "test.copy", SHOUT, "test.all"))
     assert job.state == JobState.PARTIAL
     assert contents(job) == {"all.txt": "ONETHREE"}
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("bad plan", "test.lines"),
+        ("a\nbad\nc\nd\ne", "test.lines"),
+        ("flaky", "test.copy"),
+        ("flaky\nb\nc", "test.lines"),
+    ],
+)
+def test_what_a_failed_file_would_have_cost_is_not_ahead(
+    chain: Callable[..., Job], settings: Any, text: str, first: str
+) -> None:
+    settings.TIDEMILL_STEP_ATTEMPTS = 1
+    job = ended(chain([text, "a\nb"], first, SHOUT, SHOUT))
+    assert (job.state, job.items_failed) == (JobState.PARTIAL, 1)
 
 
 def test_where_nothing_came_the_last_operation_says_so(chain: Callable[..., Job]) -> None:

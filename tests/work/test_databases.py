@@ -12,7 +12,7 @@ from django.db import connection as database
 
 from tests.factories import make_user
 from tests.work.conftest import work_off
-from tests.work.databases import SECRET, answer, ask, register, shop_file
+from tests.work.databases import SECRET, answer, ask, code, done, register, shop_file
 from uploads.errors import RequestError
 from uploads.models import Connection, Job, Upload
 from uploads.models.secret import SealBrokenError
@@ -35,17 +35,6 @@ def test_a_question_without_files_ends_with_its_answer(alice: User, shop: Connec
     assert job.state == JobState.SUCCEEDED, job.items.get().error_text
     assert job.results.get(role="result").name == "Shop.csv"
     assert answer(job).read_text() == 'id,city,note\n0,Berlin,""\n1,Porto,\n2,Berlin,\n3,Porto,""\n'
-
-
-def done(job: Job) -> Job:
-    work_off()
-    job.refresh_from_db()
-    return job
-
-
-def code(job: Job) -> str:
-    assert done(job).state == JobState.FAILED
-    return job.items.get().error_code
 
 
 def test_a_failed_question_is_retried_with_another(alice: User, shop: Connection) -> None:
@@ -149,12 +138,16 @@ def test_what_is_the_mills_own_is_never_asked(
     own.unlink()
 
 
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [("db.example.org", "DB.example.org."), ("", "localhost"), ("localhost", "127.0.0.1")],
+)
 def test_the_mills_own_database_on_a_server_is_refused(
-    db: None, monkeypatch: pytest.MonkeyPatch
+    db: None, monkeypatch: pytest.MonkeyPatch, own: str, given: str
 ) -> None:
-    for name, value in (("HOST", "db.example.org"), ("PORT", ""), ("NAME", "tidemill")):
+    for name, value in (("HOST", own), ("PORT", ""), ("NAME", "tidemill")):
         monkeypatch.setitem(database.settings_dict, name, value)
-    facts = {"kind": "postgresql", "host": "db.example.org", "user": "x"}
+    facts = {"kind": "postgresql", "host": given, "user": "x"}
     with pytest.raises(ValidationError, match="own database"):
         register("Own", database="tidemill", **facts)
     assert register("Other", database="shop", **facts).pk

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from tests.support.server import wait_until
@@ -31,8 +32,11 @@ def stop_when(monkeypatch: Any) -> Iterator[Callable[[Callable[[], object]], Non
 
     def arrange(condition: Callable[[], object]) -> None:
         def watch() -> None:
-            wait_until(condition, 30)
-            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                wait_until(condition, 30)
+                os.kill(os.getpid(), signal.SIGTERM)
+            finally:
+                connection.close()  # a thread has one of its own
 
         threads.append(threading.Thread(target=watch))
         threads[-1].start()
@@ -101,7 +105,7 @@ def _change(job: Job, text: str, other: str) -> None:
 
 
 def test_a_file_that_gets_done_while_the_child_stops_counts(job_of: JobOf, stop_when: Any) -> None:
-    job = job_of("last 1", "two", operation="test.poison")
+    job = job_of("last 60", "two", operation="test.poison")
     planned(job)
     stop_when(begun(1))
     assert run_next(Lane.CPU)
@@ -134,8 +138,6 @@ def test_a_cancelled_batch_keeps_its_finished_files(job_of: JobOf) -> None:
 
 
 def _cancel(job: Job, condition: Callable[[], bool]) -> None:
-    from django.db import connection
-
     wait_until(condition, 30)
     job.cancel("alice")
     connection.close()

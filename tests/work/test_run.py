@@ -81,6 +81,13 @@ def test_retry_does_exactly_the_failed_file_again(job_of: JobOf) -> None:
     assert job.results.count() == 3
 
 
+def test_pages_hear_which_result_is_a_picture_itself(job_of: JobOf) -> None:
+    jobs = job_of("one"), job_of("picture", operation="test.split")
+    work_off()
+    told = [job.events.filter(kind="step_done").last() for job in jobs]
+    assert [event.body["items"][0]["shows"] for event in told if event] == [False, True]
+
+
 def test_a_fault_that_may_pass_is_tried_again_later_and_given_up_in_the_end(job_of: JobOf) -> None:
     job = job_of("flaky")
     tries = 0

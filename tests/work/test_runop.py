@@ -22,7 +22,8 @@ def command(*arguments: object) -> list[str]:
 
 
 def runop(*arguments: object, data: Path) -> "subprocess.CompletedProcess[str]":
-    environment = {**os.environ, "TIDEMILL_DATA": str(data), "TIDEMILL_WORKERS": "2"}
+    odd = {"PYTHONPATH": str(ODD), "TIDEMILL_OPERATIONS_PATH": str(ODD)}
+    environment = {**os.environ, **odd, "TIDEMILL_DATA": str(data), "TIDEMILL_WORKERS": "2"}
     return subprocess.run(
         command(*arguments),
         env=environment,
@@ -93,6 +94,15 @@ def test_a_wrong_request_is_refused_in_words(
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_needs_no_file_is_given_none(tmp_path: Path) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    done = runop("test.alone", "--option=lines=2", "--out", out, data=data)
+    assert done.returncode == 0, done.stderr
+    (made,) = out.iterdir()
+    assert (made.name, made.read_text()) == ("Make lines.txt", "line 0\nline 1\n")
+    assert runop("test.copy", "--out", out, data=data).returncode == 2
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from uploads.models.connection import Connection
 from uploads.models.event import Event, EventKind
+from uploads.models.glimpse import Glimpse
 from uploads.models.hold import Hold
 from uploads.models.item import Item
 from uploads.models.job import Job
@@ -21,6 +22,7 @@ __all__ = [
     "Connection",
     "Event",
     "EventKind",
+    "Glimpse",
     "Hold",
     "Input",
     "Item",

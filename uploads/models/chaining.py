@@ -56,6 +56,14 @@ def seconds_ahead(stages: Sequence[Stage], position: int, size_bytes: int) -> fl
     return found
 
 
+def ahead_of(job: "Job", item: Item) -> float:
+    """Return what an item still costs in the stages after its own, 0 where there are none."""
+    if not job.is_chain:
+        return 0.0
+    stages = list(job.stages.order_by("position"))
+    return seconds_ahead(stages, item.stage.position, item.size_bytes)
+
+
 # --- from one stage to the next ------------------------------------------------------
 
 
@@ -68,11 +76,10 @@ def pass_on(
     succeed passes nothing on.
     """
     stages = list(job.stages.order_by("position"))
-    items = [item for item in Item.objects.in_bulk(list(keys)).values() if item.finished_at]
-    weight = -sum(seconds_ahead(stages, stage.position, item.size_bytes) for item in items)
+    done = list(Item.objects.filter(pk__in=keys, state=ItemState.SUCCEEDED))
+    weight = -sum(seconds_ahead(stages, stage.position, item.size_bytes) for item in done)
     following = stages[stage.position + 1]
     if not following.takes_all and not job.cancel_requested_at:
-        done = [item for item in items if item.state == ItemState.SUCCEEDED]
         new = _add_items(job, following, done, made)
         weight += sum(
             item.weight + seconds_ahead(stages, following.position, item.size_bytes) for item in new

@@ -141,8 +141,16 @@ class Connection(models.Model):
 
     def _is_the_mills(self) -> bool:
         own = connections["default"].settings_dict
-        place = (str(own.get("HOST") or ""), int(own.get("PORT") or 5432), str(own["NAME"]))
-        return place == (self.host, self.real_port, self.database)
+        port = int(own.get("PORT") or PORTS[ConnectionKind.POSTGRESQL])
+        place = (_one_name(str(own.get("HOST") or "")), port, str(own["NAME"]))
+        return place == (_one_name(self.host), self.real_port, self.database)
+
+
+def _one_name(host: str) -> str:
+    """Return one name for all that mean this machine; a folder is that of its socket."""
+    plain = host.strip().rstrip(".").casefold()
+    here = plain in {"", "localhost", "::1"} or plain.startswith(("/", "127."))
+    return "localhost" if here else plain
 
 
 def refused_file(path: str) -> str:

@@ -48,6 +48,12 @@ def end_item(
     return True
 
 
+def spare(job: "Job", seconds: float) -> None:
+    """Take out of a job's estimated work what nobody will do; inside a transaction."""
+    if seconds:
+        type(job).objects.filter(pk=job.pk).update(weight_total=F("weight_total") - seconds)
+
+
 def end_if_done(job: "Job") -> bool:
     """End the job with its last open item; inserts the notify step. Inside a transaction.
 

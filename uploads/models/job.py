@@ -219,8 +219,10 @@ class Job(models.Model):
 
     pass_on = chaining.pass_on
     gather = chaining.gather
+    ahead_of = chaining.ahead_of
 
     end_item = ending.end_item
+    spare = ending.spare
     end_if_done = ending.end_if_done
     settle = ending.settle
 

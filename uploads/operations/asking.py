@@ -3,19 +3,16 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uploads.errors import InputError
 from uploads.operations import tables_page
+from uploads.operations.asking_room import FIRST, Room, names_of
 from uploads.operations.base import Context, Output
 from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text, within
-from uploads.operations.tables import KINDS, read, rejects
-from uploads.operations.tables_cells import unique
-from uploads.operations.tables_encoding import as_utf8
-from uploads.operations.tables_given import Given, Reading, Table, table_name
-from uploads.operations.tables_text import TextFile
+from uploads.operations.tables_given import Given, Table
 from uploads.operations.tables_types import is_odd
 from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
 
@@ -23,9 +20,10 @@ if TYPE_CHECKING:
     from uploads.operations.query import Question
 
 MOST_QUESTIONS = 20
-FIRST = "data"
 # Of a question's share of the progress; the rest is for writing its answer.
 ASKED = 0.7
+# To read everything takes as long as so many questions: the median of 48 recorded jobs.
+READ_QUESTIONS = 1.8
 AROUND = 40
 
 
@@ -37,86 +35,13 @@ class Asked:
     begin: int
 
 
-@dataclass
-class Room:
-    """The files that are asked, each under its table's name."""
-
-    duck: Duck
-    names: dict[str, Given]
-    tables: dict[str, list[Table]] = field(default_factory=dict)
-    direct: dict[str, TextFile] = field(default_factory=dict)
-    views: list[str] = field(default_factory=list)
-
-    def open(self, uses: dict[str, int], until: float) -> None:
-        """Make a view of each table; what is read once only is not copied before.
-
-        Its part of the progress ends at `until`.
-        """
-        total = sum(given.path.stat().st_size for given in self.names.values()) or 1
-        done = 0.0
-        for number, (called, given) in enumerate(self.names.items()):
-            share = until * given.path.stat().st_size / total
-            times = uses.get(called.casefold(), 0) + (uses.get(FIRST, 0) if number == 0 else 0)
-            if times == 1 and KINDS.get(given.media_type) == "csv" and given.path.stat().st_size:
-                self._open_text(called, given, (done, done + share))
-            else:
-                self._open_tables(called, given, (done, done + share))
-            done += share
-        if FIRST not in {view.casefold() for view in self.views}:
-            self.duck.rows(f"CREATE VIEW {FIRST} AS FROM {name(self.views[0])}")
-
-    def _open_text(self, called: str, given: Given, span: Span) -> None:
-        path = as_utf8(given, self.duck, span)
-        try:
-            self.direct[called] = TextFile(given, path, self.duck, Reading())
-        except QueryError:  # the careful way says what is wrong with it
-            self._open_tables(called, given, span)
-            return
-        self._show(called)
-        self.views.append(called)
-
-    def _show(self, called: str) -> None:
-        """Make the view of a text as its types are known now."""
-        source = self.direct[called].source()
-        self.duck.rows(f"CREATE OR REPLACE VIEW {name(called)} AS {source}")
-
-    def _open_tables(self, called: str, given: Given, span: Span) -> None:
-        self.tables[called] = read(given, self.duck, span, Reading())
-        several = len(self.tables[called]) > 1
-        for table in self.tables[called]:
-            view = table_name(f"{called}_{table.name}") if several else called
-            view = unique([*self.views, view])[-1]
-            self.duck.rows(f"CREATE VIEW {name(view)} AS FROM {table.source}")
-            self.views.append(view)
-
-    def learn(self) -> bool:
-        """Look at all rows of the texts, and let them have the types that hold their values."""
-        odd = [called for called, made in self.direct.items() if made.learn()]
-        for called in odd:
-            self._show(called)
-        return bool(odd)
-
-    def leave(self) -> Iterator[Output]:
-        """Hand out what could not be read, with the notes."""
-        for called, given in self.names.items():
-            made = self.tables.get(called, [])
-            if called in self.direct:
-                rejected, listed = self.direct[called].hand_out()
-                notes = tuple(self.direct[called].notes)
-                made = [Table("", given.path, 0, (), rejected, listed, notes)]
-            for note in (note for table in made for note in table.notes):
-                self.duck.step.log(note)
-            yield from rejects(given, self.duck, made)
-
-
 def answer(sources: Sequence[Path], step: "Context[Question]") -> Iterator[Output]:
     """Answer every question with a file and a page of its first rows."""
     with duck(step, sources) as engine:
         questions = _questions(step.options.sql, engine)
-        names = _names(sources, step, engine)
+        names = names_of(sources, step, engine)
         room = Room(engine, names)
-        # To read everything takes about as long as one question.
-        read = 1 / (1 + len(questions))
+        read = READ_QUESTIONS / (READ_QUESTIONS + len(questions))
         room.open(_uses(questions, engine), read)
         step.log(f"Tables: {', '.join(room.views)}.")
         rest = (read if room.tables else 0.0, 1.0)
@@ -246,20 +171,6 @@ def _tables_in(tree: Any) -> Iterator[str]:
 
 
 # --- names and places ----------------------------------------------------------------
-
-
-def _names(sources: Sequence[Path], step: "Context[Question]", engine: Duck) -> dict[str, Given]:
-    reserved = {
-        row[0]
-        for row in engine.rows(
-            "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved'"
-        )
-    }
-    wanted = [table_name(Path(source.name).stem, reserved) for source in step.sources]
-    return {
-        called: Given(path, source.name, source.media_type, called)
-        for called, path, source in zip(unique(wanted), sources, step.sources, strict=True)
-    }
 
 
 def _without_paths(reason: str, room: Room) -> str:

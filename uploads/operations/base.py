@@ -107,7 +107,7 @@ class Operation(Generic[O]):
     reusable: bool = True
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None
-    looker: Callable[[Context[O]], Iterator[Output]] | None = None
+    looker: Callable[..., Iterator[Output]] | None = None
 
     @property
     def module(self) -> str:
@@ -139,16 +139,16 @@ class Operation(Generic[O]):
         self.joiner = function
         return function
 
-    def look(
-        self, function: Callable[[Context[O]], Iterator[Output]]
-    ) -> Callable[[Context[O]], Iterator[Output]]:
-        """Register the function that tries a connection and says what is there."""
+    def look(self, function: Callable[..., Iterator[Output]]) -> Callable[..., Iterator[Output]]:
+        """Register the function that says as JSON what can be asked; it gets what `run` gets."""
         self.looker = function
         return function
 
-    def run(self, source: Path, step: Context[O]) -> Iterator[Path | Output]:
-        """Call the function itself, as tests do."""
-        return self.function(source, step)
+    def run(
+        self, source: Path | Sequence[Path] | None, step: Context[O]
+    ) -> Iterator[Path | Output]:
+        """Call the function itself, as tests do; what needs no file gets none."""
+        return self.function(step) if self.starts else self.function(source, step)
 
 
 class _Register(Protocol[O]):
@@ -167,7 +167,12 @@ class _RegisterEach(Protocol[O]):
 
 
 class _RegisterAlone(Protocol[O]):
-    def __call__(self, function: Callable[[Context[O]], Iterator[Output]], /) -> Operation[O]: ...
+    @overload
+    def __call__(self, function: Callable[[Context[O]], Iterator[Path]], /) -> Operation[O]: ...
+    @overload
+    def __call__(
+        self, function: Callable[[Context[O]], Iterator[Path | Output]], /
+    ) -> Operation[O]: ...
 
 
 class _RegisterAll(Protocol[O]):

@@ -145,14 +145,12 @@ class Child:
 
     def _work(self, operation: Operation[Any], item: dict[str, Any]) -> None:
         step = self._context(operation, item)
-        if operation.starts:
-            wanted = operation.looker if self.request["call"] == "look" else operation.function
-            assert wanted is not None
-            self._collect(item, wanted(step))
+        source = self._source(item)
+        given = () if operation.starts else (source,)
+        if self.request["call"] == "look":
+            assert operation.looker is not None
+            self._collect(item, operation.looker(*given, step))
             return
-        source: Any = (
-            [Path(path) for path in item["paths"]] if "paths" in item else Path(item["path"])
-        )
         if self.request["call"] == "plan":
             assert operation.planner is not None
             parts = operation.planner(source, step)
@@ -168,7 +166,13 @@ class Child:
             ]
             self._collect(item, operation.joiner(source, step, parts_done))
             return
-        self._collect(item, operation.function(source, step))
+        self._collect(item, operation.function(*given, step))
+
+    def _source(self, item: dict[str, Any]) -> Any:
+        """Return the item's path, or those of all files, or None where there is none."""
+        if "paths" in item:
+            return [Path(path) for path in item["paths"]]
+        return Path(item["path"]) if "path" in item else None
 
     def _context(self, operation: Operation[Any], item: dict[str, Any]) -> Context[Any]:
         folder = Path(self.request["out"]) / str(item["key"])

@@ -14,7 +14,7 @@ from uploads.operations import ffmpeg, video_join, video_shape
 from uploads.operations.base import Context, Json, Output, Part, PartResult
 from uploads.operations.packets import Index, read_index, refuse_truncated
 from uploads.operations.probe import Media, Picture, clock, probe
-from uploads.operations.times import Range, parse_ranges
+from uploads.operations.times import Range, label, parse_ranges
 from uploads.operations.video_encode import count_pictures
 from uploads.operations.video_sound import COPYABLE
 
@@ -198,14 +198,7 @@ def _stem(part: Json) -> str:
     cuts = part["cuts"]
     if len(cuts) > 1:
         return f"source-{len(cuts)}-clips"
-    return f"source-{_label(cuts[0]['start'])}-{_label(cuts[0]['end'])}"
-
-
-def _label(seconds: float) -> str:
-    whole, rest = divmod(round(seconds * 1000), 1000)
-    hours, minutes = whole // 3600, whole // 60 % 60
-    fraction = f".{rest:03d}".rstrip("0") if rest else ""
-    return (f"{hours}h" if hours else "") + f"{minutes:02d}m{whole % 60:02d}{fraction}s"
+    return f"source-{label(cuts[0]['start'])}-{label(cuts[0]['end'])}"
 
 
 def _run(arguments: list[str], target: Path, step: "Context[Clip]", part: Json) -> None:

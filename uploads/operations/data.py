@@ -22,6 +22,10 @@ TABLES = (
     "application/vnd.oasis.opendocument.spreadsheet",
     "application/vnd.ms-excel",
     "application/vnd.sqlite3",
+    "text/csv+gzip",
+    "text/tab-separated-values+gzip",
+    "application/json+gzip",
+    "application/x-ndjson+gzip",
 )
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 WORDS = {"comma": "Comma", "semicolon": "Semicolon", "tab": "Tab", "pipe": "Vertical bar"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uploads.errors import StepError
+from uploads.errors import InputError, StepError
 from uploads.operations import tables_page
 from uploads.operations.base import Context, Output
 from uploads.operations.db_asked import (
@@ -90,8 +90,10 @@ def _opener(outside: Outside) -> Callable[[Outside, Path], Session]:
 
         return PostgreSQL
     if outside.kind == "mysql":
-        from uploads.operations.db_mysql import MySQL
-
+        try:
+            from uploads.operations.db_mysql import MySQL
+        except ModuleNotFoundError:
+            raise InputError("db_driver", kind="MySQL", extra="mysql") from None
         return MySQL
     from uploads.operations.db_sqlite import SQLite
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uploads.errors import InputError
 from uploads.operations.base import Context, Json
 from uploads.operations.outside import Outside
+from uploads.sizes import size_in_words
 
 SAMPLE_ROWS = 1000
 TOLD_SECONDS = 0.25
@@ -102,7 +103,7 @@ class Receiving:
         if self.rows > self.outside.max_rows:
             raise self._too_much(f"{self.outside.max_rows:,} rows")
         if self.size > self.outside.max_bytes:
-            raise self._too_much(in_words(self.outside.max_bytes))
+            raise self._too_much(size_in_words(self.outside.max_bytes))
         if not self.rows % 500:
             self._check_time()
             self.told()
@@ -119,7 +120,7 @@ class Receiving:
         if self._is_due():
             share = min(1.0, self.rows / self.expected) if self.expected else 0.0
             rows = "1 row" if self.rows == 1 else f"{self.rows:,} rows"
-            self.tell(share, f"{rows}, {in_words(self.size)}")
+            self.tell(share, f"{rows}, {size_in_words(self.size)}")
 
     def _is_due(self) -> bool:
         now = time.monotonic()
@@ -131,14 +132,6 @@ class Receiving:
 def timed_out(outside: Outside) -> InputError:
     limit = f"{outside.max_seconds:g} seconds"
     return InputError("db_timeout", connection=outside.name, limit=limit)
-
-
-def in_words(size: int) -> str:
-    """Return a size as people read it: 52 MB."""
-    for unit, each in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
-        if size >= each:
-            return f"{size / each:.3g} {unit}"
-    return f"{size} bytes"
 
 
 def only_question(sql: str, *, escapes: bool = False) -> str:

@@ -5,7 +5,6 @@ what reads passes both; `INTO OUTFILE` is no table. A second connection, made at
 ends the question when nobody wants it any more.
 """
 
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -13,14 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pymysql
+
 from uploads.errors import InputError, StepError
 from uploads.operations.base import Json
 from uploads.operations.db_asked import Column, Found, Pulse, timed_out, wrong_at
+from uploads.operations.db_mysql_address import connected
 from uploads.operations.outside import Outside
 
 T = TypeVar("T")
 
-CONNECT_SECONDS = 10
 PAUSE_SECONDS = 0.2
 GIVE_UP_SECONDS = 2.0
 BATCH = 500
@@ -44,33 +45,13 @@ PLAIN = {
 }
 DECIMALS, WHOLE, BITS, BINARY = {0, 246}, 8, 16, 63
 UNSIGNED = 32
-UNSAFE = ("mysql_clear_password", "mysql_old_password", "dialog")
 TEXTS = {15, 249, 250, 251, 252, 253, 254, 255}
-
-
-class Refused:
-    """A way to sign in that gives the password away, which a false server might ask for."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def authenticate(self, packet: Any) -> Any:
-        raise InputError(
-            "db_login",
-            connection=str(self._connection.db.decode()),
-            reason="it wants the password in the clear.",
-        )
 
 
 class MySQL:
     """Two connections: one asks, the other one can end that."""
 
     def __init__(self, outside: Outside, folder: Path) -> None:
-        try:
-            import pymysql
-        except ImportError:
-            raise InputError("db_driver", kind="MySQL", extra="mysql") from None
-        self._errors = pymysql
         self._outside = outside
         self._thread = ThreadPoolExecutor(1)
         self.columns: list[Column] = []
@@ -80,39 +61,14 @@ class MySQL:
         self._cursor: Any = None
         self._running: Future[Any] | None = None
         try:
-            self._asking = self._connection(folder)
-            self._ending = self._connection(folder)
+            self._asking = connected(outside)
+            self._ending = connected(outside)
             self._prepare()
         except pymysql.MySQLError as error:
             raise self._told(error) from None
         except OSError:
             reason = "the connection could not be made."
             raise StepError("db_unreachable", connection=outside.name, reason=reason) from None
-
-    def _connection(self, folder: Path) -> Any:
-        outside = self._outside
-        made = self._errors.connect(
-            host=outside.host,
-            port=outside.port,
-            user=outside.user,
-            password=outside.password,
-            database=outside.database,
-            charset="utf8mb4",
-            autocommit=True,
-            conv={},  # every value as the server writes it
-            ssl=_context(outside),  # None: if the server can
-            auth_plugin_map=dict.fromkeys(UNSAFE, Refused),
-            ssl_disabled=outside.tls == "off",
-            defer_connect=True,
-        )
-        address = (outside.addresses[0], outside.port)
-        made.connect(sock=socket.create_connection(address, CONNECT_SECONDS))
-        made._sock.settimeout(None)
-        if outside.tls in {"require", "verify"} and not isinstance(made._sock, ssl.SSLSocket):
-            made.close()
-            reason = "it does not speak the encryption that is asked for."
-            raise InputError("db_login", connection=outside.name, reason=reason)
-        return made
 
     def _prepare(self) -> None:
         seconds = self._outside.max_seconds
@@ -122,7 +78,7 @@ class MySQL:
             f"max_execution_time = {int(seconds * 1000)}",
             f"max_statement_time = {seconds}",
         ):
-            with suppress(self._errors.MySQLError):  # MySQL knows the one, MariaDB the other
+            with suppress(pymysql.MySQLError):  # MySQL knows the one, MariaDB the other
                 self._run(f"SET SESSION {limit}")
 
     def _run(self, sql: str) -> list[tuple[Any, ...]]:
@@ -137,13 +93,13 @@ class MySQL:
         for tried in (sql, f"SELECT * FROM (\n{sql}\n) AS answer"):
             try:
                 self._run(f"PREPARE question FROM {self._asking.escape(tried, {str: _quoted})}")
-            except self._errors.MySQLError as error:
+            except pymysql.MySQLError as error:
                 if error.args[0] == SAME_NAME_TWICE:
                     continue
                 if tried is not sql:
                     raise InputError("db_refused", reason="it would do more than read.") from None
                 raise self._told(error) from None
-        self._cursor = self._asking.cursor(self._errors.cursors.SSCursor)
+        self._cursor = self._asking.cursor(pymysql.cursors.SSCursor)
         self._busy = True
         self._await(lambda: self._cursor.execute(sql), pulse)
         self.columns = [_column(field) for field in self._cursor._result.fields]
@@ -156,7 +112,7 @@ class MySQL:
             pulse.idle()
         try:
             return running.result()
-        except self._errors.MySQLError as error:
+        except pymysql.MySQLError as error:
             raise self._told(error) from None
 
     def lines(self, pulse: Pulse) -> Iterator[bytes]:
@@ -184,9 +140,9 @@ class MySQL:
             return InputError("db_refused", reason="it would do more than read.")
         if code in LATE:
             return timed_out(self._outside)
-        if code in LOST or isinstance(error, self._errors.InterfaceError):
+        if code in LOST or isinstance(error, pymysql.InterfaceError):
             return StepError("db_lost", reason="the connection ended.", **named)
-        if isinstance(error, self._errors.OperationalError) and 2000 <= int(code) < 3000:
+        if isinstance(error, pymysql.OperationalError) and 2000 <= int(code) < 3000:
             reason = "the connection could not be made."
             return StepError("db_unreachable", reason=reason, **named)
         return wrong_at(self._sql, _place(reason, self._sql), reason)
@@ -230,7 +186,7 @@ class MySQL:
         """End the question if it still runs, then both connections; safe to repeat."""
         if self._busy:
             self._busy = False
-            with suppress(self._errors.MySQLError, OSError), self._ending.cursor() as cursor:
+            with suppress(pymysql.MySQLError, OSError), self._ending.cursor() as cursor:
                 cursor.execute(f"KILL QUERY {int(self._asking.thread_id())}")
         if self._running is not None:
             wait([self._running], GIVE_UP_SECONDS)
@@ -240,18 +196,8 @@ class MySQL:
                 self._cursor._result.unbuffered_active = False
             self._cursor.connection = None
         for made in (self._asking, self._ending):
-            with suppress(self._errors.MySQLError, OSError, AttributeError):
+            with suppress(pymysql.MySQLError, OSError, AttributeError):
                 made._force_close()
-
-
-def _context(outside: Outside) -> ssl.SSLContext | None:
-    if outside.tls in {"off", "prefer"}:
-        return None
-    context = ssl.create_default_context(cadata=outside.ca.strip() or None)
-    if outside.tls != "verify":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _quoted(value: str, _: Any = None) -> str:

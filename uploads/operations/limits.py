@@ -9,6 +9,7 @@ class Limits:
 
     image_max_pixels: int = 200_000_000
     image_max_frames: int = 300
+    zoom_max_pixels: int = 4_000_000_000
     video_max_pixels: int = 7680 * 4320
     video_max_seconds: float = 24 * 3600
     video_segment_seconds: float = 10

@@ -127,7 +127,7 @@ def read_header(source: Path, name: str) -> Header:
             return Header(kind, opened.size[0], opened.size[1], 1)
         image = pyvips.Image.new_from_file(str(source), access="sequential")
     except UNREADABLE as error:
-        raise InputError("image_damaged", name=name, reason=_reason(error)) from error
+        raise InputError("image_damaged", name=name, reason=reason_of(error)) from error
     frames = image.get("n-pages") if image.get_typeof("n-pages") else 1
     turned = image.get_typeof("orientation") and image.get("orientation") >= 5
     width, height = (image.height, image.width) if turned else (image.width, image.height)
@@ -156,11 +156,11 @@ def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: 
     except pyvips.Error:
         pass
     except UNREADABLE_HEIC as error:
-        raise InputError("image_damaged", name=name, reason=_reason(error)) from error
+        raise InputError("image_damaged", name=name, reason=reason_of(error)) from error
     try:
         return _decode(source, header, box, frames, "none"), True
     except UNREADABLE as error:
-        raise InputError("image_damaged", name=name, reason=_reason(error)) from error
+        raise InputError("image_damaged", name=name, reason=reason_of(error)) from error
 
 
 def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on: str) -> Any:
@@ -169,11 +169,11 @@ def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on
     width, height = box.width, box.height
     if header.kind == "heic":
         opened = _heic_pixels(source)
-        how |= _colours(opened)
+        how |= to_srgb(opened)
         # libheif has turned it already; its EXIF still holds the camera's note to do so.
         image = opened.thumbnail_image(width, height=height, no_rotate=True, **how)
     else:
-        how |= _colours(pyvips.Image.new_from_file(str(source), access="sequential"))
+        how |= to_srgb(pyvips.Image.new_from_file(str(source), access="sequential"))
         pages = "[n=-1]" if frames else ""
         image = pyvips.Image.thumbnail(f"{source}{pages}", width, height=height, **how)
     if image.interpretation not in {"srgb", "b-w"}:
@@ -181,7 +181,7 @@ def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on
     return image.copy_memory()
 
 
-def _colours(image: Any) -> dict[str, str]:
+def to_srgb(image: Any) -> dict[str, str]:
     """Return how to come to sRGB; what already is there is left alone, which is five times faster."""
     if image.interpretation == "cmyk":
         return {"export_profile": "srgb"}
@@ -275,6 +275,7 @@ def size_of(image: Any) -> tuple[int, int]:
     return image.width, image.get_page_height()
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return what a library says of a picture that it can't read, as a sentence."""
     lines = str(getattr(error, "detail", "") or error).strip().splitlines()
     return (lines[0].strip() if lines else "it can't be decoded")[:200].rstrip(".") + "."

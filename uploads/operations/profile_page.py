@@ -14,6 +14,7 @@ from uploads.operations.suspicions import odd_things
 from uploads.operations.tables import read, rejects, told_of
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_page import GLANCE_ROWS, counted, page, words
+from uploads.sizes import size_in_words
 
 if TYPE_CHECKING:
     from uploads.operations.profile import Profile
@@ -126,7 +127,7 @@ def _table(one: Seen, number: int, of: int, size: int) -> str:
         (_percent(filled), "of the cells filled"),
     ]
     if of == 1:
-        facts.append((_size(size), "as a file"))
+        facts.append((size_in_words(size), "as a file"))
     listed = "".join(f"<li><strong>{value}</strong>{said}</li>" for value, said in facts)
     title = f"<h2>{escape(table.name)}</h2>" if table.name else ""
     shown = one.columns[:MOST_CARDS]
@@ -247,10 +248,3 @@ def _percent(share: float) -> str:
     if share in {0.0, 1.0}:
         return f"{100 * share:.0f} %"
     return f"{min(99, max(1, round(100 * share)))} %"
-
-
-def _size(size: int) -> str:
-    for unit, each in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
-        if size >= each:
-            return f"{size / each:.3g} {unit}"
-    return f"{size} bytes"

@@ -89,3 +89,11 @@ def query(sources: Sequence[Path], step: Context[Question]) -> Iterator[Output]:
     from uploads.operations import asking
 
     yield from asking.answer(sources, step)
+
+
+@query.look
+def look(sources: Sequence[Path], step: Context[Question]) -> Iterator[Output]:
+    """Say which tables and columns a question would find in each file."""
+    from uploads.operations import asking_room
+
+    yield from asking_room.look(sources, step)

@@ -98,12 +98,12 @@ def _photograph(scene: Scene, folder: Path) -> Path:
 
 def paint(scene: Scene, width: int, height: int) -> Any:
     """Return a landscape in sRGB with the grain of a camera; painted at half the size, for speed."""
-    image = _painted(scene, width // 2, height // 2).cast("uchar").resize(2)
+    image = painted(scene, width // 2, height // 2).cast("uchar").resize(2)
     grain = pyvips.Image.gaussnoise(image.width, image.height, sigma=3.2, mean=0, seed=scene.seed)
     return (image + grain).cast("uchar").copy(interpretation="srgb")
 
 
-def _painted(scene: Scene, width: int, height: int) -> Any:
+def painted(scene: Scene, width: int, height: int) -> Any:
     """Paint sky, sun and ridges: each a line of noise, paler the farther it is."""
     down = pyvips.Image.xyz(width, height)[1] / height
     image = _mixed(scene.top, scene.horizon, (down / 0.7) ** 1.4)
@@ -152,7 +152,7 @@ def _ridge_line(scene: Scene, ridge: int, width: int, height: int) -> Any:
 def _video(folder: Path) -> Path:
     """Pan over a landscape for eight seconds, with a chord that swells and fades."""
     still, path = folder / "panorama.png", folder / "Evening.mp4"
-    scenery = _painted(SCENES[0], PANORAMA_WIDTH // 2, 360).cast("uchar").resize(2)
+    scenery = painted(SCENES[0], PANORAMA_WIDTH // 2, 360).cast("uchar").resize(2)
     scenery.copy(interpretation="srgb").pngsave(str(still), compression=1)
     frames = VIDEO_SECONDS * 30
     pan = (

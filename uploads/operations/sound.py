@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from uploads.errors import InputError, StepError
 from uploads.operations import ffmpeg, meter
@@ -39,8 +39,8 @@ WAVE = "640x480"
 
 def convert(source: Path, step: "Context[ConvertSound]") -> Iterator[Output]:
     """Make one sound file and its waveform; raises `InputError` for what has no such track."""
-    media, sound = _track(source, step)
-    work = _Work(source, step, sound, sound.duration or media.duration or 0.0)
+    media, sound = track_of(source, step)
+    work = Work(source, step, sound, sound.duration or media.duration or 0.0)
     wanted = step.options.loudness is not None or step.options.trim_silence
     if wanted:
         work.measure()
@@ -57,7 +57,8 @@ def convert(source: Path, step: "Context[ConvertSound]") -> Iterator[Output]:
     yield _waveform(target, step)
 
 
-def _track(source: Path, step: "Context[ConvertSound]") -> tuple[Media, Sound]:
+def track_of(source: Path, step: Context[Any]) -> tuple[Media, Sound]:
+    """Return the facts of a file and of the sound track that `options.track` chooses."""
     try:
         media = probe(source, step.name, step.limits)
     except InputError as error:
@@ -72,7 +73,7 @@ def _track(source: Path, step: "Context[ConvertSound]") -> tuple[Media, Sound]:
 
 
 @dataclass
-class _Work:
+class Work:
     """The passes over one sound track of so many seconds; a sample reads but its beginning."""
 
     source: Path
@@ -170,11 +171,12 @@ class _Work:
         arguments = [*self._reading(), "-map", f"0:{self.sound.index}"]
         arguments += tags.arguments() if tags else ["-map_metadata", "-1", "-map_chapters", "-1"]
         arguments += ["-sn", "-dn", "-af", ",".join(self.filters) or "anull"]
-        arguments += self._encoder()
+        arguments += self.encoder()
         arguments += ["-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
         return ffmpeg.run(arguments, name=step.name, limits=step.limits, progress=progress)
 
-    def _encoder(self) -> list[str]:
+    def encoder(self) -> list[str]:
+        """Return FFmpeg's arguments that encode in the chosen format."""
         kind, sound = self.step.options.format, self.sound
         deep = LOSSLESS.match(sound.codec) and sound.sample_format not in SHALLOW
         if kind == "wav":
@@ -232,7 +234,7 @@ def seconds_of(path: Path, name: str) -> float:
         return float(ticks * stream.time_base)
 
 
-def _check(made: float, media: Media, work: _Work, *, damaged: bool) -> None:
+def _check(made: float, media: Media, work: Work, *, damaged: bool) -> None:
     """Compare the result's length with the source's; what is missing there is said."""
     step = work.step
     begin, end = work.before.bounds() if step.options.trim_silence else (0.0, 0.0)

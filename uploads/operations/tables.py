@@ -5,15 +5,18 @@ Rows that can't be read go to a file of their own with line and reason; the othe
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 from uploads.errors import InputError
+from uploads.naming import own_name
 from uploads.operations import tables_cells, tables_json, tables_text
 from uploads.operations.base import Output
-from uploads.operations.duck import Duck, QueryError, Span, first_line, text
+from uploads.operations.duck import Duck, QueryError, Span, first_line, text, within
 from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_packed import unpacked
+from uploads.sniff import PACKED
 
+UNPACKING = 0.15  # of the progress
 Kind = Literal["csv", "json", "ndjson", "parquet", "sheets", "sqlite"]
 
 KINDS: dict[str, Kind] = {
@@ -31,6 +34,12 @@ KINDS: dict[str, Kind] = {
 
 def read(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
     """Return the tables of a file, with rows; raises `InputError` for what is none."""
+    if given.media_type.endswith(PACKED) and given.path.stat().st_size:
+        inside = unpacked(given, duck, within(span, 0, UNPACKING))
+        try:
+            return read(inside, duck, within(span, UNPACKING, 1), reading)
+        finally:
+            inside.path.unlink()
     kind = KINDS.get(given.media_type)
     if given.path.stat().st_size == 0:
         raise InputError("empty_file", name=given.name)
@@ -89,7 +98,7 @@ def rejects(given: Given, duck: Duck, tables: list[Table]) -> Iterator[Output]:
             continue
         count = table.rejected
         rows = "1 row" if count == 1 else f"{count:,} rows"
-        stem = Path(given.name).stem if given.label == "source" else given.label
+        stem = own_name(given.name) if given.label == "source" else given.label
         duck.step.warn(
             f"{rows} of {given.name} could not be read; "
             f"{'it is' if count == 1 else 'they are'} in {stem}-rejected.csv."

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -22,6 +23,7 @@ ADDRESS_BYTES = 20
 PIECE_BYTES = 1024**2
 SURE = 2**53  # whole numbers up to this are exact in a float
 MOST = 2**63
+UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
 TYPES: tuple[tuple[set[str], str], ...] = (
     ({"boolean"}, "BOOLEAN"),
     ({"whole"}, "BIGINT"),
@@ -147,7 +149,7 @@ def read_sheets(given: Given, duck: Duck, span: Span, reading: Reading) -> list[
             label = f"{given.label}-{number + 1}"
             if table := _sheet(label, sheet, cells, duck, share, reading):
                 made.append(table)
-    except (CalamineError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (CalamineError, *UNREADABLE) as error:
         reason = str(error).strip().partition("\n")[0][:200] or "it is damaged."
         raise InputError("table_damaged", name=given.name, reason=reason) from error
     return made

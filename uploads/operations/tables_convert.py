@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from uploads.naming import own_name
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.data import SEPARATORS
 from uploads.operations.duck import Duck, duck
@@ -43,7 +44,7 @@ def _written(
     suffix = SUFFIXES[writing.format] + (".gz" if writing.compression == "gzip" else "")
     if writing.format in TOGETHER:
         target = step.path("source" + suffix)
-        named = [(table.name or Path(step.name).stem, table) for table in tables]
+        named = [(table.name or own_name(step.name), table) for table in tables]
         write_together(named, target, writing, engine, (0.6, 0.95))
         rows = sum(table.rows for table in tables)
         shown = rows_page(tables[0], "source", engine, named[0][0])
@@ -53,7 +54,7 @@ def _written(
     parts = unique([safe(table.name) for table in tables])
     for number, (table, part) in enumerate(zip(tables, parts, strict=True)):
         label = f"source-{part}" if len(tables) > 1 else "source"
-        shown = rows_page(table, label, engine, table.name or Path(step.name).stem)
+        shown = rows_page(table, label, engine, table.name or own_name(step.name))
         target = step.path(label + suffix)
         span = (0.6 + 0.35 * number / len(tables), 0.6 + 0.35 * (number + 1) / len(tables))
         write(table, target, writing, engine, span)

@@ -1,4 +1,4 @@
-"""Times as people write them: "0:30-1:15, 2:00-" becomes ranges of seconds."""
+"""Times as people write them: "0:30-1:15, 2:00-" becomes ranges of seconds; and in names of files."""
 
 import math
 import re
@@ -49,3 +49,27 @@ def _range(text: str, field: str) -> Range:
 def _seconds(found: re.Match[str]) -> float:
     hours, minutes, seconds = found.groups(default="0")
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def parse_time(text: str, field: str) -> float:
+    """Read "1:02:03.5" as seconds; raises `RequestError` (`invalid_options`)."""
+    found = TIME.fullmatch(text.strip())
+    if found is None:
+        raise refuse(f"“{text}” is no time; write it like 1:15 or 1:02:00.", field)
+    return _seconds(found)
+
+
+def parse_times(text: str, field: str) -> list[float]:
+    """Read "3:20, 7:45" in any order; raises `RequestError` (`invalid_options`)."""
+    written = [piece for piece in re.split(r"[,;\n]", text) if piece.strip()]
+    if not written:
+        raise refuse("at least one time is needed, such as 3:20.", field)
+    return sorted({parse_time(piece, field) for piece in written})
+
+
+def label(seconds: float) -> str:
+    """Return a time as it stands in a file's name: 01m15s, 1h02m00.5s."""
+    whole, rest = divmod(round(seconds * 1000), 1000)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    fraction = f".{rest:03d}".rstrip("0") if rest else ""
+    return (f"{hours}h" if hours else "") + f"{minutes:02d}m{whole % 60:02d}{fraction}s"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from uploads.operations.base import Output
-from uploads.operations.unpacking import PIECE_BYTES, DamagedError, Unpacking
+from uploads.operations.unpacking import PIECE_BYTES, DamagedError, Unpacking, archive_type
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -121,7 +121,7 @@ def unpack(source: Path, unpacking: Unpacking) -> Iterator[Output]:
     from uploads.sniff import sniff
 
     with source.open("rb", buffering=0) as file:
-        flow = Flow(file, sniff(source, "").media_type, unpacking)
+        flow = Flow(file, archive_type(sniff(source, "").media_type), unpacking)
         if _begins_tar(flow.peek(tarfile.BLOCKSIZE)):
             yield from _members(flow, unpacking)
         else:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from uploads.errors import InputError
 from uploads.names import cleaned_name, cleaned_path
 from uploads.operations.base import Context, Output
-from uploads.sniff import sniff
+from uploads.sizes import size_in_words
+from uploads.sniff import GZIP, PACKED, sniff
 
 if TYPE_CHECKING:
     from uploads.operations.archive import Unpack
@@ -89,13 +90,15 @@ class Unpacking:
     def expect(self, size: int) -> None:
         """Refuse at once what says itself that it is too large."""
         if size > self.step.limits.archive_max_bytes:
-            raise self._too_large(f"it unpacks to {_words(size)}.")
+            raise self._too_large(f"it unpacks to {size_in_words(size)}.")
 
     def check(self, unpacked: int) -> None:
         """Compare the bytes unpacked so far with the limits."""
         limits = self.step.limits
         if unpacked > limits.archive_max_bytes:
-            raise self._too_large(f"it unpacks to more than {_words(limits.archive_max_bytes)}.")
+            raise self._too_large(
+                f"it unpacks to more than {size_in_words(limits.archive_max_bytes)}."
+            )
         if unpacked > max(FREE_BYTES, self.size * limits.archive_max_ratio):
             raise InputError(
                 "archive_refused",
@@ -160,13 +163,13 @@ class Unpacking:
                     "archive_damaged", name=name, reason=damage or "no file in it is whole."
                 )
             reason = "no file in it fits." if self.members else "there is no file in it."
-            raise InputError("archive_empty", name=name, reason=self._words() or reason)
+            raise InputError("archive_empty", name=name, reason=self.size_in_words() or reason)
         if damage:
             self.step.warn(f"The archive is damaged: {damage} What was read before is here.")
-        if said := self._words():
+        if said := self.size_in_words():
             self.step.warn(f"Left out: {said}")
 
-    def _words(self) -> str:
+    def size_in_words(self) -> str:
         told = []
         for why, names in self._left_out.items():
             count = self._counts[why]
@@ -215,7 +218,7 @@ def unpack(source: Path, step: "Context[Unpack]") -> Iterator[Output]:
     if source.stat().st_size == 0:
         raise InputError("empty_file", name=step.name)
     unpacking = Unpacking(source, step)
-    reader = _reader(sniff(source, step.name).media_type)
+    reader = _reader(archive_type(sniff(source, step.name).media_type))
     if reader is None:
         raise InputError("not_an_archive", name=step.name)
     damage = ""
@@ -224,6 +227,11 @@ def unpack(source: Path, step: "Context[Unpack]") -> Iterator[Output]:
     except DamagedError as error:
         damage = str(error)
     unpacking.conclude(damage)
+
+
+def archive_type(media_type: str) -> str:
+    """Return what a file is as an archive: a packed table is one of a single file."""
+    return GZIP if media_type.endswith(PACKED) else media_type
 
 
 def _reader(media_type: str) -> Callable[[Path, Unpacking], Iterator[Output]] | None:
@@ -238,10 +246,3 @@ def _reader(media_type: str) -> Callable[[Path, Unpacking], Iterator[Output]] | 
     from uploads.operations import unpack_tar
 
     return unpack_tar.unpack if media_type in unpack_tar.OPENERS else None
-
-
-def _words(size: int) -> str:
-    for unit, each in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
-        if size >= each:
-            return f"{size / each:,.3g} {unit}"
-    return f"{size} bytes"

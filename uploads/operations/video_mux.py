@@ -75,7 +75,7 @@ def write(target: Path, step: "Context[Transcode]", shape: Json, made_of: Sorted
         if shape["suffix"] == ".mp4" and step.options.codec == "h265":
             track.codec_context.codec_tag = APPLE_HEVC
         track.time_base = base
-        flows: list[Flow] = [_picture_packets(pieces, track, head, step, float(base))]
+        flows: list[Flow] = [picture_packets(pieces, track, head, step, float(base))]
         others = [(path, languages[meta["sound"]]) for meta, path in made_of.sounds]
         if step.options.subtitles == "keep":
             others += [(path, meta["language"]) for meta, path in made_of.subtitles]
@@ -109,8 +109,8 @@ def _pieces(made_of: Sorted, name: str) -> tuple[Fraction, list[Piece]]:
     return base, pieces
 
 
-def _picture_packets(
-    pieces: list[Piece], track: Any, head: Any, step: "Context[Transcode]", scale: float
+def picture_packets(
+    pieces: list[Piece], track: Any, head: Any, step: Context[Any], scale: float
 ) -> Flow:
     """Yield all pictures with new decoding times: right at the seams of uneven frame rates too.
 

@@ -12,7 +12,13 @@ from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, main_names, prefix_of, preset_values, sent_main
 from uploads.work.messages import is_on
 
-FAMILIES = {"image": "pictures", "video": "videos", "audio": "sound", "*": "any file"}
+FAMILIES = {
+    "image": "pictures",
+    "video": "videos",
+    "audio": "sound",
+    "text": "text files",
+    "*": "any file",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,11 @@ class Offer:
             return "document"
         family = self.operation.accepts[0].partition("/")[0]
         return family if family in {"image", "video", "audio"} else "search"
+
+    @property
+    def asks(self) -> bool:
+        """Tell whether it puts questions."""
+        return self.operation.looker is not None
 
     @property
     def open_options(self) -> bool:

@@ -1,5 +1,6 @@
 """Tiles: finished results as small pictures or marks, for the job's page and its gallery."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -104,6 +105,12 @@ class Tile:
         return next((made for made in pages if made.media_type == "text/html"), None)
 
     @property
+    def zoom(self) -> str:
+        """Return as JSON what a viewer of its tiles has to know, or nothing."""
+        found = self.result.meta.get("zoom")
+        return json.dumps(found) if isinstance(found, dict) else ""
+
+    @property
     def glance(self) -> dict[str, Any] | None:
         """Return the corner of a table, to be drawn as text, or None."""
         found = self.result.meta.get("glance")
@@ -112,7 +119,9 @@ class Tile:
     @property
     def looks(self) -> bool:
         """Tell whether there is more to see of it than its name."""
-        return bool(self.picture or self.plays or self.glance or self.page or self.is_stream)
+        return bool(
+            self.picture or self.plays or self.glance or self.page or self.zoom or self.is_stream
+        )
 
     @property
     def before(self) -> bool:

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from uploads.pages.views import account, ask, jobs, new, presets, settings, uploads
+from uploads.pages.views import account, ask, begin, jobs, new, presets, settings, tables, uploads
 
 urlpatterns = [
     path("", new.new_job, name="home"),
     path("ask/", ask.ask, name="ask"),
     path("ask/<slug:key>/tables/", ask.tables, name="ask-tables"),
     path("ask/<slug:key>/look/", ask.look, name="ask-look"),
+    path("begin/<str:name>/", begin.begin, name="begin"),
+    path("tables/", tables.tables, name="tables"),
+    path("questions/", tables.questions, name="questions"),
     path("then/<int:place>/", new.then, name="then"),
     path("samples/", new.samples, name="samples"),
     path("jobs/", jobs.jobs, name="jobs"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from uploads.conf import conf
 from uploads.operations import Limits
 from uploads.operations.base import Profile
+from uploads.sizes import size_in_words
 
 FILES = 256
 
@@ -52,21 +53,14 @@ class Bounds:
     def words(self) -> dict[str, str]:
         """Return each limit as people read it, by the code of its error."""
         return {
-            "out_of_memory": _words(self.most_memory),
-            "output_too_large": _words(self.limits()["file_bytes"]),
+            "out_of_memory": size_in_words(self.most_memory),
+            "output_too_large": size_in_words(self.limits()["file_bytes"]),
             "step_timeout": f"{self.wall_seconds:g} seconds",
-            "scratch_full": _words(conf.SCRATCH_MAX_BYTES),
+            "scratch_full": size_in_words(conf.SCRATCH_MAX_BYTES),
             "too_many_outputs": f"{conf.SCRATCH_MAX_FILES:,}",
             "too_many_processes": f"{conf.PROCESSES_MAX:,}",
             "too_many_open": f"{FILES}",
         }
-
-
-def _words(size: int) -> str:
-    for unit, each in (("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024)):
-        if size >= each:
-            return f"{size / each:.3g} {unit}"
-    return f"{size} bytes"
 
 
 def operation_limits() -> Limits:
@@ -74,6 +68,7 @@ def operation_limits() -> Limits:
     return Limits(
         image_max_pixels=conf.IMAGE_MAX_PIXELS,
         image_max_frames=conf.IMAGE_MAX_FRAMES,
+        zoom_max_pixels=conf.ZOOM_MAX_PIXELS,
         video_max_pixels=conf.VIDEO_MAX_PIXELS,
         video_max_seconds=conf.VIDEO_MAX_SECONDS,
         video_segment_seconds=conf.VIDEO_SEGMENT_SECONDS,

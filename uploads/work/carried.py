@@ -24,6 +24,8 @@ def ends_with_its_items(step: Step) -> bool:
         return False
     if not Step.end(step.lease, state_without_items(step)):
         raise LeaseLost
+    if step.kind != StepKind.PLAN:
+        step.job.spare(step.weight)
     return True
 
 

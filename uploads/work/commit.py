@@ -177,9 +177,10 @@ def fail_item(job: Job, item: Item, problem: Problem) -> None:
         item, ItemState.FAILED, code=problem.code, values=values, detail=problem.detail
     ):
         return
-    Step.objects.filter(item=item, state__in=[StepState.PENDING, StepState.READY]).update(
-        state=StepState.CANCELLED, finished_at=timezone.now()
-    )
+    waiting = Step.objects.filter(item=item, state__in=[StepState.PENDING, StepState.READY])
+    spared = sum(waiting.values_list("weight", flat=True))
+    waiting.update(state=StepState.CANCELLED, finished_at=timezone.now())
+    job.spare(spared + job.ahead_of(item))
     job.record(
         EventKind.ITEM_FAILED,
         name=item.name,
@@ -267,6 +268,9 @@ def fail_step(job: Job, step: Step, problem: Problem) -> None:
     )
     for item in items:
         fail_item(job, item, problem)
+    # What a plan would have planned counts by its items.
+    is_plan = step.kind == StepKind.PLAN
+    job.spare(sum(item.weight for item in items) if is_plan else step.weight)
     job.end_if_done()
     job.settle()
 

@@ -6,7 +6,7 @@ Files are read beside the work on them and their digests written down once. An i
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from threading import Event, Thread
 from types import TracebackType
@@ -56,9 +56,10 @@ def _all(step: Step) -> Files:
     )
 
 
-def keys_of(step: Step, operation: Operation[Any], items: Sequence[Item]) -> dict[int, str]:
-    """Return the key of each item all of whose files have been read."""
-    files = files_of(step, items)
+def keys_of(
+    step: Step, operation: Operation[Any], items: Sequence[Item], files: Mapping[int, Files]
+) -> dict[int, str]:
+    """Return the key of each item all of whose files (by item) have been read."""
     known = [item for item in items if files[item.pk] and all(f.sha256 for f in files[item.pk])]
     found = {}
     for item in known:
@@ -89,21 +90,6 @@ def _key(
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def digest(upload: Upload, wanted: Callable[[], bool]) -> str:
-    """Return the SHA-256 of an arrived file, or an empty text when it is no longer wanted or here."""
-    found = sha256()
-    try:
-        with store.path(upload.storage_key).open("rb") as file:
-            while piece := file.read(READ_BYTES):
-                found.update(piece)
-                if not wanted():
-                    return ""
-    except OSError as error:  # the work itself says it in words
-        log.warning("%s could not be read for its fingerprint: %s", upload.storage_key, error)
-        return ""
-    return found.hexdigest()
-
-
 def unread(files: Iterable[Files]) -> list[Upload]:
     """Return the uploads without a digest among the files of items that are not too large."""
     found: dict[int, Upload] = {}
@@ -122,31 +108,19 @@ def write_down(digests: dict[int, str]) -> None:
         Upload.objects.filter(pk__in=some, sha256="").update(sha256=Case(*cases))
 
 
-class Fingerprints:
-    """Reads the files of a step's items in a thread of its own while a child works on them."""
+class Reading:
+    """Reads files in a thread of its own; whoever waits for it stays free to hear and tell."""
 
-    def __init__(self, step: Step, operation: Operation[Any], items: Sequence[Item]) -> None:
-        self._step = step
-        self._operation = operation
-        self._items = items
-        self._uploads: list[Upload] = []
+    def __init__(self, uploads: Sequence[Upload]) -> None:
+        self._uploads = uploads
         self._found: dict[int, str] = {}
         self._unwanted = Event()
-        self._thread: Thread | None = None
+        self._thread = Thread(target=self._read, name="fingerprints")
 
     def __enter__(self) -> Self:
-        if comparable(self._operation):
-            self._uploads = unread(files_of(self._step, self._items).values())
         if self._uploads:
-            self._thread = Thread(target=self._read, name="fingerprints")
             self._thread.start()
         return self
-
-    def _read(self) -> None:
-        for upload in self._uploads:
-            if self._unwanted.is_set():
-                return
-            self._found[upload.pk] = digest(upload, lambda: not self._unwanted.is_set())
 
     def __exit__(
         self,
@@ -155,28 +129,73 @@ class Fingerprints:
         trace: TracebackType | None,
     ) -> None:
         self._unwanted.set()
-        if self._thread is not None:
+        if self._uploads:
             self._thread.join()
 
-    def finish(
-        self, keep: Callable[[], None], insist: Callable[[Callable[[], None]], None]
-    ) -> None:
-        """Wait until all files are read and write their digests down.
+    def finish(self, keep: Callable[[], None]) -> dict[int, str]:
+        """Wait for all digests, by upload, and give them to the rows at hand; "" where unreadable.
 
-        `keep` renews the lease about once a second, `insist` bears a database that is away.
+        `keep` is called about once a second; what it raises ends the reading.
         """
-        if self._thread is None:
-            return
         while self._thread.is_alive():
             self._thread.join(LOOK_SECONDS)
             if self._thread.is_alive():
                 keep()
         for upload in self._uploads:
             upload.sha256 = self._found.get(upload.pk, "")
-        insist(lambda: write_down(self._found))
+        return self._found
 
-    def keys(self) -> dict[int, str]:
-        """Return the keys of the step's items, as far as their files are known."""
-        if not comparable(self._operation):
-            return {}
-        return keys_of(self._step, self._operation, self._items)
+    def _read(self) -> None:
+        for upload in self._uploads:
+            if self._unwanted.is_set():
+                return
+            self._found[upload.pk] = self._digest(upload)
+
+    def _digest(self, upload: Upload) -> str:
+        found = sha256()
+        try:
+            with store.path(upload.storage_key).open("rb") as file:
+                while piece := file.read(READ_BYTES):
+                    found.update(piece)
+                    if self._unwanted.is_set():
+                        return ""
+        except OSError as error:  # the work itself says it in words
+            log.warning("%s can't be read for its fingerprint: %s", upload.storage_key, error)
+            return ""
+        return found.hexdigest()
+
+
+class Fingerprints:
+    """Reads the files of a step's items while a child works on them, and then knows their keys."""
+
+    def __init__(self, step: Step, operation: Operation[Any], items: Sequence[Item]) -> None:
+        self._step = step
+        self._operation = operation
+        self._items = items if comparable(operation) else []
+        self._files = files_of(step, self._items)
+        self._reading = Reading(unread(self._files.values()))
+
+    def __enter__(self) -> Self:
+        self._reading.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reading.__exit__(kind, error, trace)
+
+    def finish(
+        self, keep: Callable[[], None], insist: Callable[[Callable[[], None]], None]
+    ) -> dict[int, str]:
+        """Wait until all files are read, write their digests down, and return the items' keys.
+
+        `keep` renews the lease about once a second, `insist` bears a database that is away.
+        An item whose files are not known has no key.
+        """
+        found = self._reading.finish(keep)
+        if found:
+            insist(lambda: write_down(found))
+        return keys_of(self._step, self._operation, self._items, self._files)

@@ -148,9 +148,8 @@ def _work(step: Step, grip: Grip, operation: Operation[Any], then: Then) -> None
             raise StepError(problem.code, **{**problem.values, "detail": problem.detail})
         if sum(made.path.stat().st_size for o in outcomes for made in o.made) > BIG_BYTES:
             grip.extend()  # to hash and sync that much takes a while
-        prints.finish(Patience(grip), grip.insist)
+        keys = prints.finish(Patience(grip), grip.insist)
         adopted = adopt(step, outcomes, Patience(grip))
-        keys = prints.keys()
         try:
             grip.insist(lambda: commit_work(step, outcomes, adopted, then, keys))
         except BaseException:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from uploads.conf import conf
 from uploads.errors import LeaseLost
@@ -79,20 +79,15 @@ def commit_plan(
         job = Job.objects.locked(step.job_id)
         if not Step.succeed(step.lease):
             raise LeaseLost
-        good = []
+        good = [item for item in items if item.pk not in problems]
         for item in items:
-            problem = problems.get(item.pk)
-            if problem is not None:
-                fail_item(job, item, problem)
-            else:
-                good.append(item)
+            if item.pk in problems:
+                fail_item(job, item, problems[item.pk])
         if operation.divisible:
             steps = _add_parts(step, good, operation, outcomes)
         else:
             steps = _add_batches(step, good, operation)
-        estimated = sum(item.weight for item in items)
-        planned = sum(made.weight for made in steps)
-        Job.objects.filter(pk=job.pk).update(weight_total=F("weight_total") + planned - estimated)
+        job.spare(sum(item.weight for item in items) - sum(made.weight for made in steps))
         if items:  # not where all of them were done before
             job.record(EventKind.PLANNED, items=len(good), steps=len(steps))
         job.end_if_done()

@@ -3,13 +3,13 @@
 The bytes are shared: a file goes when the last row that refers to it goes. Owners never share.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 
 from uploads.errors import LeaseLost
 from uploads.models import EventKind, Item, Job, Result, Step, Upload
@@ -22,8 +22,9 @@ from uploads.work.adopt import Adopted, add_results
 from uploads.work.commit import begin, end_items, record_end
 from uploads.work.fingerprints import (
     ROWS_AT_ONCE,
+    Files,
+    Reading,
     comparable,
-    digest,
     files_of,
     keys_of,
     unread,
@@ -57,8 +58,9 @@ def take_over(
     ended: set[int] = set()
     for some in _chunks(items):
         grip.tick()
-        _read_likely(step, grip, some)
-        found = _find(step, operation, some)
+        files = files_of(step, some)
+        _read_likely(step, grip, files)
+        found = _find(keys_of(step, operation, some, files))
         if found.twins:
             ended |= grip.insist(lambda found=found, some=some: _commit(step, some, found))  # type: ignore[misc]
     return [item for item in items if item.pk not in ended]
@@ -68,25 +70,24 @@ def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     return (items[start : start + ROWS_AT_ONCE] for start in range(0, len(items), ROWS_AT_ONCE))
 
 
-def _read_likely(step: Step, grip: Grip, items: Sequence[Item]) -> None:
+def _read_likely(step: Step, grip: Grip, files: Mapping[int, Files]) -> None:
     """Read those files that are as long as one whose digest is known; another can't be the same."""
-    new = unread(files_of(step, items).values())
+    new = unread(files.values())
     lengths = {upload.length for upload in new}
     known = Upload.objects.filter(owner=step.job.owner_id, length__in=lengths).exclude(sha256="")
     likely = set(known.values_list("length", flat=True))
-    digests = {}
-    with grip.kept():
-        for upload in new:
-            if upload.length in likely:
-                digests[upload.pk] = upload.sha256 = digest(upload, lambda: True)
+    with Reading([upload for upload in new if upload.length in likely]) as reading:
+        digests = reading.finish(grip.tick)
     if digests:
         grip.insist(lambda: write_down(digests))
 
 
-def _find(step: Step, operation: Operation[Any], items: Sequence[Item]) -> Found:
-    keys = keys_of(step, operation, items)
+def _find(keys: dict[int, str]) -> Found:
+    """Return whose results there are; of equal ones the newest, which stay the longest."""
     done = Item.objects.filter(result_key__in=set(keys.values()), state=ItemState.SUCCEEDED)
-    twins = {item.result_key: item for item in done.order_by("pk")}
+    newest = done.order_by().values("result_key").annotate(newest=Max("pk"))
+    known = Item.objects.in_bulk([row["newest"] for row in newest])
+    twins = {item.result_key: item for item in known.values()}
     found = Found(keys, {pk: twins[key] for pk, key in keys.items() if key in twins})
     files = _files({twin.pk for twin in found.twins.values()})
     found.twins = {pk: twin for pk, twin in found.twins.items() if _whole(files.get(twin.pk, []))}

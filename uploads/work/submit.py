@@ -9,8 +9,7 @@ from django.template.defaultfilters import filesizeformat
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.models import Candidate, EventKind, Input, Item, Job, Result, Stage, Upload
-from uploads.models.chaining import seconds_ahead, seconds_of
+from uploads.models import EventKind, Job, Result, Upload
 from uploads.models.stage import option_role
 from uploads.naming import check_pattern
 from uploads.operations import Operation
@@ -18,9 +17,17 @@ from uploads.operations.options import canonical, fields_of, parse_options
 from uploads.operations.registry import find
 from uploads.states import JobState, UploadState
 from uploads.work.messages import check_sending
+from uploads.work.new_job import (
+    Link,
+    Together,
+    add_candidates,
+    add_inputs,
+    add_items,
+    add_stages,
+)
 from uploads.work.outside import check_beginning, least_weight, subject
 from uploads.work.overrides import own_options
-from uploads.work.sample import Placed, choose
+from uploads.work.sample import choose
 from uploads.work.titles import job_name, together_name
 
 
@@ -58,9 +65,10 @@ class JobRequest:
 
 
 def submit(owner: Any, request: JobRequest) -> Job:
-    """Create the job in one transaction and wake a worker after its commit. Files may
-    still be arriving. A second request with the same idempotency key returns the first one's
-    job. Raises `RequestError` with the reason in words; then nothing is kept.
+    """Create the job in one transaction and wake a worker after its commit.
+
+    Files may still be arriving. A second request with the same idempotency key returns the
+    first one's job. Raises `RequestError` with the reason in words; then nothing is kept.
     """
     known = _known(owner, request.idempotency_key)
     if known is not None:
@@ -86,22 +94,24 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     links = [_link(stage) for stage in request.stages]
     check_beginning(owner, [(link.operation, link.plain) for link in links], request.uploads)
     check_sending([link.operation.name for link in links], [link.plain for link in links])
-    operation, plain = links[0].operation, links[0].plain
+    first = links[0]
     sources = _uploads(owner, request.uploads)
-    _check_fit(operation, sources)
-    own = own_options(operation, plain, request.overrides, sources)
-    placed = choose(operation, sources) if request.sample else list(enumerate(sources))
+    _check_fit(first.operation, sources)
+    own = own_options(first.operation, first.plain, request.overrides, sources)
+    placed = choose(first.operation, sources) if request.sample else list(enumerate(sources))
     files = [upload for _, upload in placed]
-    about = subject(owner, operation, plain) if operation.starts else together_name(files)
+    starts = first.operation.starts
+    about = subject(owner, first.operation, first.plain) if starts else together_name(files)
     job = _add_job(owner, request, links, files, about)
-    stages = _add_stages(job, links)
-    together = request.name.strip() or about
+    stages = add_stages(job, links)
     if request.sample:
-        _add_candidates(job, sources, own)
-    _add_inputs(job, links, placed)
-    least = least_weight(owner, operation, plain)
-    _add_items(job, stages, placed, own, together, least)
-    if operation.starts or (
+        add_candidates(job, sources, own)
+    add_inputs(job, placed, _named(owner, links))
+    together = Together(
+        request.name.strip() or about, least_weight(owner, first.operation, first.plain)
+    )
+    add_items(job, stages, placed, own, together)
+    if starts or (
         any(upload.is_complete for upload in files)
         and not (stages[0].takes_all and job.waits_for_files())
     ):
@@ -111,39 +121,26 @@ def _submit(owner: Any, request: JobRequest) -> Job:
     return job
 
 
-@dataclass(frozen=True)
-class _Link:
-    """One operation of a request with its options, parsed and plain."""
-
-    operation: Operation[Any]
-    options: Any
-    plain: dict[str, Any]
-
-
-def _link(stage: StageRequest) -> _Link:
+def _link(stage: StageRequest) -> Link:
     operation = find(stage.operation)
     options = parse_options(operation.options, stage.options)
-    return _Link(operation, options, canonical(options))
+    return Link(operation, options, canonical(options))
 
 
-def _add_stages(job: Job, links: Sequence[_Link]) -> list[Stage]:
-    return Stage.objects.bulk_create(
-        [
-            Stage(
-                job=job,
-                position=position,
-                operation=link.operation.name,
-                version=link.operation.version,
-                takes_all=link.operation.takes != "each",
-                options=link.plain,
-            )
-            for position, link in enumerate(links)
-        ]
-    )
+def _named(owner: Any, links: Sequence[Link]) -> list[tuple[str, Upload]]:
+    """Return the files that options name, such as a logo, each with its role."""
+    found = []
+    for position, link in enumerate(links):
+        for described in fields_of(link.operation.options):
+            key = getattr(link.options, described.name) if described.type == "upload" else None
+            if key:
+                role = option_role(position, described.name)
+                found.append((role, _uploads(owner, [str(key)])[0]))
+    return found
 
 
 def _add_job(
-    owner: Any, request: JobRequest, links: Sequence[_Link], files: Sequence[Upload], about: str
+    owner: Any, request: JobRequest, links: Sequence[Link], files: Sequence[Upload], about: str
 ) -> Job:
     labels = [link.operation.label for link in links]
     return Job.objects.create(
@@ -227,69 +224,3 @@ def _check_fit(operation: Operation[Any], uploads: Sequence[Upload]) -> None:
         raise RequestError(
             "nothing_fits", operation=operation.label, accepts=", ".join(operation.accepts)
         )
-
-
-def _add_candidates(job: Job, sources: Sequence[Upload], own: Mapping[int, dict[str, Any]]) -> None:
-    Candidate.objects.bulk_create(
-        [
-            Candidate(job=job, upload=upload, position=position, options=own.get(upload.pk, {}))
-            for position, upload in enumerate(sources)
-        ],
-        batch_size=500,
-    )
-
-
-def _add_inputs(job: Job, links: Sequence[_Link], placed: Sequence[Placed]) -> None:
-    inputs = [Input(job=job, upload=upload, position=position) for position, upload in placed]
-    for position, link in enumerate(links):
-        for described in fields_of(link.operation.options):
-            key = getattr(link.options, described.name) if described.type == "upload" else None
-            if key:
-                upload = _uploads(job.owner, [str(key)])[0]
-                role = option_role(position, described.name)
-                inputs.append(Input(job=job, upload=upload, role=role))
-    Input.objects.bulk_create(inputs, batch_size=500)
-
-
-def _add_items(
-    job: Job,
-    stages: Sequence[Stage],
-    placed: Sequence[Placed],
-    own: Mapping[int, dict[str, Any]],
-    together: str,
-    least_weight: float,
-) -> None:
-    """Add an item for each file, and one for each operation that takes all at once."""
-    size = sum(upload.length for _, upload in placed)
-    items = [_together(stage, together, size) for stage in stages if stage.takes_all]
-    for item in items[:1]:
-        item.weight = max(item.weight, least_weight)
-    if not stages[0].takes_all:
-        items += [
-            Item(
-                job=job,
-                stage=stages[0],
-                position=position,
-                upload=upload,
-                name=upload.name,
-                relative_path=upload.relative_path,
-                size_bytes=upload.length,
-                weight=seconds_of(stages[0], upload.length),
-                options=own.get(upload.pk, {}),
-            )
-            for position, upload in placed
-        ]
-    Item.objects.bulk_create(items, batch_size=500)
-    job.items_total = len(items)
-    job.weight_total = sum(
-        item.weight + seconds_ahead(stages, item.stage.position, item.size_bytes) for item in items
-    )
-    job.save(update_fields=["items_total", "weight_total"])
-
-
-def _together(stage: Stage, name: str, size_bytes: int) -> Item:
-    """Return the one item of a stage that takes all files at once."""
-    weight = seconds_of(stage, size_bytes)
-    return Item(
-        job=stage.job, stage=stage, position=0, name=name, size_bytes=size_bytes, weight=weight
-    )

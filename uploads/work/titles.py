@@ -17,7 +17,8 @@ def job_name(
     if given := given.strip():
         return f"{mark}{given}"[:NAME_CHARACTERS]
     more = _more(sources)
-    name = f"{mark}{chain_label(labels)}: {sources[0].name if sources else about}"
+    of = sources[0].name if sources else about
+    name = mark + chain_label(labels) + (f": {of}" if of != labels[0] else "")
     return name[: NAME_CHARACTERS - len(more)] + more
 
 

@@ -24,9 +24,11 @@ function tile(item) {
   link.href = `/results/${item.result}/content`;
   link.title = link.dataset.name = item.name;
   shot.querySelector(".caption").textContent = item.name;
-  if (item.picture) {
+  if (item.shows) {
     link.dataset.kind = "image";
     link.toggleAttribute("data-shows", true);
+  }
+  if (item.picture) {
     picture.src = `/results/${item.picture}/content`;
     blank.remove();
   } else {

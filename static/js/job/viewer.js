@@ -1,6 +1,7 @@
 // <result-viewer>: looks at results one after another in a dialog; arrow keys, before and after.
 
 import { compare } from "./compare.js";
+import "./zoom.js";
 
 class ResultViewer extends HTMLElement {
   connectedCallback() {
@@ -56,7 +57,7 @@ class ResultViewer extends HTMLElement {
 
   #show() {
     const link = this.links[this.place];
-    const { name, size, saved, original } = link.dataset;
+    const { name, size, saved, original, before } = link.dataset;
     this.#part("name").textContent = name;
     this.#part("facts").textContent = [size, saved ? `${saved}% smaller` : ""].filter(Boolean).join(" · ");
     this.#part("place").textContent = `${this.place + 1} of ${this.links.length}`;
@@ -66,8 +67,9 @@ class ResultViewer extends HTMLElement {
     this.#part("compare").hidden = !original;
     this.#part("previous").disabled = this.place === 0;
     this.#part("next").disabled = this.place === this.links.length - 1;
-    if (original && this.comparing) this.#part("stage").replaceChildren(compare(original, link.href, name));
-    else this.#part("stage").replaceChildren(media(link));
+    const made = { src: link.href, words: size };
+    const both = original && this.comparing && compare({ src: original, words: before }, made, name);
+    this.#part("stage").replaceChildren(both || media(link));
     const next = this.links[this.place + 1];
     if (next?.hasAttribute("data-shows")) new Image().src = next.href;
   }
@@ -89,6 +91,11 @@ function media(link) {
     const heard = Object.assign(document.createElement("figure"), { className: "heard" });
     heard.append(Object.assign(new Image(), { src: wave.src, alt: "" }), player);
     return heard;
+  }
+  if (link.dataset.zoom) {
+    const zoom = document.createElement("deep-zoom");
+    Object.assign(zoom.dataset, { src: link.href, facts: link.dataset.zoom, name });
+    return zoom;
   }
   if (link.dataset.page) {
     const frame = Object.assign(document.createElement("iframe"), { title: name, className: "sheet-frame" });

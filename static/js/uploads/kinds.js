@@ -19,6 +19,8 @@ const ARCHIVES = {
 
 /** The browser's word, or the ending's, or “any bytes”. */
 export function mediaType(file) {
+  const packed = /\.(csv|tsv|json|ndjson|jsonl)\.gz$/i.exec(file.name);
+  if (packed) return `${TABLES[packed[1].toLowerCase()]}+gzip`;
   const ending = file.name.slice(file.name.lastIndexOf(".") + 1).toLowerCase();
   if (ARCHIVES[ending]) return ARCHIVES[ending];
   if (file.type) return file.type;
@@ -28,6 +30,7 @@ export function mediaType(file) {
 export function family(type) {
   const name = type.split("/", 1)[0];
   if (["image", "video", "audio"].includes(name)) return name;
+  if (type.endsWith("+gzip")) return "table";
   if (Object.values(ARCHIVES).includes(type)) return "archive";
   if (type === "application/pdf") return "document";
   return Object.values(TABLES).includes(type) ? "table" : "file";

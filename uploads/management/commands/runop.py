@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("operation", help="such as image.convert")
-        parser.add_argument("files", nargs="+", help="files, or folders with files")
+        parser.add_argument("files", nargs="*", help="files, or folders with files")
         parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
         parser.add_argument("--preset", default="", help="a ready choice of options")
         parser.add_argument("--names", default="", help="of the results, such as {name}-{n:3}")

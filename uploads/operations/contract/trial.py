@@ -74,7 +74,12 @@ class Trial:
         return Room(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)))
 
     def items(self, room: Room) -> list[Json]:
-        """Put the example's files into a room; return them as a child is told of them."""
+        """Put the example's files into a room; return them as a child is told of them.
+
+        What takes no file has one item all the same: its one run.
+        """
+        if self.operation.starts:
+            return [{"key": "0", "name": self.operation.label, "media_type": ""}]
         listed = zip(self.examples, self.media_types, strict=True)
         return [
             room.item(str(number), path, media_type=kind)

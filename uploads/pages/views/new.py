@@ -11,8 +11,8 @@ from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.intake.form import receive_form_file
 from uploads.models import Connection, Preferences
-from uploads.operations.registry import operations
 from uploads.pages.again import Again, again, from_preset
+from uploads.pages.alone import address_of, starters
 from uploads.pages.answers import SeeOther
 from uploads.pages.files import FileRow, blank_row, chosen, waiting_for_a_job
 from uploads.pages.links import follow_up, follow_ups, sent_stages
@@ -48,27 +48,21 @@ def new_job(request: HttpRequest) -> HttpResponse:
         return _start(request)
     if key := request.GET.get("again"):
         before = again(request.user, key)
-        if _starts(before):
-            return SeeOther(f"/ask/?again={key}")
+        if alone := address_of(before.operation):
+            return SeeOther(f"{alone}?again={key}")
         # Rows that no job is shown for are sent along with the form.
         rows = [replace(row, jobs=[]) for row in chosen(request.user, before.keys)]
         rows = with_own(rows, before.operation, before.own)
         return render(request, "new.html", _page(request, rows, before=before))
     if key := request.GET.get("preset"):
         filled = from_preset(request.user, key)
-        if _starts(filled):
-            return SeeOther(f"/ask/?preset={key}")
+        if alone := address_of(filled.operation):
+            return SeeOther(f"{alone}?preset={key}")
         rows = waiting_for_a_job(request.user)
         return render(request, "new.html", _page(request, rows, before=filled))
     keys = request.GET.getlist("use")
     rows = chosen(request.user, keys) if keys else waiting_for_a_job(request.user)
     return render(request, "new.html", _page(request, rows))
-
-
-def _starts(before: Again) -> bool:
-    """Tell whether a request begins without files: that has a page of its own."""
-    known = operations().get(before.operation)
-    return known is not None and known.starts
 
 
 @require_POST
@@ -158,6 +152,7 @@ def _page(
         "follow_ups": follow_ups(request.user, filled, one_more=request.POST.get("add") == "then"),
         "own_presets": own_presets(request.user),
         "wanted": wanted,
+        "starters": starters(),
         "can_ask": Connection.objects.usable_by(request.user).exists(),
         "most_operations": conf.JOB_MAX_OPERATIONS,
         "offers": offers(request.user, filled, before.operation if before else wanted),
