@@ -246,6 +246,12 @@ class Conf:
     TABLE_MAX_REJECTS = number(
         100_000, "rows", "A table of which more rows than this can't be read is refused."
     )
+    PAGED_ROWS = number(
+        100_000,
+        "rows",
+        "So many rows of an answer can be paged through in the browser, fewer of a wide one (a "
+        "million cells); all are in its file.",
+    )
     SHEET_MAX_BYTES = size(
         512 * MIB, "Largest Excel or OpenDocument file, unpacked; it is read in memory."
     )

@@ -105,6 +105,7 @@ PAGES = (
         "jobs/<key>/watch/<int:place>/<name>", "GET", OWN_PAGE, "/jobs/{stream}/watch/1/index.m3u8"
     ),
     case("results/<key>/content", "GET", OWN_PAGE, "/results/{result}/content"),
+    case("results/<key>/rows/", "GET", NOTHING, "/results/{result}/rows/"),  # a picture has none
     case("results/<key>/original", "GET", OWN_PAGE, "/results/{result}/original"),
 )
 

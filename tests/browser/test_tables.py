@@ -51,6 +51,25 @@ def test_a_question_is_asked_and_its_answer_seen(open_page: OpenPage, orders: Pa
     assert download.value.suggested_filename == "orders_2024-answer.csv"
 
 
+def test_a_long_answer_is_paged_through(open_page: OpenPage, orders: Path) -> None:
+    page = open_page()
+    choose(page, [orders], "data.query")
+    page.get_by_label("Question in SQL").fill("SELECT n, n * n AS square FROM range(3500) AS r(n)")
+    start(page)
+    expect(page.locator(".outcome.succeeded")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.frame_locator(".sheet-frame").locator("tbody tr")).to_have_count(1000)
+
+    page.get_by_role("link", name="Further rows").click()
+    rows = page.frame_locator(".sheet-frame").locator("tbody tr")
+    expect(rows.first).to_contain_text("1000000")
+    page.get_by_role("link", name="Page 4: Rows 3,001 to 3,500").first.click()
+    expect(rows.last).to_contain_text("12243001")
+    expect(rows).to_have_count(500)
+    page.get_by_role("link", name="Earlier").last.click()
+    expect(rows.last).to_contain_text("8994001")
+    expect(page.locator("header .dim")).to_have_text("Rows 2,001 to 3,000 of 3,500")
+
+
 def test_an_example_is_taken_and_a_mistake_told_with_its_place(
     open_page: OpenPage, orders: Path
 ) -> None:

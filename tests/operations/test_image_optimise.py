@@ -109,8 +109,20 @@ def test_further_pictures_in_a_file_are_not_lost(
     content = path.read_bytes()
     marker = b"\xff\xe2\x00\x08MPF\0\0\0"
     path.write_bytes(content[:2] + marker + content[2:] + content)
-    made = perform("image.optimise", path, metadata="strip")[0].path.read_bytes()
+    made = perform("image.optimise", path)[0].path.read_bytes()
     assert made == path.read_bytes() and "further pictures" in listener.infos[0]
+    assert listener.warnings == []
+
+
+def test_whoever_wants_notes_removed_is_warned_where_they_stay(
+    tmp_path: Path, perform: Perform, listener: Listener
+) -> None:
+    path = saved(halves(200, 200), tmp_path / "motion.jpg")
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + b"\xff\xe2\x00\x08MPF\0\0\0" + content[2:] + content)
+    made = perform("image.optimise", path, metadata="strip")[0].path.read_bytes()
+    assert made == path.read_bytes()
+    assert "with its notes and place" in listener.warnings[0]
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, perform: Perform) -> None:

@@ -71,7 +71,7 @@ def _hand_out(
         write(table, target, writing, engine, span)
     meta = {"rows": table.rows, "columns": len(table.columns), "glance": page.glance}
     yield Output(target, meta=meta)
-    yield Output(page.path, role="preview", meta={"page": True})
+    yield Output(page.path, role="preview", meta=page.meta)
 
 
 # --- asking ------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def _hand_out(table: Table, sql: str, outside: Outside, engine: Duck) -> Iterato
         write(table, target, writing, engine, span)
     meta = {"rows": table.rows, "columns": len(table.columns), "glance": page.glance}
     yield Output(target, meta=meta)
-    yield Output(page.path, role="preview", meta={"page": True})
+    yield Output(page.path, role="preview", meta=page.meta)
 
 
 class Spool:

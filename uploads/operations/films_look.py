@@ -61,45 +61,43 @@ def _kind(film: Film) -> dict[str, Any]:
     """Return, by words for people, all that must agree where packets are copied."""
     picture, sound = film.picture, film.sound
     with opened(film.path, film.name) as container:
-        coded = container.streams[picture.index].codec_context
-        # All packets, as the copy will have them: what an edit hides can't be copied.
-        packets = [p for p in container.demux(container.streams[picture.index]) if p.size]
-        hidden = len(packets) != film.frames or any(p.pts is None for p in packets)
-        heads = [bytes(coded.extradata or b"")]
-    seen = (picture.coded_width, picture.coded_height, picture.rotation, picture.square)
+        tracks = [container.streams[made.index] for made in (picture, sound) if made]
+        heads = [bytes(track.codec_context.extradata or b"") for track in tracks]
+        hidden, heard_until = _read(film, container, tracks)
+    heard = (sound.codec, sound.rate, sound.channels, sound.sample_format) if sound else ()
     return {
         "codec": picture.codec,
-        "size": seen,
+        "size": (picture.coded_width, picture.coded_height, picture.rotation, picture.square),
         "frame rate": Fraction(picture.rate or 0).limit_denominator(1001),
         "pixel format": picture.pixel_format,
-        "sound": _heard(film, sound, heads),
+        "sound": heard,
         "way of encoding": (heads, picture.time_base, picture.transfer, picture.interlaced),
         "cut": hidden,
-        "length of the sound": _hole(film, sound),
+        "length of the sound": _hole(film, sound, heard_until),
     }
 
 
-def _heard(film: Film, sound: Sound | None, heads: list[bytes]) -> tuple[Any, ...]:
-    if sound is None:
-        return ()
-    with opened(film.path, film.name) as container:
-        heads.append(bytes(container.streams[sound.index].codec_context.extradata or b""))
-    return sound.codec, sound.rate, sound.channels, sound.sample_format
+def _read(film: Film, container: Any, tracks: list[Any]) -> tuple[bool, float | None]:
+    """Tell whether an edit hides pictures, which can't be copied, and when the sound ends."""
+    pictures, timeless, heard_until = 0, False, None
+    for packet in container.demux(tracks):
+        if not packet.size:
+            continue
+        if packet.stream is tracks[0]:
+            pictures += 1
+            timeless = timeless or packet.pts is None
+        elif packet.pts is not None:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            heard_until = end if heard_until is None else max(heard_until, end)
+    return timeless or pictures != film.frames, heard_until
 
 
-def _hole(film: Film, sound: Sound | None) -> bool:
+def _hole(film: Film, sound: Sound | None, heard_until: float | None) -> bool:
     """Tell whether a copy would have no sound for a while at a seam."""
     if sound is None:
         return False
-    with opened(film.path, film.name) as container:
-        stream = container.streams[sound.index]
-        ends = [
-            float((p.pts + (p.duration or 0)) * p.time_base)
-            for p in container.demux(stream)
-            if p.size and p.pts is not None
-        ]
     late = sound.start - film.start > HOLE_SECONDS
-    return late or not ends or film.end - max(ends) > HOLE_SECONDS
+    return late or heard_until is None or film.end - heard_until > HOLE_SECONDS
 
 
 def difference(films: list[Film]) -> str:

@@ -19,6 +19,7 @@ class Limits:
     table_threads: int = 0
     table_max_columns: int = 2000
     table_max_rejects: int = 100_000
+    paged_rows: int = 100_000
     sheet_max_bytes: int = 512 * 1024**2
     sheet_max_cells: int = 50_000_000
     archive_max_files: int = 20_000

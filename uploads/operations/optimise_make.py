@@ -44,7 +44,7 @@ def make(source: Path, step: "Context[Optimise]") -> Iterator[Output]:
     step.report(0.2, "packing")
     made = content
     if FURTHER[header.kind] in content[:HEAD_BYTES]:
-        step.log("There are further pictures in the file: it was left as it is.")
+        _tell_of_further(step)
     else:
         pack: Callable[..., bytes] = {"jpeg": _jpeg, "png": _png}[header.kind]
         smaller = pack(source, before, step)
@@ -55,6 +55,16 @@ def make(source: Path, step: "Context[Optimise]") -> Iterator[Output]:
     elif step.options.metadata == "keep":
         step.log("It can't be packed better: it is the same file.")
     yield from _written(made, header, len(content), before, step)
+
+
+def _tell_of_further(step: "Context[Optimise]") -> None:
+    if step.options.metadata == "keep":
+        step.log("There are further pictures in the file: it was left as it is.")
+    else:
+        step.warn(
+            "There are further pictures in the file: it was left as it is, with its notes and place. "
+            "“Convert pictures” removes them, and the further pictures."
+        )
 
 
 def _written(

@@ -49,7 +49,7 @@ def _written(
         rows = sum(table.rows for table in tables)
         shown = rows_page(tables[0], "source", engine, named[0][0])
         yield Output(target, meta={"rows": rows, "tables": len(tables), "glance": shown.glance})
-        yield Output(shown.path, role="preview", meta={"page": True})
+        yield Output(shown.path, role="preview", meta=shown.meta)
         return
     parts = unique([safe(table.name) for table in tables])
     for number, (table, part) in enumerate(zip(tables, parts, strict=True)):
@@ -60,7 +60,7 @@ def _written(
         write(table, target, writing, engine, span)
         meta: Json = {"rows": table.rows, "columns": len(table.columns), "glance": shown.glance}
         yield Output(target, meta=meta)
-        yield Output(shown.path, role="preview", meta={"page": True})
+        yield Output(shown.path, role="preview", meta=shown.meta)
 
 
 def safe(table: str) -> str:

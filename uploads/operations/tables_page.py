@@ -1,8 +1,12 @@
-"""Pages of tables: the first rows as one HTML file that needs nothing else; no script, no address.
+"""Pages of tables: rows as HTML that needs nothing else; no script, no address.
 
-Every text is escaped. The page is served in a sandbox of its own (see `pages/serve.py`).
+Every text is escaped. The pages of a table are one file: the first one, then each further one
+packed by gzip, so that a web process sends any of them as it lies there, in a sandbox of its
+own (see `pages/serve.py`).
 """
 
+import gzip
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,6 +21,8 @@ from uploads.operations.tables_given import Table
 MOST_ROWS = 1000
 MOST_COLUMNS = 200
 MOST_CELLS = 60_000
+# Of all further pages: writing them takes about a second and a half.
+FURTHER_CELLS = 1_000_000
 CELL_LETTERS, PAGE_LETTERS = 300, 4_000_000
 GLANCE_ROWS, GLANCE_COLUMNS, GLANCE_LETTERS = 6, 4, 22
 WHOLE_NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
@@ -48,7 +54,7 @@ table { border-collapse: collapse; font-size: .92rem; }
 .rows thead small { display: block; font-weight: 400; color: var(--dim); font-size: .78rem; }
 .rows tbody tr + tr > * { border-top: 1px solid var(--line); }
 .rows tbody tr:hover > * { background: var(--sunk); }
-.rows .place { position: sticky; left: 0; background: var(--panel); color: var(--dim); font-weight: 400; text-align: right; font-size: .8rem; }
+.rows .place { position: sticky; left: 0; width: 1%; background: var(--panel); color: var(--dim); font-weight: 400; text-align: right; font-size: .8rem; }
 .rows thead .place { z-index: 2; }
 .rows .number { text-align: right; } .none { color: var(--dim); opacity: .55; font-size: .85em; }
 @media (max-width: 34rem) { .rows th, .rows td { padding: .34rem .6rem; max-width: 15rem; } .rows .place { position: static; } }
@@ -57,10 +63,41 @@ table { border-collapse: collapse; font-size: .92rem; }
 
 @dataclass(frozen=True)
 class Page:
-    """A written page, and what of it fits on a tile."""
+    """Written pages, what of them fits on a tile, and at which bytes of the file each one ends."""
 
     path: Path
     glance: Json
+    ends: Sequence[int] = ()
+    each: int = 0
+    rows: int = 0
+
+    @property
+    def meta(self) -> Json:
+        """Return what those who send the pages have to know; `rows` are those on all pages."""
+        if len(self.ends) < 2:
+            return {"page": True}
+        return {"page": True, "pages": list(self.ends), "each": self.each, "rows": self.rows}
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What all pages of one table have in common."""
+
+    table: Table
+    called: str
+    shown: Sequence[tuple[str, str]]
+
+    def html(self, rows: Sequence[Any], start: int, asked: str = "", drawn: str = "") -> str:
+        """Return the page of these rows, the first of which has this number; the rest is markup."""
+        facts = f"{counted(self.table.rows, 'row')} · {counted(len(self.table.columns), 'column')}"
+        if len(rows) < self.table.rows:
+            facts += f" · rows {start:,} to {start + len(rows) - 1:,}"
+        if len(self.shown) < len(self.table.columns):
+            facts += f" · {len(self.shown)} of the columns"
+        head = f'<header><h1>{escape(self.called)}</h1><p class="dim">{facts}</p>{asked}</header>'
+        return page(
+            self.called, head + drawn + _grid(self.shown, rows, start), CHARTS if drawn else ""
+        )
 
 
 def page(title: str, body: str, style: str = "") -> str:
@@ -98,31 +135,49 @@ def words(kind: str) -> str:
 
 
 def rows_page(table: Table, label: str, duck: Duck, called: str, sql: str = "") -> Page:
-    """Write a page of a table's first rows; fewer of a wide one, so that browsers show it.
+    """Write pages of a table's rows; fewer a page of a wide one, so that browsers show it.
 
-    Its file's name begins with `label`; `called` is what people call the table.
+    Further ones up to `paged_rows`. Their file's name begins with `label`; `called` is what
+    people call the table.
     """
     shown = table.columns[:MOST_COLUMNS]
-    most = max(20, min(MOST_ROWS, MOST_CELLS // max(1, len(shown))))
-    letters = max(40, min(CELL_LETTERS, PAGE_LETTERS // (most * max(1, len(shown)))))
+    each = max(20, min(MOST_ROWS, MOST_CELLS // max(1, len(shown))))
+    letters = max(40, min(CELL_LETTERS, PAGE_LETTERS // (each * max(1, len(shown)))))
     chosen = ", ".join(
         f"left({_shown(column, kind)}, {letters}) AS {name(column)}" for column, kind in shown
     )
-    rows = duck.rows(f"SELECT {chosen} FROM {table.source} LIMIT {most}")
-    facts = f"{counted(table.rows, 'row')} · {counted(len(table.columns), 'column')}"
-    if len(rows) < table.rows:
-        facts += f" · the first {len(rows):,} are shown"
-    if len(shown) < len(table.columns):
-        facts += f" · {len(shown)} of the columns"
+    asking = f"SELECT {chosen} FROM {table.source}"
+    rows = duck.rows(f"{asking} LIMIT {each}")
+    leaf = Leaf(table, called, shown)
     asked = f"<pre>{escape(sql.strip())}</pre>" if sql else ""
-    head = f'<header><h1>{escape(called)}</h1><p class="dim">{facts}</p>{asked}</header>'
-    path = duck.step.path(f"{label}-rows.html")
     # Of an answer, not of a table that somebody has sent: that has a profile.
     whole = bool(sql) and len(rows) == table.rows and len(shown) == len(table.columns)
     drawn = charts(shown, rows, [is_number(kind) for _, kind in shown]) if whole else ""
-    made = page(called, head + drawn + _grid(shown, rows), CHARTS if drawn else "")
-    path.write_text(made, encoding="utf-8")
-    return Page(path, _glance(shown, rows))
+    path = duck.step.path(f"{label}-rows.html")
+    first = leaf.html(rows, 1, asked, drawn).encode()
+    most = min(duck.step.limits.paged_rows, FURTHER_CELLS // max(1, len(shown)))
+    count, ends = len(rows), [len(first)]
+    with path.open("wb") as file:
+        file.write(first)
+        if len(rows) < min(table.rows, most):
+            for further in _further(f"{asking} LIMIT {most - each} OFFSET {each}", each, duck):
+                packed = gzip.compress(leaf.html(further, count + 1).encode(), 5, mtime=0)
+                ends.append(ends[-1] + file.write(packed))
+                count += len(further)
+                duck.report(0.0, "writing pages")
+    return Page(path, _glance(shown, rows), ends, each, count)
+
+
+def _further(asking: str, each: int, duck: Duck) -> Iterator[list[Any]]:
+    """Yield the rows of an answer, so many at a time."""
+    waiting: list[Any] = []
+    for batch in duck.batches(asking):
+        waiting += batch
+        while len(waiting) >= each:
+            yield waiting[:each]
+            del waiting[:each]
+    if waiting:
+        yield waiting
 
 
 def _shown(column: str, kind: str) -> str:
@@ -132,14 +187,14 @@ def _shown(column: str, kind: str) -> str:
     return f"{name(column)}::VARCHAR"
 
 
-def _grid(columns: Any, rows: Any) -> str:
+def _grid(columns: Any, rows: Any, start: int) -> str:
     numeric = [' class="number"' if is_number(kind) else "" for _, kind in columns]
     heads = "".join(
         f'<th scope="col"{cls}>{escape(column)}<small>{words(kind)}</small></th>'
         for (column, kind), cls in zip(columns, numeric, strict=True)
     )
     lines = []
-    for place, row in enumerate(rows, start=1):
+    for place, row in enumerate(rows, start):
         cells = "".join(_cell(value, cls) for value, cls in zip(row, numeric, strict=True))
         lines.append(f'<tr><th class="place" scope="row">{place:,}</th>{cells}</tr>')
     empty = "" if rows else '<p class="dim" style="padding:1rem">No row is in it.</p>'

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from uploads.pages import job, job_commands, play, results, retry_with
+from uploads.pages import job, job_commands, leaves, play, results, retry_with
 from uploads.pages.state import state
 from uploads.pages.views import presets
 
@@ -27,5 +27,6 @@ urlpatterns = [
     path("jobs/<key>/watch/<int:place>/", play.watch, name="watch"),
     path("jobs/<key>/watch/<int:place>/<name>", play.stream, name="stream"),
     path("results/<key>/content", results.content, name="result-content"),
+    path("results/<key>/rows/", leaves.rows, name="result-rows"),
     path("results/<key>/original", results.original, name="result-original"),
 ]

@@ -18,7 +18,8 @@ from uploads.models.chaining import roots
 from uploads.models.result import ResultQuerySet
 from uploads.pages.asked import asked_job, asked_result
 from uploads.pages.job import operation_label
-from uploads.pages.serve import file_response
+from uploads.pages.leaves import chosen_leaf, leaves, stretch
+from uploads.pages.serve import file_response, leaf_response
 from uploads.pages.tiles import PLAYLIST, tiles
 from uploads.pages.zip_stream import ZipEntry, zip_response
 from uploads.storage import store
@@ -119,8 +120,17 @@ def _own_folder(
 @login_required
 @require_safe
 async def content(request: HttpRequest, key: str) -> HttpResponseBase:
-    """Send one result with Range; `?download=1` asks the browser to keep it."""
+    """Send one result with Range; `?download=1` asks the browser to keep it, `?page=` for a page of it."""
     result = await sync_to_async(asked_result)(request, key)
+    if found := leaves(result):
+        leaf = chosen_leaf(found, request)
+        return await leaf_response(
+            request,
+            stretch(result, leaf),
+            name=result.name,
+            etag=f"{result.sha256}-{leaf.number}",
+            packed=leaf.number > 1,
+        )
     return await file_response(
         request,
         path=store.path(result.storage_key),

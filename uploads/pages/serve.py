@@ -99,8 +99,30 @@ async def file_response(
     shown = not download and (page or media_type in INLINE)
     guard(response, name=name, media_type=media_type, disposition="inline" if shown else "")
     if page and shown:
-        response["Content-Security-Policy"] = PAGE_POLICY
-        response["X-Frame-Options"] = "SAMEORIGIN"
+        _show_as_page(response)
+    return response
+
+
+def _show_as_page(response: HttpResponseBase) -> None:
+    response["Content-Security-Policy"] = PAGE_POLICY
+    response["X-Frame-Options"] = "SAMEORIGIN"
+
+
+async def leaf_response(
+    request: HttpRequest, stretch: Stretch, *, name: str, etag: str, packed: bool
+) -> HttpResponseBase:
+    """Return one of several pages that lie in a file, as `file_response` shows a page.
+
+    A `packed` one is sent as it lies there, in gzip, which every browser takes.
+    """
+    if not await asyncio.to_thread(stretch.path.exists):
+        raise RequestError("file_gone", name=name)
+    response = await joined_response(
+        request, [stretch], name=name, media_type="text/html", etag=etag
+    )
+    _show_as_page(response)
+    if packed:
+        response["Content-Encoding"] = "gzip"
     return response
 
 

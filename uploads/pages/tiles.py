@@ -105,6 +105,11 @@ class Tile:
         return next((made for made in pages if made.media_type == "text/html"), None)
 
     @property
+    def has_more_rows(self) -> bool:
+        """Tell whether its page is the first of several."""
+        return bool(self.page and self.page.meta.get("pages"))
+
+    @property
     def zoom(self) -> str:
         """Return as JSON what a viewer of its tiles has to know, or nothing."""
         found = self.result.meta.get("zoom")

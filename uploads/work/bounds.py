@@ -78,6 +78,7 @@ def operation_limits() -> Limits:
         table_threads=conf.TABLE_THREADS,
         table_max_columns=conf.TABLE_MAX_COLUMNS,
         table_max_rejects=conf.TABLE_MAX_REJECTS,
+        paged_rows=conf.PAGED_ROWS,
         sheet_max_bytes=conf.SHEET_MAX_BYTES,
         sheet_max_cells=conf.SHEET_MAX_CELLS,
         archive_max_files=conf.ARCHIVE_MAX_FILES,

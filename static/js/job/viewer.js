@@ -57,7 +57,7 @@ class ResultViewer extends HTMLElement {
 
   #show() {
     const link = this.links[this.place];
-    const { name, size, saved, original, before } = link.dataset;
+    const { name, size, saved, original, before, rows } = link.dataset;
     this.#part("name").textContent = name;
     this.#part("facts").textContent = [size, saved ? `${saved}% smaller` : ""].filter(Boolean).join(" · ");
     this.#part("place").textContent = `${this.place + 1} of ${this.links.length}`;
@@ -65,6 +65,7 @@ class ResultViewer extends HTMLElement {
     download.searchParams.set("download", "1");
     this.#part("download").href = download;
     this.#part("compare").hidden = !original;
+    Object.assign(this.#part("rows"), { hidden: !rows, href: rows ?? "" });
     this.#part("previous").disabled = this.place === 0;
     this.#part("next").disabled = this.place === this.links.length - 1;
     const made = { src: link.href, words: size };
