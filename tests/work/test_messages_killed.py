@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def server(tmp_path: Path, django_db_blocker: Any) -> Iterator[Server]:
     values = {
         "TIDEMILL_EMAIL_URL": f"smtp://127.0.0.1:{port}?from=mill@example.org",
         "TIDEMILL_MAIL_BATCH": "1",
+        "TIDEMILL_MAIL_PER_MINUTE": "100000",
         "TIDEMILL_LEASE_SECONDS": str(LEASE_SECONDS),
         "TIDEMILL_RENEW_SECONDS": "1",
     }
@@ -79,21 +80,43 @@ def inbox(server: Server) -> Iterator[Slow]:
 
 
 @pytest.fixture
-def job(server: Server, inbox: Slow, tmp_path: Path, settings: Any) -> Job:
-    """Return a job of three letters, the second of which is in its server's hands."""
+def batch(server: Server, tmp_path: Path, settings: Any) -> Callable[[list[str]], Job]:
+    """Start a job of a letter to each of these."""
     settings.TIDEMILL_MAIL_BATCH, settings.TIDEMILL_EMAIL_URL = True, "smtp://nowhere"
-    table = tmp_path / "people.csv"
-    table.write_text("\n".join(["email", *EVERYBODY, ""]))
-    owner = make_user("alice")
-    upload = make_upload(owner, table, media_type="text/csv")
-    letter = {"subject": "Hello", "text": "Hello", "per_minute": 6000}
-    made = make_job(owner, [upload], "mail.batch", **letter)
+
+    def start(recipients: list[str]) -> Job:
+        table = tmp_path / "people.csv"
+        table.write_text("\n".join(["email", *recipients, ""]))
+        owner = make_user("alice")
+        upload = make_upload(owner, table, media_type="text/csv")
+        letter = {"subject": "Hello", "text": "Hello", "per_minute": 6000}
+        return make_job(owner, [upload], "mail.batch", **letter)
+
+    return start
+
+
+@pytest.fixture
+def job(batch: Callable[[list[str]], Job], inbox: Slow) -> Job:
+    """Return a job of three letters, the second of which is in its server's hands."""
+    made = batch(EVERYBODY)
     wait_until(inbox.holds.is_set, WAIT, "the second letter")
     return made
 
 
 def sending(job: Job) -> Step:
     return job.steps.get(kind=StepKind.FINAL)
+
+
+def sender(job: Job) -> int:
+    """Return the process that sends; between its turns the step is nobody's."""
+    owners = [""]
+
+    def owned() -> str:
+        owners[0] = sending(job).lease_owner
+        return owners[0]
+
+    wait_until(owned, WAIT, "a sender")
+    return pid_of(owners[0])
 
 
 def states(job: Job) -> dict[str, str]:
@@ -136,6 +159,25 @@ def test_a_dialogue_longer_than_the_lease_keeps_it(job: Job, inbox: Slow) -> Non
     assert states(job) == dict.fromkeys(EVERYBODY, "sent")
     assert inbox.letters == EVERYBODY
     assert sending(job).lease_token == mark
+
+
+@pytest.mark.parametrize("letters", [150, pytest.param(5000, marks=pytest.mark.soak)])
+def test_of_many_letters_under_kills_nobody_gets_two_and_each_is_known_or_unknown(
+    batch: Callable[[list[str]], Job], inbox: Slow, letters: int
+) -> None:
+    everybody = [f"person{number}@example.org" for number in range(letters)]
+    job = batch(everybody)
+    for share in (0.25, 0.75):
+        many = round(share * letters)
+        wait_until(lambda many=many: len(inbox.letters) >= many, 10 * WAIT, f"{many} letters")  # type: ignore[misc]
+        os.kill(sender(job), signal.SIGKILL)
+    wait_until(lambda: _state(job) == JobState.SUCCEEDED, 10 * WAIT, lambda: _state(job))
+    told = dict(job.messages.values_list("recipient", "state"))
+    assert sorted(told) == sorted(everybody)
+    unknown = {recipient for recipient, state in told.items() if state == "unknown"}
+    assert set(told.values()) <= {"sent", "unknown"} and len(unknown) <= 2
+    assert len(inbox.letters) == len(set(inbox.letters))
+    assert set(everybody) - unknown <= set(inbox.letters)
 
 
 def _state(job: Job) -> str:

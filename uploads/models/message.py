@@ -70,7 +70,11 @@ class Message(models.Model):
     class Meta:
         ordering = ["job_id", "id"]
         constraints = [models.UniqueConstraint(fields=["job", "address_key"], name="message_once")]
-        indexes = [models.Index(fields=["item", "state", "id"], name="message_state")]
+        indexes = [
+            models.Index(fields=["item", "state", "id"], name="message_state"),
+            # Before each e-mail it is asked when the last one of its job went out.
+            models.Index(fields=["job", "sending_at"], name="message_pace"),
+        ]
 
     def __str__(self) -> str:
         return self.recipient
