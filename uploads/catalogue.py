@@ -190,7 +190,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
     "too_many_pieces": Entry(
         400,
         "“{name}” would become {count} pieces; at most {limit} are made of one file.",
-        "Choose longer pieces, or a longer silence.",
+        "Choose larger pieces.",
     ),
     "media_damaged": Entry(
         400, "“{name}” is damaged: {reason}", "Fetch the file again from where it came."
@@ -228,6 +228,7 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "“{name}” can't be read as a table: {reason}",
         "Correct the file, or save it again in the program that it came from.",
     ),
+    "no_column": Entry(400, "“{name}” has no column “{column}”.", "There are {known}."),
     "table_too_large": Entry(
         400,
         "“{name}” is beyond the limits: {reason}",

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uploads.errors import InputError
-from uploads.operations import tables_page
 from uploads.operations.asking_room import FIRST, Room, names_of
 from uploads.operations.base import Context, Output
 from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text, within
 from uploads.operations.tables_given import Given, Table
+from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_types import is_odd
-from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
+from uploads.operations.tables_write import Writing
 
 if TYPE_CHECKING:
     from uploads.operations.query import Question
@@ -45,33 +45,19 @@ def answer(sources: Sequence[Path], step: "Context[Question]") -> Iterator[Outpu
         room.open(_uses(questions, engine), read)
         step.log(f"Tables: {', '.join(room.views)}.")
         rest = (read if room.tables else 0.0, 1.0)
+        writing = Writing(step.options.format)
         for number, asked in enumerate(questions):
             span = within(rest, number / len(questions), (number + 1) / len(questions))
             table = _ask(asked, room, step, number, within(span, 0, ASKED))
             called = _answer_name(names, number, len(questions))
-            yield from _hand_out(table, called, asked, engine, within(span, ASKED, 1))
+            rest_of_it = within(span, ASKED, 1)
+            yield from hand_out(table, called, called, writing, engine, rest_of_it, sql=asked.sql)
         yield from room.leave()
 
 
 def _answer_name(names: dict[str, Given], number: int, of: int) -> str:
     stem = f"{next(iter(names))}-answer" if len(names) == 1 else "answer"
     return f"{stem}-{number + 1}" if of > 1 else stem
-
-
-def _hand_out(
-    table: Table, called: str, asked: Asked, engine: Duck, span: Span
-) -> Iterator[Output]:
-    step: Context[Question] = engine.step
-    writing = Writing(step.options.format)
-    page = tables_page.rows_page(table, called, engine, called, asked.sql)
-    target = step.path(called + SUFFIXES[writing.format])
-    if writing.format in TOGETHER:
-        write_together([(called, table)], target, writing, engine, span)
-    else:
-        write(table, target, writing, engine, span)
-    meta = {"rows": table.rows, "columns": len(table.columns), "glance": page.glance}
-    yield Output(target, meta=meta)
-    yield Output(page.path, role="preview", meta=page.meta)
 
 
 # --- asking ------------------------------------------------------------------------

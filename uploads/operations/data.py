@@ -28,6 +28,7 @@ TABLES = (
     "application/x-ndjson+gzip",
 )
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+FORMATS = {"csv": "CSV", "parquet": "Parquet", "xlsx": "Excel", "ndjson": "NDJSON"}
 WORDS = {"comma": "Comma", "semicolon": "Semicolon", "tab": "Tab", "pipe": "Vertical bar"}
 
 

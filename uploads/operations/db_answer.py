@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uploads.errors import InputError, StepError
-from uploads.operations import tables_page
 from uploads.operations.base import Context, Output
 from uploads.operations.db_asked import (
     SAMPLE_ROWS,
@@ -19,7 +18,8 @@ from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, QueryError
 from uploads.operations.outside import Outside
 from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Table
-from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
+from uploads.operations.tables_out import hand_out
+from uploads.operations.tables_write import Writing
 
 if TYPE_CHECKING:
     from uploads.operations.db import DatabaseQuestion
@@ -50,7 +50,11 @@ def answer(step: "Context[DatabaseQuestion]") -> Iterator[Output]:
                     break
             table = spool.finish(receiving.rows)
             session.close()
-            yield from _hand_out(table, sql, outside, engine)
+            writing, called, sheet = Writing(step.options.format), step.name, outside.name
+            rest = (RECEIVED, 1.0)
+            yield from hand_out(
+                table, "source", called, writing, engine, rest, sql=sql, sheet=sheet
+            )
     finally:
         session.close()
 
@@ -98,21 +102,6 @@ def _opener(outside: Outside) -> Callable[[Outside, Path], Session]:
     from uploads.operations.db_sqlite import SQLite
 
     return SQLite
-
-
-def _hand_out(table: Table, sql: str, outside: Outside, engine: Duck) -> Iterator[Output]:
-    step: Context[DatabaseQuestion] = engine.step
-    writing = Writing(step.options.format)
-    page = tables_page.rows_page(table, "source", engine, step.name, sql)
-    target = step.path("source" + SUFFIXES[writing.format])
-    span = (RECEIVED, 1.0)
-    if writing.format in TOGETHER:
-        write_together([(outside.name, table)], target, writing, engine, span)
-    else:
-        write(table, target, writing, engine, span)
-    meta = {"rows": table.rows, "columns": len(table.columns), "glance": page.glance}
-    yield Output(target, meta=meta)
-    yield Output(page.path, role="preview", meta=page.meta)
 
 
 class Spool:

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.naming import own_name
-from uploads.operations.base import Context, Json, Output
+from uploads.operations.base import Context, Output
 from uploads.operations.data import SEPARATORS
-from uploads.operations.duck import Duck, duck
+from uploads.operations.duck import Duck, duck, within
 from uploads.operations.tables import read, rejects, told_of
 from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_page import rows_page
-from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
+from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write_together
 
 if TYPE_CHECKING:
     from uploads.operations.data import ConvertTables
@@ -41,9 +42,8 @@ def convert(source: Path, step: "Context[ConvertTables]") -> Iterator[Output]:
 def _written(
     tables: Sequence[Table], writing: Writing, engine: Duck, step: "Context[ConvertTables]"
 ) -> Iterator[Output]:
-    suffix = SUFFIXES[writing.format] + (".gz" if writing.compression == "gzip" else "")
     if writing.format in TOGETHER:
-        target = step.path("source" + suffix)
+        target = step.path("source" + SUFFIXES[writing.format])
         named = [(table.name or own_name(step.name), table) for table in tables]
         write_together(named, target, writing, engine, (0.6, 0.95))
         rows = sum(table.rows for table in tables)
@@ -54,13 +54,9 @@ def _written(
     parts = unique([safe(table.name) for table in tables])
     for number, (table, part) in enumerate(zip(tables, parts, strict=True)):
         label = f"source-{part}" if len(tables) > 1 else "source"
-        shown = rows_page(table, label, engine, table.name or own_name(step.name))
-        target = step.path(label + suffix)
-        span = (0.6 + 0.35 * number / len(tables), 0.6 + 0.35 * (number + 1) / len(tables))
-        write(table, target, writing, engine, span)
-        meta: Json = {"rows": table.rows, "columns": len(table.columns), "glance": shown.glance}
-        yield Output(target, meta=meta)
-        yield Output(shown.path, role="preview", meta=shown.meta)
+        called = table.name or own_name(step.name)
+        span = within((0.6, 0.95), number / len(tables), (number + 1) / len(tables))
+        yield from hand_out(table, label, called, writing, engine, span)
 
 
 def safe(table: str) -> str:

@@ -134,7 +134,9 @@ def words(kind: str) -> str:
     return "whole number" if is_number(kind) else kind.lower()
 
 
-def rows_page(table: Table, label: str, duck: Duck, called: str, sql: str = "") -> Page:
+def rows_page(
+    table: Table, label: str, duck: Duck, called: str, sql: str = "", *, paged: bool = True
+) -> Page:
     """Write pages of a table's rows; fewer a page of a wide one, so that browsers show it.
 
     Further ones up to `paged_rows`. Their file's name begins with `label`; `called` is what
@@ -159,7 +161,7 @@ def rows_page(table: Table, label: str, duck: Duck, called: str, sql: str = "") 
     count, ends = len(rows), [len(first)]
     with path.open("wb") as file:
         file.write(first)
-        if len(rows) < min(table.rows, most):
+        if paged and len(rows) < min(table.rows, most):
             for further in _further(f"{asking} LIMIT {most - each} OFFSET {each}", each, duck):
                 packed = gzip.compress(leaf.html(further, count + 1).encode(), 5, mtime=0)
                 ends.append(ends[-1] + file.write(packed))
