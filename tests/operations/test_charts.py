@@ -17,7 +17,9 @@ def page(perform: Perform, table: Path) -> Callable[[str], str]:
 
     def ask(sql: str) -> str:
         made = perform("data.query", table, sql=sql)
-        return next(output.path for output in made if output.meta.get("page")).read_text()
+        preview = next(output for output in made if output.meta.get("page"))
+        first = preview.meta.get("pages", [None])[0]  # further pages lie behind it, packed
+        return preview.path.read_bytes()[:first].decode()
 
     return ask
 
