@@ -228,6 +228,9 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "“{name}” can't be read as a table: {reason}",
         "Correct the file, or save it again in the program that it came from.",
     ),
+    "rules_broken": Entry(
+        422, "“{name}” breaks the rules: {reason}", "Correct the rows, or have them put apart."
+    ),
     "no_column": Entry(400, "“{name}” has no column “{column}”.", "There are {known}."),
     "table_too_large": Entry(
         400,

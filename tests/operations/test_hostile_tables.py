@@ -18,7 +18,7 @@ from tests.operations.conftest import ROOT, media_type
 from uploads.operations.contract.serving import layers
 from uploads.operations.registry import find
 
-OPERATIONS = ("data.profile", "data.convert", "data.split", "data.thin")
+OPERATIONS = ("data.profile", "data.convert", "data.split", "data.thin", "data.check")
 FEW = 16
 MANY = 5000
 LIMIT_SECONDS = 120

@@ -12,7 +12,7 @@ from uploads.operations.tables_convert import safe
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_rows import PLACE, columns_named, kept, listed, numbered
-from uploads.operations.tables_write import Writing, write
+from uploads.operations.tables_write import Writing
 
 if TYPE_CHECKING:
     from uploads.operations.data_thin import ThinTable
@@ -70,11 +70,13 @@ def _each_once(
     rest = kept(
         engine, "others", f"{others} ANTI {joined}", within(span, 0.7, 1), "listing them", dropped
     )
-    target = step.path(f"{label}-duplicates.csv")
-    write(rest, target, Writing("csv"), engine, (span[1], span[1]))
     rows = "1 row was" if dropped == 1 else f"{dropped:,} rows were"
     step.log(f"{rows} dropped: there before, or the same again.")
-    yield Output(target, role="report", meta={"rows": dropped})
+    called = f"{table.name or own_name(step.name)}: rows that were dropped"
+    ends = (span[1], span[1])
+    yield from hand_out(
+        rest, f"{label}-duplicates", called, Writing("csv"), engine, ends, role="report"
+    )
     return made
 
 

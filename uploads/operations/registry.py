@@ -40,6 +40,7 @@ BUILT_IN = (
     "uploads.operations.query",
     "uploads.operations.db",
     "uploads.operations.data",
+    "uploads.operations.data_check",
     "uploads.operations.data_merge",
     "uploads.operations.data_split",
     "uploads.operations.data_thin",

@@ -25,12 +25,21 @@ class Given:
 
 @dataclass(frozen=True)
 class Reading:
-    """How texts are read where they do not say it themselves; `packing` is that of the Parquet."""
+    """How texts are read where they do not say it themselves; `packing` is that of the Parquet.
+
+    Columns of a CSV whose names (in small letters) are among `texts` stay as they are written,
+    all of them for `None`.
+    """
 
     separator: str = ""
     header: Literal["auto", "yes", "no"] = "auto"
     keep_odd: bool = True
     packing: Literal["zstd", "snappy"] = "zstd"
+    texts: frozenset[str] | None = frozenset()
+
+    def as_written(self, column: str) -> bool:
+        """Tell whether a column stays as it is written."""
+        return self.texts is None or column.casefold() in self.texts
 
 
 @dataclass(frozen=True)

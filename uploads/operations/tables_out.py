@@ -1,6 +1,7 @@
 """One table on its way out: written in the wanted format, with pages of its rows beside it."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from uploads.operations.base import Output
 from uploads.operations.duck import Duck, Span
@@ -20,6 +21,7 @@ def hand_out(
     sql: str = "",
     sheet: str = "",
     paged: bool = True,
+    role: Literal["result", "report"] = "result",
 ) -> Iterator[Output]:
     """Write a table to a file whose name begins with `label`, and pages of it for people.
 
@@ -34,5 +36,5 @@ def hand_out(
     else:
         write(table, target, writing, duck, span)
     meta = {"rows": table.rows, "columns": len(table.columns), "glance": page.glance}
-    yield Output(target, meta=meta)
+    yield Output(target, role=role, meta=meta)
     yield Output(page.path, role="preview", meta=page.meta)

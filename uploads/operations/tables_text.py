@@ -70,7 +70,10 @@ class TextFile:
 
     def __post_init__(self) -> None:
         self._dialect = self._sniff()
-        self._columns = list(self._dialect.columns)
+        self._columns = [
+            TextColumn(column.name, TEXT) if self.reading.as_written(column.name) else column
+            for column in self._dialect.columns
+        ]
         self._widen(self._odd_ones(FIRST_ROWS))
         for column in self._columns:
             if column.order:

@@ -1,0 +1,88 @@
+"""Rules out of a table that is as it should be: what all of its rows follow today."""
+
+from typing import Any
+
+from uploads.operations.base import Output
+from uploads.operations.duck import Duck, Span, name
+from uploads.operations.tables_given import Table
+from uploads.operations.tables_page import is_number
+from uploads.operations.tables_rules import TOGETHER
+
+FEW_VALUES, MANY_ROWS = 12, 50
+WORDS = {"DATE": "date", "TIME": "time", "BOOLEAN": "yes or no", "VARCHAR": "text"}
+AT_ONCE = 40  # columns a question
+
+
+def learned(table: Table, label: str, engine: Duck, span: Span) -> Output:
+    """Return a text with a rule for each column.
+
+    Kinds are those of the values; a column without gaps is required, one whose values all
+    differ is unique, numbers none of which is negative begin at 0, and few different texts in
+    many rows are the only ones.
+    """
+    lines = [f"# What {table.rows:,} rows of {table.name or engine.step.name} follow."]
+    for begin in range(0, len(table.columns), AT_ONCE):
+        columns = table.columns[begin : begin + AT_ONCE]
+        share = span[0] + (span[1] - span[0]) * begin / len(table.columns)
+        engine.report(share, "looking at the columns")
+        counts = ", ".join(_asked(column, kind) for column, kind in columns)
+        (found,) = engine.rows(f"SELECT {counts} FROM {table.source}")
+        for number, (column, kind) in enumerate(columns):
+            facts = found[number * 3 : number * 3 + 3]
+            lines.append(_line(column, kind, facts, table, engine))
+    target = engine.step.path(f"{label}-rules.txt")
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    engine.report(span[1], "looking at the columns")
+    return Output(target, meta={"rules": len(lines) - 1})
+
+
+def _asked(column: str, kind: str) -> str:
+    """Return what is asked of a column: filled rows, different values, the least one."""
+    filled = f"nullif({name(column)}::VARCHAR, '')"
+    least = f"min({name(column)})" if is_number(kind) else "NULL"
+    return f"count({filled}), approx_count_distinct({filled}), {least}"
+
+
+def _line(column: str, kind: str, facts: Any, table: Table, engine: Duck) -> str:
+    filled, about, least = facts
+    whole = is_number(kind) and "INT" in kind and "HUGE" not in kind and kind != "UBIGINT"
+    word = "whole number" if whole else "number" if is_number(kind) else WORDS.get(kind, "")
+    said = [word or ("moment" if kind.startswith("TIMESTAMP") else "any")]
+    if filled == table.rows > 0:
+        said.append("required")
+    if (
+        (whole or word == "text")
+        and filled > 1
+        and about > 0.9 * filled
+        and _differ(column, filled, table, engine)
+    ):
+        said.append("unique")
+    if least is not None and least >= 0:
+        said.append("from 0")
+    if word == "text" and filled >= MANY_ROWS and 0 < about <= FEW_VALUES:
+        said += _only(column, table, engine)
+    return f"{_written(column)}: {', '.join(said)}"
+
+
+def _differ(column: str, filled: int, table: Table, engine: Duck) -> bool:
+    value = f"nullif({name(column)}::VARCHAR, '')"
+    return bool(engine.one(f"SELECT count(DISTINCT {value}) FROM {table.source}") == filled)
+
+
+def _only(column: str, table: Table, engine: Duck) -> list[str]:
+    """Return the values of a column with few of them, where a rule can say them."""
+    found = engine.rows(
+        f"SELECT DISTINCT {name(column)} FROM {table.source} WHERE {name(column)} <> '' "
+        f"ORDER BY 1 LIMIT {FEW_VALUES + 1}"
+    )
+    values = [row[0] for row in found]
+    plain = all(value == value.strip() and not set(value) & set("|\n\r") for value in values)
+    return [f"one of {' | '.join(values)}"] if plain and len(values) <= FEW_VALUES else []
+
+
+def _written(column: str) -> str:
+    """Return a column's name as a rule begins with it."""
+    strange = set(column) & set(':"#') or column != column.strip()
+    if strange or column.casefold() == TOGETHER:
+        return '"' + column.replace('"', '""') + '"'
+    return column
