@@ -3,7 +3,7 @@
 `python -m benchmarks eta` prints how often the range held the truth at 10, 25 and 50 % of each
 job's time, how wide it was, and the worst jump between two updates. Its error is calibrated anew
 on four fifths of the sessions and judged on the rest, five times over (`tested`), beside the
-constants in use (`in use`). `--record N` records until there are N jobs, `--calibrate` prints
+constants in use (`in use`). `--record N [KIND …]` records until there are N jobs, `--calibrate` prints
 the constants for `uploads/forecast.py`.
 """
 
@@ -17,7 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uploads.forecast import CALIBRATED, Busy, Calibration, Load, error, foresee, time_range
+from uploads.forecast import (
+    CALIBRATED,
+    START_SECONDS,
+    Busy,
+    Calibration,
+    Load,
+    error,
+    foresee,
+    time_range,
+)
 
 RECORDED = Path(__file__).parent / "data" / "eta.jsonl"
 MARKS = (0.1, 0.25, 0.5)
@@ -84,6 +93,7 @@ def load_of(job: dict[str, Any], now: float) -> Load:
     for kind, _, weight, created, started, finished, told in job["steps"]:
         if kind == "plan" or created > now:
             continue
+        raw, weight = weight, weight + START_SECONDS
         if finished <= now:
             if kind == "work":
                 took = finished - started
@@ -93,7 +103,8 @@ def load_of(job: dict[str, Any], now: float) -> Load:
                 more = {}
         elif started <= now:
             at, share = max(((at, p) for at, p in told if at <= now), default=(started, 0.0))
-            sums["running"].append(Busy(weight, share, at - started, now - at, kind == "join"))
+            facts = {"seconds": at - started, "silent_seconds": now - at, "is_join": kind == "join"}
+            sums["running"].append(Busy.told(raw, share, **facts))
             more = {}
         elif kind == "join":
             more = {"joins": 1, "joins_weight": weight}
@@ -278,7 +289,7 @@ def main(arguments: Sequence[str]) -> None:
     if arguments[:1] == ["--record"]:
         from benchmarks.eta_record import record_all
 
-        record_all(RECORDED, int(arguments[1]))
+        record_all(RECORDED, int(arguments[1]), arguments[2:])
     jobs = read()
     if arguments[:1] == ["--calibrate"]:
         print(f"CALIBRATED = {calibrate(readings(jobs))!r}")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.site import ROOT, arrive, owner, site
 
 LOOK_SECONDS = 0.1
+KINDS = ("image", "image", "encode", "encode", "query")
 PER_PROCESS = 25
 ROWS = (8_000_000, 20_000_000)
 QUESTIONS = (
@@ -105,9 +106,9 @@ def _film(folder: Path, number: int, random: Random, ffmpeg: str) -> Path:
     return path
 
 
-def plan(pool: Pool, random: Random) -> Plan:
+def plan(pool: Pool, random: Random, kinds: Sequence[str] = KINDS) -> Plan:
     """Choose one job at random."""
-    kind = random.choice(["image", "image", "encode", "encode", "query"])
+    kind = random.choice(kinds)
     if kind == "image":
         files = random.choices(pool.photos, k=random.choice([600, 1200, 2400]))
         if random.random() < 0.3:
@@ -220,17 +221,17 @@ class Session:
         return round(moment.timestamp() - self.zero, 2)
 
 
-def sessions(random: Random, pool: Pool, workers: int) -> Iterator[Session]:
+def sessions(random: Random, pool: Pool, workers: int, kinds: Sequence[str]) -> Iterator[Session]:
     """Choose sessions without end; in a quarter of them a second job arrives midway."""
     while True:
-        plans = [plan(pool, random)]
+        plans = [plan(pool, random, kinds)]
         if random.random() < 0.25:
-            plans.append(plan(pool, random))
+            plans.append(plan(pool, random, kinds))
             plans[1].owner = random.choice(["bench", "guest"])
         yield Session(plans, random.uniform(0.2, 0.6), workers)
 
 
-def record(target: Path, jobs: int, seed: int, workers: int) -> None:
+def record(target: Path, jobs: int, seed: int, workers: int, kinds: Sequence[str]) -> None:
     """Append the sessions of one site, until so many jobs have been recorded, to a file."""
     random = Random(seed)
     os.environ["TIDEMILL_VIDEO_SEGMENT_SECONDS"] = str(SEGMENT_SECONDS)
@@ -239,7 +240,7 @@ def record(target: Path, jobs: int, seed: int, workers: int) -> None:
         with site(workers=workers):
             owner()
             done = 0
-            for session in sessions(random, pool, workers):
+            for session in sessions(random, pool, workers, kinds):
                 try:
                     seen = session.run()
                 except Failed as failed:
@@ -257,10 +258,11 @@ def record(target: Path, jobs: int, seed: int, workers: int) -> None:
                     return
 
 
-def record_all(target: Path, jobs: int) -> None:
+def record_all(target: Path, jobs: int, kinds: Sequence[str]) -> None:
     """Record until so many jobs are in the file: two thirds with two workers, a third with one.
 
-    What the file holds already counts, so that a broken run goes on.
+    What the file holds already counts, so that a broken run goes on, and one kind can be
+    recorded anew alone: take its lines out and name it.
     """
     for number in count():
         lines = target.read_text().splitlines() if target.exists() else []
@@ -269,9 +271,9 @@ def record_all(target: Path, jobs: int) -> None:
             return
         workers = 1 if number % 3 == 2 else 2
         command = [sys.executable, "-m", "benchmarks.eta_record", str(target)]
-        command += [str(min(PER_PROCESS, jobs - done)), str(done), str(workers)]
+        command += [str(min(PER_PROCESS, jobs - done)), str(done), str(workers), *kinds]
         subprocess.run(command, cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
-    record(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+    record(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5:] or KINDS)

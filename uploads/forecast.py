@@ -11,9 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 # The play stays short: from here on several steps are taken as one.
 PLAYED_STEPS = 256
+# What starting a step takes beside its weight, in estimated seconds; measured on encodes.
+START_SECONDS = 0.1
 # The estimate of a job's pace counts as this many measured steps.
 DOUBT = 0.03
 # What has been silent for longer than it should still take takes this share of both once more.
@@ -53,7 +56,7 @@ WIDEST = 5.0
 class Busy:
     """A running step: its weight, and `seconds` from its start to the last news, `progress` 0…1.
 
-    `silent_seconds` have passed since.
+    `silent_seconds` have passed since. Its start counts in both, see `told`.
     """
 
     weight: float
@@ -72,6 +75,13 @@ class Busy:
         """Return the seconds that its progress took, none before the first news."""
         return self.seconds if self.progress > 0 else 0.0
 
+    @classmethod
+    def told(cls, weight: float, progress: float, **facts: Any) -> "Busy":
+        """Return a step of so much work; who tells of it has started."""
+        whole = weight + START_SECONDS
+        done = (START_SECONDS + progress * weight) / whole if progress > 0 else 0.0
+        return cls(whole, done, **facts)
+
     def rest(self, pace: float) -> float:
         """Return the seconds that it still takes.
 
@@ -87,7 +97,7 @@ class Busy:
 class Load:
     """What one job's rows say: sums of its ended and waiting steps, and each running one.
 
-    Weights are estimated seconds of one worker; `ended_squares` sums seconds² / weight of
+    Weights are estimated seconds of one worker with `START_SECONDS` for each step; `ended_squares` sums seconds² / weight of
     ended steps; `joins` wait for parts; `unplanned` is the weight of items that no step
     carries yet. Owners share fairly; of one owner's jobs the one served longest ago goes on.
     `age_seconds` have passed since the job was submitted.

@@ -1,6 +1,7 @@
 """The time left of jobs, from rows: what is summed, for whom nothing is told, what it costs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from tests.factories import make_user, running_job, worker
+from uploads.forecast import START_SECONDS, Busy
 from uploads.models import Job, Step
 from uploads.models.glance import glance
 from uploads.models.loads import works_of
@@ -30,11 +32,15 @@ def left(job: Job) -> dict[str, int] | None:
 def test_the_sums_are_those_of_the_rows(alice: User, tmp_path: Path):
     job = running_job(alice, tmp_path)
     load = works_of([job])[job.pk].load
-    assert (load.ended, load.ended_weight, load.ready, load.ready_weight) == (2, 4.0, 8, 16.0)
+    sums = (load.ended, load.ended_weight, load.ready, load.ready_weight)
+    assert sums == pytest.approx((2, 4.0 + 2 * START_SECONDS, 8, 16.0 + 8 * START_SECONDS))
     assert load.ended_seconds == pytest.approx(8.0, abs=0.01)
-    assert load.ended_squares == pytest.approx(16.0, abs=0.05)
+    assert load.ended_squares == pytest.approx(2 * 16.0 / (2.0 + START_SECONDS), abs=0.05)
     [busy] = load.running
-    assert (busy.weight, busy.progress) == (2.0, 0.5)
+    assert busy == replace(
+        Busy.told(2.0, 0.5), seconds=busy.seconds, silent_seconds=busy.silent_seconds
+    )
+    assert busy.done == pytest.approx(1.0 + START_SECONDS)
     assert busy.seconds == pytest.approx(2.0, abs=0.01)
     assert 1.0 <= busy.silent_seconds < 60
     assert load.unplanned == 0

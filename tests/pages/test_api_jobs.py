@@ -55,6 +55,23 @@ def add_result(job: Job, name: str = "photo.webp", role: str = "result") -> Resu
     )
 
 
+def test_the_work_is_estimated_by_the_options(api: Api, alice: User, tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    path.write_bytes(bytes(4_000_000))
+    upload = make_upload(alice, path)
+
+    def seconds(**options: object) -> float:
+        found: float = Job.objects.get(key=start(api, upload, options=options)["id"]).weight_total
+        return found
+
+    plain, small = seconds(), seconds(sizes=[320])
+    assert small < plain / 4
+    assert seconds(format="avif") > 10 * plain
+    assert small < seconds(sizes=[1600, 320]) < plain
+    box = seconds(mode="fill", width=800, height=600)
+    assert small < box < seconds(mode="percent", percent=90) < plain
+
+
 def test_a_started_job_answers_201_with_its_address(api: Api, photo: Upload) -> None:
     body = {"operation": "image.convert", "options": {"sizes": [320]}, "uploads": [photo.key]}
     answer = api.call("POST", "jobs/", body)

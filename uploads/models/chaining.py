@@ -5,7 +5,9 @@ a stage that takes all at once has its item from the start, which waits until no
 before it is open.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import F
@@ -16,6 +18,7 @@ from uploads.models.item import Item, source_of
 from uploads.models.result import BETWEEN, WITHIN, Result
 from uploads.models.stage import Stage
 from uploads.operations import Operation
+from uploads.operations.options import parse_options
 from uploads.operations.registry import find
 from uploads.states import OPEN_STEP_STATES, ItemState, StepKind, StepState
 
@@ -40,7 +43,18 @@ def operation_of(stage: Stage) -> Operation[Any] | None:
 def seconds_of(stage: Stage, size_bytes: int) -> float:
     """Return the estimated seconds of one worker for a file of this size."""
     operation = operation_of(stage)
-    return operation.seconds(size_bytes) if operation else 1.0
+    if operation is None:
+        return 1.0
+    return operation.estimate(size_bytes, _chosen(stage.operation, json.dumps(stage.options)))
+
+
+@lru_cache(maxsize=256)
+def _chosen(operation: str, options: str) -> Any:
+    """Return a stage's options as the operation declares them, None where they no longer fit."""
+    try:
+        return parse_options(find(operation).options, json.loads(options))
+    except RequestError:
+        return None
 
 
 def seconds_ahead(stages: Sequence[Stage], position: int, size_bytes: int) -> float:

@@ -24,7 +24,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from uploads.conf import conf
-from uploads.forecast import Busy, Load, foresee, time_range
+from uploads.forecast import START_SECONDS, Busy, Load, foresee, time_range
 from uploads.models.job import Job
 from uploads.models.lane_limit import LARGEST, LaneLimit
 from uploads.models.step import Step
@@ -125,7 +125,7 @@ def _grouped(steps: QuerySet[Step]) -> Iterable[Any]:
         .annotate(
             count=Count("pk"), weights=Sum("weight"), on_lane=Max("lane"),
             share=Max("progress"), since=Max("started_at"), until=Max("lease_until"),
-            took=Sum(took), squares=Sum(took * took / F("weight"), filter=Q(weight__gt=0)),
+            took=Sum(took), squares=Sum(took * took / (F("weight") + START_SECONDS)),
         )
     )  # fmt: skip
 
@@ -146,7 +146,8 @@ def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
     work = replace(work, running=work.running + (row["state"] == StepState.RUNNING))
     if row["kind"] == StepKind.PLAN:
         return replace(work, planning=True)
-    load, weights = work.load, row["weights"]
+    load, raw = work.load, row["weights"]
+    weights = raw + START_SECONDS * row["count"]
     if row["state"] == StepState.SUCCEEDED:
         more: dict[str, Any] = {
             "ended": row["count"],
@@ -161,7 +162,7 @@ def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
     else:
         more = {"ready": load.ready + row["count"], "ready_weight": load.ready_weight + weights}
     if row["state"] != StepState.SUCCEEDED:
-        more["unplanned"] = load.unplanned - weights
+        more["unplanned"] = load.unplanned - raw
     return replace(work, lane=row["on_lane"], load=replace(load, **more))
 
 
@@ -170,9 +171,9 @@ def _busy(row: dict[str, Any], now: datetime) -> Busy:
     since = row["since"] or now
     told = row["until"] - timedelta(seconds=conf.LEASE_SECONDS) if row["until"] else now
     told = min(now, max(told, since))
-    return Busy(
-        weight=row["weights"],
-        progress=min(1.0, max(0.0, row["share"])),
+    return Busy.told(
+        row["weights"],
+        min(1.0, max(0.0, row["share"])),
         seconds=(told - since).total_seconds(),
         silent_seconds=(now - told).total_seconds(),
         is_join=row["kind"] == StepKind.JOIN,

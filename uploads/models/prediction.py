@@ -14,8 +14,8 @@ from django.db.models import F, Sum
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.forecast import Load, play, time_range
-from uploads.models.chaining import roots
+from uploads.forecast import START_SECONDS, Load, play, time_range
+from uploads.models.chaining import roots, seconds_of
 from uploads.models.job import Job
 from uploads.models.lane_limit import LARGEST, LaneLimit
 from uploads.models.loads import SecondsBetween
@@ -135,15 +135,18 @@ def _seconds(
     if not (weight_done and planned):
         return None
     scale = weight_done / planned
-    ahead = sum(operation.seconds(size) for size in sizes)
+    ahead = sum(seconds_of(stage, size) for size in sizes)
     pieces = math.ceil(ahead / conf.STEP_SECONDS)
+    ready = max(1, pieces if operation.divisible else min(len(sizes), pieces))
     load = Load(
         ended=len(steps),
-        ended_weight=weight_done,
+        ended_weight=weight_done + START_SECONDS * len(steps),
         ended_seconds=sum(seconds for seconds, _ in steps),
-        ended_squares=sum(seconds**2 / (weight * scale) for seconds, weight in steps if weight),
-        ready=max(1, pieces if operation.divisible else min(len(sizes), pieces)),
-        ready_weight=ahead,
+        ended_squares=sum(
+            seconds**2 / (weight * scale + START_SECONDS) for seconds, weight in steps
+        ),
+        ready=ready,
+        ready_weight=ahead + START_SECONDS * ready,
     )
     course = play({job.pk: load}, _workers(operation.lane))[job.pk]
     told = time_range(load, course.ends)

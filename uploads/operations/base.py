@@ -81,7 +81,7 @@ class Operation(Generic[O]):
 
     `seconds`, `needs_memory` and `needs_disk` estimate from an item's size in bytes its
     work on one worker, the memory that it really takes and what it writes: a host runs at once
-    only what it has room for. At `memory_bytes` of address space its child is stopped. A `piecewise`
+    only what it has room for. Where the options change the work much, `seconds_by` estimates it. At `memory_bytes` of address space its child is stopped. A `piecewise`
     one heeds `Context.sample_seconds`; what `plays_early` can be watched while it is being made;
     what one that `sends` makes a worker sends; a `reusable` one makes the same of the same.
     """
@@ -98,6 +98,7 @@ class Operation(Generic[O]):
     lane: Literal["cpu", "light"] = "cpu"
     presets: tuple[Preset, ...] = ()
     seconds: Callable[[int], float] = lambda size: 0.1 + size / 20e6
+    seconds_by: Callable[[int, O], float] | None = None
     needs_memory: Callable[[int], int] = lambda size: 256 * 1024**2
     needs_disk: Callable[[int], int] = lambda size: 1024**2 + size
     memory_bytes: int = 4 * 1024**3
@@ -123,6 +124,12 @@ class Operation(Generic[O]):
     def starts(self) -> bool:
         """Tell whether it needs no file: it can only be the first one of a job."""
         return self.takes == "none"
+
+    def estimate(self, size: int, options: O | None) -> float:
+        """Return the seconds that one worker takes for so many bytes; options as far as known."""
+        if self.seconds_by is None or options is None:
+            return self.seconds(size)
+        return self.seconds_by(size, options)
 
     def accepts_type(self, media_type: str) -> bool:
         """Tell whether a file of this media type fits; `image/*` and `*/*` are patterns."""
