@@ -47,10 +47,11 @@ def submit_text(*texts: str, operation: str = "test.poison", name: str = "") -> 
     person = User.objects.get_or_create(username=name)[0] if name else owner()
     keys = []
     for text in texts:
-        upload = Upload.objects.create(owner=person, name="text.txt", length=len(text))
+        upload = Upload(owner=person, name="text.txt", length=len(text))
         path = store.path(upload.storage_key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text)  # before the row: the sweep gives up a row without its file
+        upload.save()
         upload.complete(kind="text", media_type="text/plain")
         keys.append(upload.key)
     return submit(person, JobRequest([StageRequest(operation)], keys, anew=True))

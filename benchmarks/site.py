@@ -99,10 +99,11 @@ def arrive(paths: list[Path], media_type: str) -> list[str]:
 
     keys = []
     for path in paths:
-        upload = Upload.objects.create(owner=owner(), name=path.name, length=path.stat().st_size)
+        upload = Upload(owner=owner(), name=path.name, length=path.stat().st_size)
         target = store.path(upload.storage_key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(path, target)
+        os.link(path, target)  # before the row: the sweep gives up a row without its file
+        upload.save()
         upload.complete(kind=media_type.partition("/")[0], media_type=media_type)
         keys.append(upload.key)
     return keys

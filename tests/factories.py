@@ -23,10 +23,11 @@ def make_upload(
 ) -> Upload:
     """Return an upload whose bytes are a copy of `path`, arrived unless told otherwise."""
     data = path.read_bytes()
-    upload = Upload.objects.create(owner=owner, name=path.name, length=len(data))
+    upload = Upload(owner=owner, name=path.name, length=len(data))
     target = store.path(upload.storage_key)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(data)
+    target.write_bytes(data)  # before the row: the sweep gives up a row without its file
+    upload.save()
     if complete:
         upload.complete(kind=media_type.partition("/")[0], media_type=media_type)
     return upload
