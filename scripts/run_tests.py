@@ -22,10 +22,9 @@ BUSY = (
     "pages",
     "admin",
     "live",
-    "browser",
 )
-# These mostly wait: for leases, outages, processes. They run beside the others.
-WAITING = ("crash", "soak")
+# These mostly wait: for leases, outages, processes, pages. They run beside the others.
+WAITING = ("crash", "soak", "browser")
 
 
 @dataclass(frozen=True)

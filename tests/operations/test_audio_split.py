@@ -156,3 +156,17 @@ def test_pictures_alone_have_no_sound(video: Make, perform: Perform) -> None:
     with pytest.raises(InputError) as caught:
         perform("audio.split", video("mute.mp4", *moving(2)))
     assert caught.value.code == "no_audio_stream"
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3"])
+def test_a_sample_is_cut_out_of_the_beginning(
+    suffix: str, paused: Path, song: Path, perform: Perform, listener: Listener
+) -> None:
+    source = {"flac": paused, "mp3": song}[suffix]
+    whole = seconds_of(source, source.name)
+    options = {"by": "times", "times": f"0:02, 0:{int(whole) - 1:02}"}
+    made = perform("audio.split", source, sample_seconds=4.0, **options)
+    assert lengths(made) == pytest.approx([2, 2], abs=0.1)
+    shares = [output.meta["sample_share"] for output in made]
+    assert shares == pytest.approx([4 / whole] * 2, rel=0.02)
+    assert not listener.warnings

@@ -141,8 +141,11 @@ def test_a_file_may_fail_as_a_whole(orders: Path, perform: Perform) -> None:
         perform("data.check", orders, rules="customer: required", broken="fail")
     with pytest.raises(InputError, match="has no column “town”"):
         perform("data.check", orders, rules="town: required")
-    with pytest.raises(InputError, match="a pattern is none"):
-        perform("data.check", orders, rules="note: like [(")
+    for rules in ("note: like [(", "note: like (?=x)", "day: date %Q"):
+        with pytest.raises(
+            InputError, match="A pattern of the rules, or a way to write days, is none"
+        ):
+            perform("data.check", orders, rules=rules)
 
 
 def test_parquet_has_the_types_of_the_rules(perform: Perform, tmp_path: Path) -> None:
@@ -213,11 +216,16 @@ def test_a_table_schema_says_the_same(orders: Path, perform: Perform) -> None:
         ("a: from 1", "“a” is compared, so say what it is"),
         ("a: whole number, from x", "“x” of “a” is no whole number"),
         ("a: date, one of today | 2024-01-01", "“today” of “a” is no date"),
+        ("a: date, from 20240101", "“20240101” of “a” is no date"),
+        ("a: moment, from 2024-01-01T10:00+02:00", "“2024-01-01T10:00+02:00” of “a” is no moment"),
+        ("a: whole number, to 99999999999999999999", "of “a” is no whole number"),
+        ("a: number, from nan", "“nan” of “a” is no number"),
         ('{"fields": 1}', "a Table Schema has a list “fields”"),
         ('{"fields": [{"name": "a", "type": "geopoint"}]}', "the type “geopoint” of “a”"),
         ('{"fields": [{"name": "a", "constraints": {"odd": 1}}]}', "“odd” of “a” is not known"),
         ('{"fields": [{"name": "a", "constraints": {"minLength": "x"}}]}', "do not fit"),
         ('{"fields": [{"name": "a", "format": "binary"}]}', "the format “binary” of “a”"),
+        ('{"fields": [{"name": "a", "type": "number", "decimalChar": ","}]}', "“decimalChar” of “a”"),
         ('{"fields": [], "foreignKeys": [1]}', "“foreignKeys” is not looked at here"),
         ("{", "this is no JSON"),
     ],
@@ -249,3 +257,19 @@ def test_a_table_follows_the_rules_that_are_learned_of_it(
     for path, written in ((table, rules), (database, odd)):
         found = parted(perform, path, written)[1]
         assert found == {} and listener.warnings == []
+
+
+def test_columns_of_any_name_keep_it(perform: Perform, tmp_path: Path, listener: Listener) -> None:
+    path = tmp_path / "odd.csv"
+    path.write_text('Row,reason,"a ""b"", c"\n1,x,\n2,y,z\n')
+    made = perform("data.check", path, rules='"a ""b"", c": required')
+    apart = next(output for output in made if output.role == "report")
+    assert rows(apart) == [
+        ["row_2", "reason_2", "Row", "reason", 'a "b", c'],
+        ["1", '“a "b", c” is empty', "1", "x", ""],
+    ]
+    assert perform("data.check", path, rules="# none yet")[0].path.suffix == ".txt"
+    empty = tmp_path / "empty.csv"
+    empty.write_text("a,b\n")
+    good, broken = parted(perform, empty, "a: whole number, unique\nunique together: a, b")
+    assert (good, broken) == ([["a", "b"]], {})

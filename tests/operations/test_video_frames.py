@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pyvips
@@ -109,3 +110,20 @@ def test_sound_alone_has_no_pictures(video: Video, perform: Perform) -> None:
     with pytest.raises(InputError) as caught:
         perform("video.frames", video("sound.m4a", *sounding(2), "-c:a", "aac"))
     assert caught.value.code == "no_video_stream"
+
+
+@pytest.mark.parametrize(
+    ("options", "at"),
+    [
+        ({"every": 1}, [0, 1, 2]),
+        ({"choose": "number", "number": 8}, [0.7, 2.2]),
+        ({"choose": "scenes", "change": 5}, [0, 1, 2]),
+        ({"every": 0.5, "most": 8}, [0, 1.5]),
+    ],
+)
+def test_a_sample_takes_its_share_of_the_beginning(
+    options: dict[str, Any], at: list[float], clock: Callable[[str], Path], perform: Perform
+) -> None:
+    made = perform("video.frames", clock("mp4"), sample_seconds=3.0, **options)
+    assert [output.meta["at"] for output in made] == pytest.approx(at, abs=0.11)
+    assert {output.meta["sample_share"] for output in made} == {0.25}

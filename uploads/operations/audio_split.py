@@ -107,6 +107,7 @@ PRESETS = (
     needs_memory=lambda size: 192 * MIB,
     # What is encoded anew lies there as samples first.
     needs_disk=lambda size: 8 * MIB + min(24 * size, 2 * size + 4 * GIB),
+    piecewise=True,
 )
 def split(source: Path, step: Context[SplitSound]) -> Iterator[Output]:
     """Cut recordings into pieces by length, at silences or at given times; tags and numbers set."""

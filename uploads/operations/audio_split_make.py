@@ -44,7 +44,9 @@ def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
     """Write the pieces in their order; raises `InputError` for what has no such track."""
     media, sound = track_of(source, step)
     kind, copied = _format(sound, step)
-    claimed = sound.duration or media.duration or 0.0
+    whole = sound.duration or media.duration or 0.0
+    share = step.sample_share(whole)
+    claimed = whole * share
     # Sound may begin later than its file. Cuts are counted from its own beginning; people, and
     # FFmpeg, count from the file's.
     late = max(0.0, sound.start - media.start)
@@ -64,10 +66,17 @@ def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
     for place, output in enumerate(_pieces(source, step, sound, kind, ends, pieces)):
         made_seconds += output.meta["duration"]
         output.meta["start"] = round(output.meta["start"] + late, 3)
+        output.meta.update({"sample_share": round(share, 6)} if share < 1 else {})
         step.report(0.6 + 0.4 * (place + 1) / len(ends), f"{place + 1} of {len(ends)} pieces")
         yield output
     if abs(made_seconds - total) > TOLERANCE_SECONDS + 0.05 * len(ends):
         raise _differs(step, f"all pieces last {made_seconds:.2f} s instead of {total:.2f} s.")
+
+
+def _reading(source: Path, step: "Context[SplitSound]", seconds: float) -> list[str]:
+    """Return how FFmpeg reads the source, no more of it than so many seconds in a sample."""
+    limit = [] if step.sample_seconds is None else ["-t", f"{seconds:.6f}"]
+    return [*limit, *ffmpeg.reading(source)]
 
 
 def _format(sound: Sound, step: "Context[SplitSound]") -> tuple[str, bool]:
@@ -103,7 +112,8 @@ def _measure(
 
     silence = meter.silence_below(step.options.silence)
     filters = silence if step.options.by == "silence" else "anull"
-    arguments = [*ffmpeg.reading(source), "-map", f"0:{sound.index}", "-vn", "-af", filters]
+    reading = _reading(source, step, late + claimed)
+    arguments = [*reading, "-map", f"0:{sound.index}", "-vn", "-af", filters]
     if copied:
         arguments += ["-f", "null", "-"]
     else:
@@ -133,7 +143,8 @@ def _cuts(step: "Context[SplitSound]", heard: Measured, late: float) -> list[flo
         wanted = [time for time in parse_times(options.times, "times") if time > late]
         found = [time - late for time in wanted if time - late < total]
         lasts = clock(late + total)
-        for beyond in wanted[len(found) :]:
+        beyond_it = wanted[len(found) :] if step.sample_seconds is None else []
+        for beyond in beyond_it:
             if not found:
                 raise InputError(
                     "range_outside", name=step.name, start=clock(beyond), duration=lasts
@@ -161,7 +172,8 @@ def _copied(
     def progress(frames: int, seconds: float) -> None:
         within(step, 0.5, 0.6).report(seconds / max(1.0, ends[-1]), "cutting")
 
-    arguments = [*ffmpeg.reading(source), "-map", f"0:{sound.index}", "-c", "copy"]
+    reading = _reading(source, step, late + ends[-1])
+    arguments = [*reading, "-map", f"0:{sound.index}", "-c", "copy"]
     arguments += ["-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact"]
     arguments += ["-output_ts_offset", f"{-late:.6f}"]
     if len(ends) > 1:

@@ -45,6 +45,8 @@ def _asked(column: str, kind: str) -> str:
 
 def _line(column: str, kind: str, facts: Any, table: Table, engine: Duck) -> str:
     filled, about, least = facts
+    if set(column) & set("\r\n"):
+        return f"# A name with a line end can't stand here: {' '.join(column.split())}"
     whole = is_number(kind) and "INT" in kind and "HUGE" not in kind and kind != "UBIGINT"
     word = "whole number" if whole else "number" if is_number(kind) else WORDS.get(kind, "")
     said = [word or ("moment" if kind.startswith("TIMESTAMP") else "any")]

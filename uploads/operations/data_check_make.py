@@ -9,13 +9,13 @@ from uploads.errors import InputError
 from uploads.naming import own_name
 from uploads.operations.base import Context, Output
 from uploads.operations.data_check_learn import learned
-from uploads.operations.duck import Duck, QueryError, Span, duck, name, text, within
+from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text, within
 from uploads.operations.tables import read, rejects, told_of
 from uploads.operations.tables_checks import Check, cell, checks, holds_all
 from uploads.operations.tables_convert import safe
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_out import hand_out
-from uploads.operations.tables_rows import PLACE, kept, listed, no_column, numbered
+from uploads.operations.tables_rows import PLACE, free, kept, listed, no_column, numbered
 from uploads.operations.tables_rules import Rule, Rules
 from uploads.operations.tables_write import Writing
 
@@ -34,7 +34,7 @@ class Finding:
     check: Check
     rows: int
     first: int
-    shown: str | None
+    shown: str | None = None
 
     def __str__(self) -> str:
         rows = "" if self.rows == 1 else f"{self.rows:,} rows, the first is "
@@ -46,14 +46,14 @@ def check(source: Path, step: "Context[CheckTable]") -> Iterator[Output]:
     """Hand out the rows that fit and those that do not, or the rules of a table without any."""
     rules = step.options.parsed()
     named = frozenset(column.casefold() for column in _columns(rules))
-    written = step.options.rules and step.options.format == "csv"
+    written = named and step.options.format == "csv"
     given = Given(source, step.name, step.media_type)
     with duck(step, [source]) as engine, told_of(given):
         tables = read(given, engine, (0.0, READ), Reading(texts=None if written else named))
         for number, table in enumerate(tables):
             span = within((READ, 1.0), number / len(tables), (number + 1) / len(tables))
             label = f"source-{safe(table.name)}" if len(tables) > 1 else "source"
-            if step.options.rules.strip():
+            if named:
                 yield from _checked(table, _fitted(rules, table, step), label, engine, span)
             else:
                 yield learned(table, label, engine, span)
@@ -119,9 +119,10 @@ def _marked(table: Table, asked: Sequence[Check], engine: Duck, span: Span) -> T
     except QueryError as error:
         if error.kind != "Invalid Input":  # a pattern that is none
             raise
-        raise InputError(
-            "rules_broken", name=engine.step.name, reason=f"a pattern is none: {error.reason}"
-        ) from error
+        sentence = (
+            f"A pattern of the rules, or a way to write days, is none: {first_line(error.reason)}"
+        )
+        raise InputError.because(sentence, "Correct it and start again.") from error
 
 
 def _findings(marked: Table, asked: Sequence[Check], engine: Duck) -> list[Finding]:
@@ -131,12 +132,11 @@ def _findings(marked: Table, asked: Sequence[Check], engine: Duck) -> list[Findi
         f"SELECT number, count(*), min({place}) FROM (SELECT {place}, unnest({name(BROKEN)}) AS number "
         f"FROM {marked.source}) GROUP BY number ORDER BY 2 DESC, 1"
     )
-    made = []
-    for number, rows, first in found:
-        shown = engine.one(
-            f"SELECT left({asked[number].shown}, 40) FROM {marked.source} WHERE {place} = {first}"
-        )
-        made.append(Finding(asked[number], rows, first, shown))
+    made = [Finding(asked[number], rows, first) for number, rows, first in found]
+    for place_of, finding in enumerate(made[:MOST_TOLD]):
+        example = f"SELECT left({finding.check.shown}, 40) FROM {marked.source}"
+        shown = engine.one(f"{example} WHERE {place} = {finding.first}")
+        made[place_of] = replace(finding, shown=shown)
     return made
 
 
@@ -156,7 +156,8 @@ def _apart(
     words = ", ".join(text(check.words) for check in asked)
     reason = f"array_to_string(list_transform({name(BROKEN)}, lambda n: [{words}][n + 1]), '; ')"
     asking = (
-        f"SELECT {name(PLACE)} AS {name('row')}, {reason} AS reason, {listed(table.columns)} "
+        f"SELECT {name(PLACE)} AS {name(free('row', table))}, "
+        f"{reason} AS {name(free('reason', table))}, {listed(table.columns)} "
         f"FROM {marked.source} WHERE len({name(BROKEN)}) > 0 ORDER BY {name(PLACE)}"
     )
     made = kept(engine, "broken", asking, within(span, 0, 0.5), "listing them", broken)

@@ -11,7 +11,7 @@ from uploads.operations.tables import read, rejects, told_of
 from uploads.operations.tables_convert import safe
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_out import hand_out
-from uploads.operations.tables_rows import PLACE, columns_named, kept, listed, numbered
+from uploads.operations.tables_rows import PLACE, columns_named, free, kept, listed, numbered
 from uploads.operations.tables_write import Writing
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _each_once(
     if not dropped:
         step.log("No row is there twice.")
         return made
-    others = f"SELECT {place} AS {name('row')}, {listed(table.columns)} FROM {numbered(table)} AS t"
+    others = f"SELECT {place} AS {name(free('row', table))}, {listed(table.columns)} FROM {numbered(table)} AS t"
     rest = kept(
         engine, "others", f"{others} ANTI {joined}", within(span, 0.7, 1), "listing them", dropped
     )

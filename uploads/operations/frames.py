@@ -82,6 +82,7 @@ PRESETS = (
     seconds=lambda size: 1 + size / 15e6,
     needs_memory=lambda size: 512 * 1024**2,
     needs_disk=lambda size: 64 * 1024**2 + size,
+    piecewise=True,
 )
 def frames(source: Path, step: Context[Frames]) -> Iterator[Output]:
     """Take pictures out of videos: every few seconds, so many, or where scenes begin."""

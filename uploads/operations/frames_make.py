@@ -1,8 +1,10 @@
 """Chooses pictures of a video by the times of its packets and decodes exactly those."""
 
+import math
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,13 +44,20 @@ def take(source: Path, step: "Context[Frames]") -> Iterator[Output]:
     if index.cut_off:
         ends, claimed = clock(index.reached_seconds), clock(index.claimed_seconds)
         step.warn(f"The file ends at {ends} of {claimed}.")
-    ticks = _chosen(source, step, media, index)
+    tick_seconds = float(media.picture.time_base)
+    share = step.sample_share((index.end - index.times[0]) * tick_seconds)
+    if share < 1:
+        first, end = index.times[0], index.end
+        index = index.within(first, max(first + 1, round(first + share * (end - first))))
+    facts = {"sample_share": round(share, 6)} if share < 1 else {}
+    ticks = _chosen(source, step, media, index, share)
     begin = SCENES_SHARE if step.options.choose == "scenes" else INDEX_SHARE
     made = 0
     for group in _groups(ticks, index.keys):
         for tick, path in _decoded(source, step, media.picture, group):
-            at = max(0.0, tick * float(media.picture.time_base) - media.start)
-            yield _kept(path, at, step, media.picture)
+            at = max(0.0, tick * tick_seconds - media.start)
+            output = _kept(path, at, step, media.picture)
+            yield replace(output, meta={**output.meta, **facts})
             made += 1
             step.report(begin + (1 - begin) * made / len(ticks), f"{made} of {len(ticks)} pictures")
     if not made:
@@ -58,23 +67,26 @@ def take(source: Path, step: "Context[Frames]") -> Iterator[Output]:
         step.warn(f"{len(ticks) - made} of {len(ticks)} pictures can't be decoded: left out.")
 
 
-def _chosen(source: Path, step: "Context[Frames]", media: Media, index: Index) -> list[int]:
-    """Return the ticks of the pictures to take, at most as many as wanted."""
+def _chosen(
+    source: Path, step: "Context[Frames]", media: Media, index: Index, share: float
+) -> list[int]:
+    """Return the ticks of the pictures to take, at most as many as wanted of this share of a video."""
     assert media.picture is not None
     options, times = step.options, index.times
+    most = math.ceil(options.most * share)
     if options.choose == "scenes":
         found = _scenes(source, step, media, index)
     elif options.choose == "number":
-        count = min(options.number, len(times))
+        count = min(math.ceil(options.number * share), len(times))
         # The middle of each of so many equal pieces: neither the black first nor the last one.
         found = [times[int((place + 0.5) * len(times) / count)] for place in range(count)]
     else:
         found = _each(times, options.every / float(media.picture.time_base))
     found = list(dict.fromkeys(found))
-    if len(found) <= options.most:
+    if len(found) <= most:
         return found
-    step.warn(f"{len(found):,} pictures would be too many: {options.most:,} of them were taken.")
-    return [found[place * len(found) // options.most] for place in range(options.most)]
+    step.warn(f"{len(found):,} pictures would be too many: {most:,} of them were taken.")
+    return [found[place * len(found) // most] for place in range(most)]
 
 
 def _each(times: Sequence[int], apart: float) -> list[int]:
@@ -102,7 +114,16 @@ def _scenes(source: Path, step: "Context[Frames]", media: Media, index: Index) -
     width = min(SCENE_WIDTH, media.picture.width)
     filters = f"scale={width}:-2,scdet=threshold={step.options.change}"
     filters += ",metadata=print:key=lavfi.scd.time"
-    reading = ["-copyts", *ffmpeg.reading(source), "-map", f"0:{media.picture.index}", "-an"]
+    lasts = (index.end - index.times[0]) * float(media.picture.time_base)
+    reading = [
+        "-copyts",
+        "-t",
+        f"{lasts:.6f}",
+        *ffmpeg.reading(source),
+        "-map",
+        f"0:{media.picture.index}",
+        "-an",
+    ]
     ffmpeg.run(
         [*reading, "-vf", filters, "-fps_mode", "passthrough", "-f", "null", "-"],
         name=step.name,

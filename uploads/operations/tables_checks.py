@@ -105,7 +105,11 @@ def checks(rules: Rules, types: dict[str, str]) -> list[Check]:
         )
         among = ", ".join(name(column) for column in rules.key)
         named = " and ".join(f"“{column}”" for column in rules.key)
-        made.append(Check(_again(among), f"{named} together have occurred before", shown))
+        there = (
+            f"concat_ws('', {', '.join(f'{name(column)}::VARCHAR' for column in rules.key)}) <> ''"
+        )
+        broken = f"{there} AND {_again(among)}"
+        made.append(Check(broken, f"{named} together have occurred before", shown))
     return made
 
 

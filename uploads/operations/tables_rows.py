@@ -32,6 +32,15 @@ def listed(columns: Sequence[tuple[str, str]]) -> str:
     return ", ".join(name(column) for column, _ in columns)
 
 
+def free(wanted: str, table: Table) -> str:
+    """Return a column's name that no column of the table has."""
+    taken, made, count = {column.casefold() for column, _ in table.columns}, wanted, 1
+    while made.casefold() in taken:
+        count += 1
+        made = f"{wanted}_{count}"
+    return made
+
+
 def columns_named(wanted: str, table: Table, file: str) -> list[str]:
     """Return a table's columns that a text names, divided by commas; raises `InputError`.
 

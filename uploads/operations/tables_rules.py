@@ -26,13 +26,14 @@ KINDS: dict[str, Kind] = {
     "time": "time",
     "any": "",
 }
-# What may be compared, and what tells whether a bound is one.
-COMPARED: dict[Kind, Callable[[str], object]] = {
-    "whole number": int,
-    "number": float,
-    "date": date.fromisoformat,
-    "moment": datetime.fromisoformat,
-    "time": time.fromisoformat,
+# What may be compared: how a bound is written so that every reader takes it for the same.
+_CLOCK = r"\d\d:\d\d(:\d\d(\.\d{1,6})?)?"
+COMPARED: dict[Kind, tuple[str, Callable[[str], object]]] = {
+    "whole number": (r"[+-]?\d{1,18}", int),
+    "number": (r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", float),
+    "date": (r"\d{4}-\d\d-\d\d", date.fromisoformat),
+    "moment": (rf"\d{{4}}-\d\d-\d\d([ T]{_CLOCK})?", datetime.fromisoformat),
+    "time": (_CLOCK, time.fromisoformat),
 }
 TOGETHER = "unique together"
 MOST_RULES = 2000
@@ -83,7 +84,7 @@ def rules_of(written: str) -> Rules:
     """Return the rules of plain lines; raises `RuleError` with the line's number."""
     rules: list[Rule] = []
     key: tuple[str, ...] = ()
-    for number, line in enumerate(written.splitlines(), start=1):
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", written), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
@@ -117,10 +118,13 @@ def _refuse_strange(rule: Rule) -> None:
         words = "is compared, so say what it is: a number, date, moment or time."
         raise RuleError(f"“{rule.column}” {words}")
     for bound in (*bounds, *rule.values) if rule.kind in COMPARED else ():
+        pattern, parsed = COMPARED[rule.kind]
         try:
-            COMPARED[rule.kind](bound)
+            fits = re.fullmatch(pattern, bound, re.ASCII) is not None and parsed(bound) is not None
         except ValueError:
-            raise RuleError(f"“{bound}” of “{rule.column}” is no {rule.kind}.") from None
+            fits = False
+        if not fits:
+            raise RuleError(f"“{bound}” of “{rule.column}” is no {rule.kind}.")
 
 
 def _divided(line: str) -> tuple[str, str, bool]:

@@ -9,6 +9,10 @@ from uploads.operations.tables_rules import KINDS, Kind, Rule, RuleError, Rules,
 CONSTRAINTS = frozenset(
     {"required", "unique", "minimum", "maximum", "minLength", "maxLength", "pattern", "enum"}
 )
+# What would change how values are read, or which columns there are; it is not looked at.
+UNKNOWN = ("foreignKeys", "uniqueKeys", "fieldsMatch")
+UNKNOWN_OF_FIELDS = ("decimalChar", "groupChar", "bareNumber", "trueValues", "falseValues",
+                     "missingValues", "categories")  # fmt: skip
 FORMED: frozenset[Kind] = frozenset({"date", "moment"})
 # What a text's format says, as a pattern.
 FORMATS = {
@@ -27,7 +31,7 @@ def rules_of_schema(written: str) -> Rules:
     schema = schema.get("schema", schema) if isinstance(schema, dict) else schema
     if not isinstance(schema, dict) or not isinstance(schema.get("fields"), list):
         raise RuleError("a Table Schema has a list “fields”.")
-    for unknown in ("foreignKeys", "uniqueKeys"):
+    for unknown in UNKNOWN:
         if schema.get(unknown):
             raise RuleError(f"“{unknown}” is not looked at here; leave it out.")
     key = _names(schema.get("primaryKey", []), "primaryKey")
@@ -47,6 +51,9 @@ def _field(field: Any, key: tuple[str, ...]) -> Rule:
     if not isinstance(field, dict) or not isinstance(field.get("name"), str):
         raise RuleError("each of the “fields” has a “name”.")
     name = field["name"]
+    for unknown in UNKNOWN_OF_FIELDS:
+        if unknown in field:
+            raise RuleError(f"“{unknown}” of “{name}” is not looked at here; leave it out.")
     kind, form, pattern = _kind(name, field)
     said = field.get("constraints", {})
     if not isinstance(said, dict):
