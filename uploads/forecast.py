@@ -44,7 +44,7 @@ class Calibration:
     high: float
 
 
-CALIBRATED = Calibration(floor=0.06, bend=0.25, usual=0.05, trust=8.0, low=-2.476, high=2.227)
+CALIBRATED = Calibration(floor=0.2, bend=0.1, usual=0.5, trust=1.0, low=-0.724, high=0.841)
 # A job that has just arrived moves the others' ends this far at once, and the rest within seconds,
 # so that what people see never jumps.
 ARRIVAL_FACTOR, ARRIVAL_SECONDS = 2.5, 15.0
