@@ -21,6 +21,7 @@ class JobForm extends HTMLElement {
     this.trial = this.querySelector("[data-sample]");
     this.addEventListener("files", () => this.#fit());
     this.addEventListener("links", () => this.files.types && this.#summarise(this.files.types()));
+    this.#touched = "decided" in this.dataset; // the form came back, or a job is run again
     followPresets(this);
     this.querySelector("[data-others]").addEventListener("click", () => this.#showOthers());
     this.addEventListener("change", (event) => this.#changed(event.target));

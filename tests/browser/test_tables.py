@@ -100,3 +100,24 @@ def test_a_table_is_looked_into(open_page: OpenPage, orders: Path) -> None:
     expect(seen.locator("figure svg rect").first).to_be_visible()
     page.keyboard.press("Escape")
     page.locator("[data-viewer] a[data-name$='profile.html'] .glance").wait_for()
+
+
+def test_rules_are_written_corrected_and_kept_by_the_rows(
+    open_page: OpenPage, orders: Path
+) -> None:
+    page = open_page()
+    choose(page, [orders], "data.check")
+    rules = page.get_by_role("textbox", name="Rules")
+    rules.fill("id: whole number, unique\ncity: one of Lund | Porto\namount: numbr")
+    page.locator("[data-startbar] [data-start]").click()
+    expect(page.locator(".panel .errorlist, .panel [role=alert]").first).to_contain_text(
+        "line 3: “numbr” is not understood"
+    )
+
+    rules.fill("id: whole number, unique\ncity: one of Lund | Porto\namount: number, from 1")
+    start(page)
+    expect(page.locator(".outcome")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator("main")).to_contain_text("210 rows break the rules: “city” is none of")
+    expect(page.locator(".outcome .tiles")).to_contain_text("orders 2024-broken.csv")
+    page.get_by_role("link", name="Run again").click()
+    expect(rules).to_have_value(re.compile("amount: number, from 1"))

@@ -147,6 +147,7 @@ def _page(
     mail = data.get("notify") == "on" if data else Preferences.of(request.user).mail_when_done
     return {
         "section": "new",
+        "decided": bool(wanted or before),
         "blank_row": blank_row(),
         "rows": rows,
         "follow_ups": follow_ups(request.user, filled, one_more=request.POST.get("add") == "then"),
