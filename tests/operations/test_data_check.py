@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from datetime import date
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +241,9 @@ def test_a_table_follows_the_rules_that_are_learned_of_it(
     table: Path, perform: Perform, listener: Listener, tmp_path: Path
 ) -> None:
     def learned(path: Path) -> str:
-        (made,) = perform("data.check", path)
+        made, shown = perform("data.check", path)
+        assert shown.role == "preview" and shown.meta == {"page": True}
+        assert escape(made.path.read_text()) in shown.path.read_text()
         return made.path.read_text()
 
     rules = learned(table)

@@ -1,20 +1,23 @@
 """Rules out of a table that is as it should be: what all of its rows follow today."""
 
+from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 from uploads.operations.base import Output
 from uploads.operations.duck import Duck, Span, name
 from uploads.operations.tables_given import Table
-from uploads.operations.tables_page import is_number
+from uploads.operations.tables_page import is_number, page
 from uploads.operations.tables_rules import TOGETHER
 
 FEW_VALUES, MANY_ROWS = 12, 50
 WORDS = {"DATE": "date", "TIME": "time", "BOOLEAN": "yes or no", "VARCHAR": "text"}
+HOW = "Read and correct them, then check the next table by them."
 AT_ONCE = 40  # columns a question
 
 
-def learned(table: Table, label: str, engine: Duck, span: Span) -> Output:
-    """Return a text with a rule for each column.
+def learned(table: Table, label: str, engine: Duck, span: Span) -> Iterator[Output]:
+    """Hand out a text with a rule for each column, and a page that shows it.
 
     Kinds are those of the values; a column without gaps is required, one whose values all
     differ is unique, numbers none of which is negative begin at 0, and few different texts in
@@ -31,9 +34,15 @@ def learned(table: Table, label: str, engine: Duck, span: Span) -> Output:
             facts = found[number * 3 : number * 3 + 3]
             lines.append(_line(column, kind, facts, table, engine))
     target = engine.step.path(f"{label}-rules.txt")
-    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    written = "\n".join(lines) + "\n"
+    target.write_text(written, encoding="utf-8")
     engine.report(span[1], "looking at the columns")
-    return Output(target, meta={"rules": len(lines) - 1})
+    yield Output(target, meta={"rules": len(lines) - 1})
+    shown = engine.step.path(f"{label}-rules-rows.html")
+    called = f"Rules that {table.name or engine.step.name} follows"
+    body = f'<header><h1>{escape(called)}</h1><p class="dim">{HOW}</p><pre>{escape(written)}</pre></header>'
+    shown.write_text(page(called, body), encoding="utf-8")
+    yield Output(shown, role="preview", meta={"page": True})
 
 
 def _asked(column: str, kind: str) -> str:

@@ -56,7 +56,7 @@ def check(source: Path, step: "Context[CheckTable]") -> Iterator[Output]:
             if named:
                 yield from _checked(table, _fitted(rules, table, step), label, engine, span)
             else:
-                yield learned(table, label, engine, span)
+                yield from learned(table, label, engine, span)
         yield from rejects(given, engine, tables)
 
 
