@@ -4,7 +4,7 @@
 job's time, how wide it was, and the worst jump between two updates. Its error is calibrated anew
 on four fifths of the sessions and judged on the rest, five times over (`tested`), beside the
 constants in use (`in use`). `--record N [KIND …]` records until there are N jobs, `--calibrate` prints
-the constants for `uploads/forecast.py`.
+the constants for `uploads/likely.py`.
 """
 
 import itertools
@@ -17,16 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uploads.forecast import (
-    CALIBRATED,
-    START_SECONDS,
-    Busy,
-    Calibration,
-    Load,
-    error,
-    foresee,
-    time_range,
-)
+from uploads.forecast import START_SECONDS, Busy, Load, foresee
+from uploads.likely import CALIBRATED, Calibration, error, time_range
 
 RECORDED = Path(__file__).parent / "data" / "eta.jsonl"
 MARKS = (0.1, 0.25, 0.5)

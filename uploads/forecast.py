@@ -2,8 +2,8 @@
 
 A step's rest follows from its weight (estimated seconds), the pace so far (real seconds for each
 estimated one) and its own progress. With these the claims are played as workers will make them,
-competing jobs included. What the play can't know is in the range around its answer, which is as
-wide as the play was wrong about recorded jobs; `python -m benchmarks eta` measures that.
+competing jobs included. What the play can't know is in the range around its answer, see
+`uploads/likely.py`.
 """
 
 import heapq
@@ -21,35 +21,11 @@ START_SECONDS = 0.1
 DOUBT = 0.03
 # What has been silent for longer than it should still take takes this share of both once more.
 OVERDUE = 0.25
-# A smaller share of a step says nothing about how steps differ, and of the first one nothing at all.
-TELLING, FIRST_NEWS = 0.2, 0.1
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """How wrong the play is about recorded jobs; `python -m benchmarks eta --calibrate` finds it.
-
-    The ones here were fitted to recorded encodes, batches of pictures and questions to tables.
-    `floor` is the error that no evidence takes away; `bend` is added for a job whose work is all
-    in running steps, because progress is not quite linear; `usual` is how much steps differ before
-    their job shows it, which counts as `trust` steps. 80 % of the errors, measured in the
-    deviation that these give, lie between `low` and `high`.
-    """
-
-    floor: float
-    bend: float
-    usual: float
-    trust: float
-    low: float
-    high: float
-
-
-CALIBRATED = Calibration(floor=0.2, bend=0.1, usual=0.5, trust=1.0, low=-0.724, high=0.841)
 # A job that has just arrived moves the others' ends this far at once, and the rest within seconds,
 # so that what people see never jumps.
 ARRIVAL_FACTOR, ARRIVAL_SECONDS = 2.5, 15.0
-# A range whose ends differ by more than this factor helps nobody.
-WIDEST = 5.0
 
 
 @dataclass(frozen=True)
@@ -97,8 +73,8 @@ class Busy:
 class Load:
     """What one job's rows say: sums of its ended and waiting steps, and each running one.
 
-    Weights are estimated seconds of one worker with `START_SECONDS` for each step; `ended_squares` sums seconds² / weight of
-    ended steps; `joins` wait for parts; `unplanned` is the weight of items that no step
+    Weights are estimated seconds of one worker with `START_SECONDS` for each step;
+    `ended_squares` sums seconds² / weight of ended steps; `joins` wait for parts; `unplanned` is the weight of items that no step
     carries yet. Owners share fairly; of one owner's jobs the one served longest ago goes on.
     `age_seconds` have passed since the job was submitted.
     """
@@ -141,11 +117,6 @@ class Load:
         whole = self.ended_weight + self.ready_weight + self.unplanned + running
         return running / whole if whole > 0 else 0.0
 
-    @property
-    def moving(self) -> float:
-        """Return the weight that running steps have done."""
-        return sum(step.done for step in self.running)
-
     @cached_property
     def pace(self) -> float:
         """Return what one estimated second really takes, by all work so far."""
@@ -155,21 +126,6 @@ class Load:
         typical = (self.ended_weight + sum(step.weight for step in self.works)) / max(1, known)
         doubt = DOUBT * typical
         return (seconds + doubt) / (weight + doubt) if weight + doubt > 0 else 1.0
-
-    def spread(self, by: Calibration) -> float:
-        """Return how much the pace differs from step to step, as a share of it."""
-        told = [step for step in self.works if step.progress > TELLING and step.done > 0]
-        weight = self.ended_weight + sum(step.done for step in told)
-        if weight <= 0:
-            return by.usual
-        seconds = self.ended_seconds + sum(step.told_seconds for step in told)
-        squares = self.ended_squares + sum(step.told_seconds**2 / step.done for step in told)
-        count = self.ended + sum(step.progress for step in told)
-        mean = seconds / weight
-        varied = max(0.0, squares / weight / mean**2 - 1) if mean > 1e-9 else 0.0
-        return math.sqrt(
-            (by.usual**2 * by.trust + varied * count) / (by.trust + max(0.0, count - 1))
-        )
 
 
 @dataclass
@@ -280,29 +236,3 @@ def _next(jobs: Mapping[int, _Playing], busy: Mapping[int, int]) -> int | None:
         if job.claimable
     ]
     return min(ranks)[3] if ranks else None
-
-
-def error(load: Load, by: Calibration = CALIBRATED) -> float:
-    """Return how far the play may be off, as a deviation of the logarithm.
-
-    The pace of the steps ahead is a mean of few, guessed from a mean of few.
-    """
-    few = 1 / max(1.0, load.evidence) + 1 / max(1.0, load.ahead)
-    varied = load.spread(by) ** 2 * few
-    return math.sqrt(by.floor**2 + (by.bend * load.at_work) ** 2 + varied)
-
-
-def time_range(
-    load: Load, seconds: float, by: Calibration = CALIBRATED
-) -> tuple[float, float] | None:
-    """Return the range that holds the time left four times in five; None while it is a guess.
-
-    `seconds` is what the play says.
-    """
-    if load.evidence < FIRST_NEWS:
-        return None
-    off = error(load, by)
-    low, high = by.low * off, by.high * off
-    if high - low > math.log(WIDEST):
-        return None
-    return max(0.0, seconds) * math.exp(low), max(0.0, seconds) * math.exp(high)

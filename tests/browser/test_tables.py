@@ -75,7 +75,7 @@ def test_an_example_is_taken_and_a_mistake_told_with_its_place(
 ) -> None:
     page = open_page()
     choose(page, [orders], "data.query")
-    page.get_by_text("Examples to begin with").click()
+    page.get_by_text("Examples to begin with").filter(visible=True).click()
     example = page.locator(".examples li", has_text="Count the rows of each value")
     example.get_by_role("button").click()
     box = page.get_by_label("Question in SQL")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from uploads.forecast import WIDEST, Busy, Load, foresee, play, time_range
+from uploads.forecast import Busy, Load, foresee, play
+from uploads.likely import WIDEST, time_range
 
 SECONDS = st.floats(0, 1e5)
 WEIGHTS = st.floats(0.01, 1e4)

@@ -73,7 +73,7 @@ def _shown(
         "paused": job.is_paused,
         "priority": job.priority,
         "max_inflight": job.max_inflight,
-        "progress": progress_of(job, work.load.moving),
+        "progress": progress_of(job, work.moved),
         "items": {
             "total": job.items_total,
             "done": job.items_done,
@@ -100,13 +100,13 @@ def mark_of(seen: dict[str, Any], *, is_cancelling: bool) -> str:
     return "queued" if reason in UNFORESEEABLE else str(seen["state"])
 
 
-def progress_of(job: Job, moving: float) -> float:
+def progress_of(job: Job, moved: float) -> float:
     """Return the done share of the estimated work; only an ended job shows 1."""
     if job.is_finished:
         return 1.0
     if job.weight_total <= 0:
         return 0.0
-    return round(min(0.999, (job.weight_done + moving) / job.weight_total), 4)
+    return round(min(0.999, (job.weight_done + moved) / job.weight_total), 4)
 
 
 def _eta(

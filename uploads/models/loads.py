@@ -24,7 +24,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from uploads.conf import conf
-from uploads.forecast import START_SECONDS, Busy, Load, foresee, time_range
+from uploads.forecast import START_SECONDS, Busy, Load, foresee
+from uploads.likely import time_range
 from uploads.models.job import Job
 from uploads.models.lane_limit import LARGEST, LaneLimit
 from uploads.models.step import Step
@@ -58,11 +59,12 @@ class SecondsBetween(Func):
 
 @dataclass(frozen=True)
 class Work:
-    """One job's sums on one lane, how many steps run, and whether a plan is still to come."""
+    """One job's sums on one lane: its running steps with the weight they have done, a plan to come."""
 
     lane: str = Lane.CPU
     load: Load = NOTHING
     running: int = 0
+    moved: float = 0.0
     planning: bool = False
     links: int = 1
 
@@ -157,6 +159,7 @@ def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
         }
     elif row["state"] == StepState.RUNNING:
         more = {"running": [*load.running, _busy(row, now)]}
+        work = replace(work, moved=work.moved + raw * _share(row))
     elif row["kind"] == StepKind.JOIN:
         more = {"joins": load.joins + row["count"], "joins_weight": load.joins_weight + weights}
     else:
@@ -166,6 +169,10 @@ def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
     return replace(work, lane=row["on_lane"], load=replace(load, **more))
 
 
+def _share(row: dict[str, Any]) -> float:
+    return float(min(1.0, max(0.0, row["share"])))
+
+
 def _busy(row: dict[str, Any], now: datetime) -> Busy:
     """Return a running step; its lease was renewed with the last news of it."""
     since = row["since"] or now
@@ -173,7 +180,7 @@ def _busy(row: dict[str, Any], now: datetime) -> Busy:
     told = min(now, max(told, since))
     return Busy.told(
         row["weights"],
-        min(1.0, max(0.0, row["share"])),
+        _share(row),
         seconds=(told - since).total_seconds(),
         silent_seconds=(now - told).total_seconds(),
         is_join=row["kind"] == StepKind.JOIN,

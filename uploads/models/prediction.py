@@ -14,7 +14,8 @@ from django.db.models import F, Sum
 
 from uploads.conf import conf
 from uploads.errors import RequestError
-from uploads.forecast import START_SECONDS, Load, play, time_range
+from uploads.forecast import START_SECONDS, Load, play
+from uploads.likely import time_range
 from uploads.models.chaining import roots, seconds_of
 from uploads.models.job import Job
 from uploads.models.lane_limit import LARGEST, LaneLimit
