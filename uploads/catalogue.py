@@ -446,6 +446,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The operation “{operation}” is no longer installed.",
         "Install it again, or start a new job.",
     ),
+    "operation_lacks": Entry(
+        501,
+        "“{operation}” needs what is not installed on this server. {reason}",
+        "Ask an operator, then start the job again.",
+    ),
     "sandbox_unavailable": Entry(
         500,
         "The sandbox is weaker than this server requires: {reason}",

@@ -1,10 +1,14 @@
 """Small PDFs of every kind, made on the spot."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import img2pdf
 import pikepdf
+import pypdfium2
+import pyvips
 from pikepdf import Array, Dictionary, Encryption, Name, OutlineItem, Page, Pdf, Permissions, String
 
 A4 = (595, 842)
@@ -41,6 +45,32 @@ def blank(
         )
         pdf.pages.append(Page(pdf.make_indirect(page)))
     return pdf
+
+
+def printed(words: Sequence[str], dpi: int = 200, turned: int = 0) -> Any:
+    """Return a page with these lines as a picture, as a scanner sees it; turned clockwise."""
+    pdf = blank(1, words="")
+    lines = "".join(f"({line}) ' " for line in words)
+    content = f"BT /F1 14 Tf 22 TL 60 780 Td {lines} ET"
+    pdf.pages[0].obj.Contents = pdf.make_stream(content.encode("cp1252"))
+    made = BytesIO()
+    pdf.save(made)
+    page = pypdfium2.PdfDocument(made)[0]
+    drawn = page.render(scale=dpi / 72, grayscale=True)
+    image = pyvips.Image.new_from_memory(
+        bytes(drawn.buffer), drawn.stride, drawn.height, 1, "uchar"
+    )
+    image = image.crop(0, 0, drawn.width, drawn.height).copy(
+        interpretation="b-w", xres=dpi / 25.4, yres=dpi / 25.4
+    )
+    return image.rot(f"d{turned}") if turned else image
+
+
+def scan(path: Path, pages: Sequence[Sequence[str]], turned: int = 0) -> Path:
+    """Write a document whose pages are pictures of these lines, and nothing else."""
+    pictures = [printed(words, turned=turned).jpegsave_buffer(Q=80) for words in pages]
+    path.write_bytes(img2pdf.convert(pictures))
+    return path
 
 
 def linked(path: Path) -> Path:

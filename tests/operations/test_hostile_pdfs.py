@@ -11,7 +11,15 @@ from pikepdf import Array, Dictionary, Name, Stream
 from tests.operations import pdfs
 from tests.operations.conftest import Told
 
-OPERATIONS = ("pdf.pages", "pdf.merge", "pdf.split", "pdf.text", "pdf.compress", "file.inspect")
+OPERATIONS = (
+    "pdf.pages",
+    "pdf.merge",
+    "pdf.split",
+    "pdf.text",
+    "pdf.compress",
+    "pdf.ocr",
+    "file.inspect",
+)
 TOLD = {"pdf_damaged", "not_a_pdf", "pdf_password", "pdf_locked", "pdf_no_text", "empty_file"}
 PDF = "application/pdf"
 SEED = 20
@@ -24,6 +32,7 @@ def seeds(folder: Path) -> list[bytes]:
     pdfs.document(packed, 4, compress_streams=True)
     plain = pdfs.document(folder / "plain.pdf", 3, compress_streams=False)
     files = [plain, packed, pdfs.linked(folder / "l.pdf"), pdfs.form(folder / "f.pdf")]
+    files.append(pdfs.scan(folder / "s.pdf", [["Dear Mrs Miller,", "the harvest is in."]]))
     files.append(pdfs.locked(folder / "k.pdf", owner="secret"))
     return [file.read_bytes() for file in files]
 
@@ -112,7 +121,7 @@ def bomb(folder: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["within-itself", "zeros", "wide", "outline"])
-@pytest.mark.parametrize("operation", ["pdf.pages", "pdf.merge", "pdf.compress"])
+@pytest.mark.parametrize("operation", ["pdf.pages", "pdf.merge", "pdf.compress", "pdf.ocr"])
 def test_bombs_end_in_a_result_or_in_words(
     operation: str, kind: str, child: Callable[..., Told], tmp_path: Path
 ) -> None:

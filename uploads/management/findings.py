@@ -108,6 +108,14 @@ def others() -> Findings:
         yield Finding("warn", package.package, f"can't be used: {package.reason}")
 
 
+def extras() -> Findings:
+    """Operations of our own that need more than is installed."""
+    for made in operations().values():
+        if made.lacks is not None:
+            told = made.missing()
+            yield Finding("off" if told else "ok", made.name, told or f"{made.label}: installed")
+
+
 def database() -> Findings:
     """Whether the database answers and has the tables of this version."""
     try:
@@ -226,6 +234,7 @@ SECTIONS: tuple[tuple[str, Callable[[], Findings]], ...] = (
     ("Programs", programs),
     ("Data", folders),
     ("Database", database),
+    ("Operations", extras),
     ("Operations", others),
     ("Sandbox", sandbox),
     ("Choices", choices),

@@ -84,6 +84,7 @@ class Operation(Generic[O]):
     only what it has room for. Where the options change the work much, `seconds_by` estimates it. At `memory_bytes` of address space its child is stopped. A `piecewise`
     one heeds `Context.sample_seconds`; what `plays_early` can be watched while it is being made;
     what one that `sends` makes a worker sends; a `reusable` one makes the same of the same.
+    `lacks` says in a sentence what this machine needs first, for any options or for these.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Operation(Generic[O]):
     planner: Plan[O] | None = None
     joiner: Join[O] | None = None
     looker: Callable[..., Iterator[Output]] | None = None
+    lacks: Callable[[O | None], str] | None = None
 
     @property
     def module(self) -> str:
@@ -130,6 +132,10 @@ class Operation(Generic[O]):
         if self.seconds_by is None or options is None:
             return self.seconds(size)
         return self.seconds_by(size, options)
+
+    def missing(self, options: O | None = None) -> str:
+        """Return what this machine lacks for it, for any options or these, as a sentence; else ""."""
+        return "" if self.lacks is None else self.lacks(options)
 
     def accepts_type(self, media_type: str) -> bool:
         """Tell whether a file of this media type fits; `image/*` and `*/*` are patterns."""

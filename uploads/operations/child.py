@@ -145,6 +145,9 @@ class Child:
 
     def _work(self, operation: Operation[Any], item: dict[str, Any]) -> None:
         step = self._context(operation, item)
+        # The worker's host need not have what the web server's has.
+        if lacks := operation.missing(step.options):
+            raise StepError("operation_lacks", operation=operation.label, reason=lacks)
         source = self._source(item)
         given = () if operation.starts else (source,)
         if self.request["call"] == "look":

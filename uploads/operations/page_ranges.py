@@ -8,6 +8,8 @@ from uploads.operations.times import refuse
 
 MOST_RANGES = 200
 LARGEST = 1_000_000
+# So many ranges are named in a sentence; the rest is counted.
+LISTED = 12
 RANGE = re.compile(r"([0-9]*)\s*(?:(-|–|—|\.\.|\bto\b)\s*([0-9]*))?")
 EXAMPLE = "write it like 1-3, 7, 10-"
 
@@ -69,3 +71,17 @@ def _number(digits: str, text: str, field: str) -> int:
     if len(digits) > len(str(LARGEST)) or not 1 <= int(digits) <= LARGEST:
         raise refuse(f"in “{text}” there is no page {digits[:12]}; pages count from 1.", field)
     return int(digits)
+
+
+def listed(numbers: list[int]) -> str:
+    """Return "page 3" or "pages 3, 5-9 and 20 more"."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    shown = [f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:LISTED]]
+    rest = sum(b - a + 1 for a, b in ranges[LISTED:])
+    words = ", ".join(shown) + (f" and {rest} more" if rest else "")
+    return f"page {words}" if len(numbers) == 1 else f"pages {words}"

@@ -22,15 +22,18 @@ POINTS_PER_INCH = 72
 MILLIMETRES_PER_INCH = 25.4
 PRINTING = 1 << 2
 EXTRACTING = 1 << 4
+# What PDFium writes for a hyphen at a line's end, and for what has no character.
+HYPHENS = {0xFFFE: "-", 0x02: "-", 0x00: None, 0xFFFF: None}
 
 
 @dataclass(frozen=True)
 class Look:
-    """How a page is drawn."""
+    """How a page is drawn; without its `text` all the rest is."""
 
     grey: bool = False
     transparent: bool = False
     notes: bool = True
+    text: bool = True
 
 
 @contextmanager
@@ -91,6 +94,8 @@ def draw(document: pypdfium2.PdfDocument, place: int, scale: float, look: Look) 
     try:
         page = document[place]
         try:
+            if not look.text:
+                _hide_text(page)
             bitmap = page.render(
                 scale=scale,
                 fill_color=ground,
@@ -107,6 +112,12 @@ def draw(document: pypdfium2.PdfDocument, place: int, scale: float, look: Look) 
     return _picture(bitmap, scale, look)
 
 
+def _hide_text(page: Any) -> None:
+    """Make what is written on a page unseen, until it is closed."""
+    for written in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_TEXT], max_depth=8):
+        pdfium.FPDFTextObj_SetTextRenderMode(written.raw, pdfium.FPDF_TEXTRENDERMODE_INVISIBLE)
+
+
 def _picture(bitmap: Any, scale: float, look: Look) -> Any:
     """Return a bitmap as a picture that shares its memory."""
     image = pyvips.Image.new_from_memory(
@@ -117,3 +128,8 @@ def _picture(bitmap: Any, scale: float, look: Look) -> Any:
     image = image.copy(interpretation="srgb", xres=pace, yres=pace)
     image = image if look.transparent else image[0:3]
     return image.colourspace("b-w") if look.grey else image
+
+
+def plain(text: str) -> str:
+    """Return what PDFium reads with the line ends and hyphens of a text file."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(HYPHENS)

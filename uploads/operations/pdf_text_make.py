@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from uploads.operations.pdf_text import Text
 
 SUFFIXES = {"text": ".txt", "json": ".json"}
-# What PDFium writes for a hyphen at a line's end, and for what has no character.
-HYPHENS = {0xFFFE: "-", 0x02: "-", 0x00: None, 0xFFFF: None}
-LISTED = 12
 
 
 def make(source: Path, step: "Context[Text]") -> Iterator[Output]:
@@ -33,7 +30,7 @@ def make(source: Path, step: "Context[Text]") -> Iterator[Output]:
             raise InputError("pdf_no_text", name=step.name, count=len(wanted))
     if bare:
         step.warn(
-            f"No text on {_listed(bare)}: empty, or pictures of text, such as scans, which only "
+            f"No text on {page_ranges.listed(bare)}: empty, or pictures of text, such as scans, which only "
             "text recognition (OCR) can read."
         )
     yield Output(target, meta={"pages": len(wanted), "characters": characters})
@@ -79,7 +76,7 @@ def _page(document: pypdfium2.PdfDocument, place: int, *, lines: bool) -> Json |
         page = document[place]
         try:
             read = page.get_textpage()
-            found: Json = {"text": _plain(read.get_text_range())}
+            found: Json = {"text": pdf_draw.plain(read.get_text_range())}
             if lines:
                 width, height = page.get_size()
                 found |= {"width": round(width, 2), "height": round(height, 2)}
@@ -95,24 +92,6 @@ def _lines(read: Any) -> Iterator[Json]:
     """Yield the stretches of text that stand in one line: left, bottom, right, top in points."""
     for number in range(read.count_rects()):
         box = read.get_rect(number)
-        text = _plain(read.get_text_bounded(*box)).strip()
+        text = pdf_draw.plain(read.get_text_bounded(*box)).strip()
         if text:
             yield {"text": text, "box": [round(edge, 2) for edge in box]}
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(HYPHENS)
-
-
-def _listed(numbers: list[int]) -> str:
-    """Return "page 3" or "pages 3, 5-9 and 20 more"."""
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and number == ranges[-1][1] + 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    shown = [f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:LISTED]]
-    rest = sum(b - a + 1 for a, b in ranges[LISTED:])
-    words = ", ".join(shown) + (f" and {rest} more" if rest else "")
-    return f"page {words}" if len(numbers) == 1 else f"pages {words}"

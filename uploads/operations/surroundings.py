@@ -20,6 +20,7 @@ def environment(out: Path, more: Iterable[str] = ()) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *more]),
         "VIPS_CONCURRENCY": "1",
         "RAYON_NUM_THREADS": "1",
+        "OMP_THREAD_LIMIT": "1",
         "VIPS_BLOCK_UNTRUSTED": "1",
     }
 

@@ -84,6 +84,11 @@ class Offer:
         return self.operation.looker is not None
 
     @property
+    def lacks(self) -> str:
+        """Return what this server needs first, as a sentence; nothing if it can be used."""
+        return self.operation.missing()
+
+    @property
     def open_options(self) -> bool:
         return self.own or bool(self.form.errors)
 
@@ -103,9 +108,9 @@ def in_order() -> list[Operation[Any]]:
     return sorted(known, key=_rank)
 
 
-def _rank(operation: Operation[Any]) -> tuple[bool, int, str]:
+def _rank(operation: Operation[Any]) -> tuple[bool, bool, int, str]:
     place = BUILT_IN.index(operation.module) if operation.module in BUILT_IN else len(BUILT_IN)
-    return "*/*" in operation.accepts, place, operation.label
+    return bool(operation.missing()), "*/*" in operation.accepts, place, operation.label
 
 
 def offer(operation: Operation[Any], owner: Any, data: Any, chosen: str, place: int = 0) -> Offer:

@@ -124,6 +124,8 @@ def _submit(owner: Any, request: JobRequest) -> Job:
 def _link(stage: StageRequest) -> Link:
     operation = find(stage.operation)
     options = parse_options(operation.options, stage.options)
+    if lacks := operation.missing(options):
+        raise RequestError("operation_lacks", operation=operation.label, reason=lacks)
     return Link(operation, options, canonical(options))
 
 

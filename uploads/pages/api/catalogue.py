@@ -36,6 +36,7 @@ def operation_json(operation: Operation[Any]) -> Json:
         "accepts": list(operation.accepts),
         "takes": operation.takes,
         "version": operation.version,
+        "lacks": operation.missing(),
         "presets": [
             {
                 "name": preset.name,

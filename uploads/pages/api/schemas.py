@@ -210,6 +210,7 @@ SCHEMAS: dict[str, Json] = {
         accepts={"type": "array", "items": TEXT},
         takes={"type": "string", "enum": ["each", "all", "none"]},
         version=COUNT,
+        lacks=TEXT,
         presets={
             "type": "array",
             "items": record(name=TEXT, label=TEXT, summary=TEXT, options=OBJECT),
