@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError
-from uploads.operations import ffmpeg, video_filters, video_sound, video_subtitles
+from uploads.operations import (
+    ffmpeg,
+    video_burning,
+    video_filters,
+    video_sound,
+    video_subtitles,
+)
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.probe import opened
 from uploads.operations.video_budget import LEAST_RATE
@@ -27,6 +33,8 @@ SEEK_MARGIN_SECONDS = 0.010
 DECODABLE_SHARE = 0.5
 # How often a part that has to fit is encoded, and how much smaller than needed after a miss.
 MOST_TRIES, SMALLER = 3, 0.98
+# A part's pictures and nothing else.
+ALONE = ("-an", "-sn", "-dn", "-map_metadata", "-1", "-map_chapters", "-1")
 # The share of the progress that the first of two passes gets.
 FIRST_PASS = 0.35
 
@@ -72,7 +80,7 @@ def _pictures(
     expected = part["frames"]
     found = -1
     for preroll in PREROLLS if part["start"] is not None else (None,):
-        reading = [*opening(source, part, preroll), *_chosen(part), "-vf", filters]
+        reading = [*opening(source, part, preroll), *filters, *ALONE]
         complaints = _encode(reading, target, step, part, span)
         before, found = found, count_pictures(target, step.name)
         if found == expected:
@@ -152,7 +160,7 @@ def opening(source: Path, part: Json, preroll: float | None) -> list[str]:
     """Return the arguments that open the source where a part begins, or `preroll` seconds before."""
     numerator, denominator = part["base"]
     one_of_many = part["kind"] == "segment"
-    arguments = ["-filter_threads", "1"] if one_of_many else []
+    arguments = ["-filter_threads", "1", "-filter_complex_threads", "1"] if one_of_many else []
     if part["start"] is not None:
         base = numerator / denominator
         if preroll is not None and part["start"] > part["begin"]:
@@ -164,13 +172,7 @@ def opening(source: Path, part: Json, preroll: float | None) -> list[str]:
         arguments += ["-ss", f"{begin:.6f}", "-t", f"{end - begin:.6f}"]
     # Two decoding threads feed one encoding thread; more would only take memory.
     arguments += ["-threads", "2"] if one_of_many else []
-    return [*arguments, *ffmpeg.reading(source)]
-
-
-def _chosen(part: Json) -> list[str]:
-    """Return the arguments that take a part's pictures alone."""
-    arguments = ["-map", f"0:{part['stream']}", "-an", "-sn", "-dn"]
-    return [*arguments, "-map_metadata", "-1", "-map_chapters", "-1"]
+    return [*arguments, *video_burning.own_canvas(part), *ffmpeg.reading(source)]
 
 
 def timing(step: "Context[Transcode]", part: Json) -> list[str]:

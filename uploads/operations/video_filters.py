@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from uploads.operations import ffmpeg, video_subtitles
+from uploads.operations import ffmpeg, video_burning
 from uploads.operations.base import Context, Json
 
 if TYPE_CHECKING:
@@ -12,20 +12,38 @@ if TYPE_CHECKING:
 TURNS = {"right": ["transpose=clock"], "left": ["transpose=cclock"], "half": ["hflip", "vflip"]}
 
 
-def of(source: Path, step: "Context[Transcode]", part: Json) -> str:
-    """Return FFmpeg's filters for a part; writes the subtitles that are burnt into it."""
+def of(source: Path, step: "Context[Transcode]", part: Json) -> list[str]:
+    """Return FFmpeg's arguments that choose and change a part's pictures, after the source's own.
+
+    Writes the subtitles that are burnt in; those made of pictures are an input of their own.
+    """
+    burning = video_burning.prepare(source, step, part)
+    stream = f"0:{part['stream']}"
+    before, after = _before(step, part, burning.text), _after(part)
+    if not burning.laid:
+        return ["-map", stream, "-vf", ",".join([*before, *after]) or "null"]
+    numerator, denominator = part["base"]
+    # Two inputs meet in a time base of their own.
+    after = [burning.laid, f"settb={numerator}/{denominator}", *after]
+    drawn = f"[{stream}]{','.join(before) or 'null'}[video];{burning.drawn}[subtitles];"
+    drawn += f"[video][subtitles]{','.join(after)}[out]"
+    return [*burning.inputs, "-filter_complex", drawn, "-map", "[out]"]
+
+
+def _before(step: "Context[Transcode]", part: Json, text: str) -> list[str]:
+    """Return the filters up to text that is burnt in."""
     filters = chosen(step, part)
     filters += TURNS.get(step.options.turn, [])
     if part["scale"]:
         filters.append(f"scale={part['width']}:{part['height']},setsar=1")
     if part["transfer"]:
         filters.append(ffmpeg.SDR)
-    if part["burnt"]:
-        filters.append(video_subtitles.prepare_burning(source, step, part))
-    if part["start"] is not None:
-        # At the end: subtitles and the choice of pictures go by the source's own times.
-        filters.append(f"setpts=PTS-{part['start']}")
-    return ",".join(filters) or "null"
+    return [*filters, text] if text else filters
+
+
+def _after(part: Json) -> list[str]:
+    # At the end: subtitles and the choice of pictures go by the source's own times.
+    return [] if part["start"] is None else [f"setpts=PTS-{part['start']}"]
 
 
 def _interlaced(part: Json) -> list[str]:

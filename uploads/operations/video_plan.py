@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError
-from uploads.operations import video_budget
+from uploads.operations import video_budget, video_burning
 from uploads.operations.base import Context, Json, Part
 from uploads.operations.packets import Index, read_index, refuse_truncated
 from uploads.operations.probe import Media, Picture, clock, probe
 from uploads.operations.times import parse_ranges
 from uploads.operations.video_codecs import Encoding
 from uploads.operations.video_shape import MIB, fits, memory_bytes, seconds_of, shape_of
-from uploads.operations.video_subtitles import refuse_without_fonts
 
 if TYPE_CHECKING:
     from uploads.operations.video import Transcode
@@ -79,7 +78,7 @@ def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
     found = cut(source, step)
     picture, shape, pieces, frames = found.picture, found.shape, found.pieces, found.frames
     if shape["burnt"]:
-        refuse_without_fonts(step.name)
+        video_burning.look(source, picture, shape["burnt"], step)
     size = source.stat().st_size
     seconds = _seconds(picture, shape, frames, step.options)
     if step.options.copy_fitting and fits(found.media, picture, shape, step.options, size):

@@ -88,10 +88,7 @@ def _burnt(media: Media, step: "Context[Transcode]") -> dict[str, Any] | None:
         step.warn(f"It has {count or 'no'} subtitle track{'s' * (count != 1)}: none was burnt in.")
         return None
     track: Subtitle = media.subtitles[step.options.subtitle_track - 1]
-    if not track.is_text:
-        step.warn("Its subtitles are made of pictures, which can't be burnt in: left out.")
-        return None
-    return {"index": track.index}
+    return {"index": track.index, "pictures": not track.is_text}
 
 
 def memory_bytes(picture: Picture, shape: dict[str, Any], codec: CodecName = "h264") -> int:
