@@ -146,6 +146,23 @@ def fat(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
     yield target
 
 
+LACKS = "An operator installs it: pip install 'cloth'."
+
+
+@operation(
+    "test.lacks",
+    label="Weave",
+    accepts=["text/*"],
+    options=CopyOptions,
+    lacks=lambda options: "" if options and options.shout else LACKS,
+)
+def lacking(source: Path, step: Context[CopyOptions]) -> Iterator[Path]:
+    """Need something that no machine has, unless it is done in capitals."""
+    target = step.path("source.txt")
+    target.write_text(source.read_text())
+    yield target
+
+
 @dataclass(frozen=True)
 class AloneOptions:
     lines: int = option(3, "So many lines are made.", min=1, max=1000)

@@ -4,10 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.operations.conftest import ROOT
+from odd_operations import LACKS
+
+from tests.operations.conftest import ROOT, Told
 
 GOOD = """
 from dataclasses import dataclass
@@ -112,3 +115,14 @@ def test_the_doctor_names_what_others_installed_and_what_is_broken(tmp_path: Pat
     )
     assert "✓ good.good" in told.stdout
     assert "! mill_import" in told.stdout and "no_such_library" in told.stdout
+
+
+def test_a_host_that_lacks_what_an_operation_needs_says_so(
+    child: Callable[..., Told], tmp_path: Path
+) -> None:
+    source = tmp_path / "words.txt"
+    source.write_text("one two")
+    (error,) = child("test.lacks", source, media_type="text/plain").of("error")
+    assert (error["code"], error["fault"]) == ("operation_lacks", "step")
+    assert error["values"] == {"operation": "Weave", "reason": LACKS}
+    assert child("test.lacks", source, media_type="text/plain", options={"shout": True}).of("done")
