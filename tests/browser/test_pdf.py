@@ -60,3 +60,16 @@ def test_several_become_one_and_one_that_is_closed_says_why(
     page.wait_for_url(re.compile(r"/jobs/\w{24}/$"))
     told = page.locator("body")
     expect(told).to_contain_text("opens with a password only", timeout=PATIENCE_MS)
+
+
+def test_a_scan_becomes_a_document_with_text(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page()
+    lines = ["Dear Mrs Miller,", "the harvest of the northern valley is in.", "Yours, Ada"]
+    choose(page, [pdfs.scan(tmp_path / "Letter.pdf", [lines, lines])], "pdf.ocr")
+    panel = page.locator("[data-panel='pdf.ocr']")
+    panel.locator("[value=both][name$=preset]").check()
+    expect(panel.get_by_label("Languages of the text")).to_have_value("eng")
+    start(page)
+    expect(page.locator("[data-viewer] a[data-name='Letter.pdf'] img")).to_have_count(1)
+    text = page.locator("[data-viewer] a[data-name='Letter.txt']").get_attribute("href")
+    assert "northern valley" in page.request.get(str(text)).text()

@@ -11,7 +11,7 @@ import pytest
 from tests.operations import pdfs
 from tests.operations.conftest import Listener
 from uploads.errors import InputError, RequestError
-from uploads.operations import Output
+from uploads.operations import Context, Output
 from uploads.operations.options import parse_options
 from uploads.operations.registry import find
 
@@ -183,3 +183,16 @@ def test_a_language_without_data_is_named() -> None:
     assert operation.missing() == ""
     lacks = operation.missing(operation.options("eng+tlh"))
     assert "“tlh”" in lacks and "eng" in lacks and "tlh.traineddata" in lacks
+
+
+def test_a_long_document_is_read_in_parts(tmp_path: Path, perform: Perform) -> None:
+    towns = "London Paris Madrid Rome Vienna Prague Warsaw Athens Dublin Berlin Geneva".split()
+    pages = [(*LETTER, f"It was sent from {town}.") for town in towns]
+    source = pdfs.scan(tmp_path / "long.pdf", pages)
+    operation: Any = find("pdf.ocr")
+    step = Context(operation.options(), tmp_path, name="long.pdf")
+    parts = operation.planner(source, step)
+    assert len(parts) > 1 and sum(len(part.params["pages"]) for part in parts) == len(pages)
+    made = result(perform("pdf.ocr", source, result="both"))
+    for place, town in enumerate(towns):
+        assert f"sent from {town}" in text_of(made.path, place)

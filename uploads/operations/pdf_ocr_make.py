@@ -112,7 +112,8 @@ def read(source: Path, step: "Context[Recognise]", part: Json) -> Iterator[Outpu
                 continue
             told |= {"text": found.text, "words": found.words, "confidence": found.confidence}
             _keep(found, told, layers)
-        texts, under = step.path("texts.json"), step.path("layers.pdf")
+        first = part["pages"][0]["place"] + 1 if part["pages"] else 0
+        texts, under = step.path(f"texts-{first}.json"), step.path(f"layers-{first}.pdf")
         texts.write_text(json.dumps(facts, ensure_ascii=False))
         layers.save(under)
     yield Output(texts)
@@ -184,6 +185,11 @@ def _lay(
 def _tell(pages: Sequence[Json], wanted: int, step: "Context[Recognise]") -> None:
     """Say what the owner should know of the pages: turned, doubtful, empty, left alone."""
     kinds = Counter(_kind(page) for page in pages)
+    read = [page for page in pages if page.get("words")]
+    if read:
+        words = sum(page["words"] for page in read)
+        sure = sum(page["words"] * page["confidence"] for page in read) / words
+        step.log(f"{words:,} words on {len(read)} pages, read with a confidence of {sure:.0f} %.")
     doubtful = [page["place"] + 1 for page in pages if _kind(page) == "doubtful"]
     if doubtful:
         step.warn(
