@@ -186,7 +186,19 @@ def test_a_language_without_data_is_named() -> None:
 
 
 def test_a_long_document_is_read_in_parts(tmp_path: Path, perform: Perform) -> None:
-    towns = "London Paris Madrid Rome Vienna Prague Warsaw Athens Dublin Berlin Geneva".split()
+    towns = [
+        "London",
+        "Paris",
+        "Madrid",
+        "Rome",
+        "Vienna",
+        "Prague",
+        "Warsaw",
+        "Athens",
+        "Dublin",
+        "Berlin",
+        "Geneva",
+    ]
     pages = [(*LETTER, f"It was sent from {town}.") for town in towns]
     source = pdfs.scan(tmp_path / "long.pdf", pages)
     operation: Any = find("pdf.ocr")
