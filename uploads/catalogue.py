@@ -446,6 +446,11 @@ CATALOGUE: Final[dict[str, Entry]] = {
         "The operation “{operation}” is no longer installed.",
         "Install it again, or start a new job.",
     ),
+    "office_unreadable": Entry(
+        422,
+        "“{name}” can't be opened: it is damaged, or needs a password.",
+        "Open it in its own program and save it again, without a password.",
+    ),
     "operation_lacks": Entry(
         501,
         "“{operation}” needs what is not installed on this server. {reason}",

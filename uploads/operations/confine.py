@@ -39,6 +39,9 @@ MACHINE_FILES = (
     "/etc/ld.so.preload",
     "/etc/localtime",
     "/etc/mime.types",
+    "/etc/fonts",
+    "/etc/libreoffice",
+    "/var/spool/libreoffice",
     "/dev/urandom",
     "/dev/random",
     "/dev/zero",
@@ -63,7 +66,7 @@ def program_folders() -> list[Path]:
     """Return the folders of programs and libraries that a child may read and execute."""
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path("/usr"), Path("/usr/local")}
     folders = [prefix / name for prefix in sorted(prefixes) for name in PREFIX_FOLDERS]
-    folders += [Path("/bin"), Path("/nix/store")]
+    folders += [Path("/bin"), Path("/nix/store"), *sorted(Path("/opt").glob("libreoffice*"))]
     return [PACKAGE, *sorted(Path("/").glob("lib*")), *folders]
 
 

@@ -50,6 +50,7 @@ BUILT_IN = (
     "uploads.operations.pdf_compress",
     "uploads.operations.pdf_text",
     "uploads.operations.pdf_ocr",
+    "uploads.operations.office",
     "uploads.operations.mail",
     "uploads.operations.archive",
     "uploads.operations.checksums",

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from uploads.operations.confine import PACKAGE, program_folders
 
+# Where a child finds programs.
+PROGRAMS = "/usr/local/bin:/usr/bin:/bin"
 PYTHON = (sys.executable, "-P", "-s")
 
 
 def environment(out: Path, more: Iterable[str] = ()) -> dict[str, str]:
     """Return all that a child's environment holds; `more` are folders to import from."""
     return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PATH": PROGRAMS,
         "LANG": "C.UTF-8",
         "HOME": str(out),
         "TMPDIR": str(out),

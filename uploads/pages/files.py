@@ -12,6 +12,7 @@ from uploads.errors import RequestError
 from uploads.intake.headers import metadata
 from uploads.models import Input, Upload
 from uploads.operations.data import TABLES
+from uploads.operations.office import SLIDES, TEXTS
 from uploads.operations.pdf_pages import PDF
 from uploads.states import UploadState
 
@@ -55,7 +56,7 @@ class FileRow:
     @property
     def icon(self) -> str:
         media_type = self.upload.media_type or self.guess
-        if media_type == PDF:
+        if media_type in {PDF, *TEXTS, *SLIDES}:
             return "document"
         family = "table" if media_type in TABLES else media_type.partition("/")[0]
         return family if family in {"image", "video", "audio", "table"} else "file"

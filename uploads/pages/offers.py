@@ -7,6 +7,7 @@ from typing import Any
 from uploads.operations import Operation, Preset
 from uploads.operations.archive import ARCHIVES
 from uploads.operations.data import TABLES
+from uploads.operations.office import OFFICE
 from uploads.operations.pdf_pages import PDF
 from uploads.operations.registry import BUILT_IN, operations
 from uploads.pages.forms import OWN, OptionsForm, main_names, prefix_of, preset_values, sent_main
@@ -53,6 +54,8 @@ class Offer:
             return "tables"
         if set(self.operation.accepts) == set(ARCHIVES):
             return "archives"
+        if set(self.operation.accepts) == set(OFFICE):
+            return "office files"
         parts = [pattern.partition("/") for pattern in self.operation.accepts]
         words = [
             "PDFs" if f"{family}/{ending}" == PDF else FAMILIES.get(family, ending)
@@ -73,7 +76,7 @@ class Offer:
             return family
         if self.operation.starts:
             return "table"
-        if self.operation.accepts[0] == PDF:
+        if self.operation.accepts[0] in {PDF, *OFFICE}:
             return "document"
         family = self.operation.accepts[0].partition("/")[0]
         return family if family in {"image", "video", "audio"} else "search"

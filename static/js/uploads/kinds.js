@@ -11,6 +11,11 @@ const TABLES = {
   sqlite: "application/vnd.sqlite3", db: "application/vnd.sqlite3", xls: "application/vnd.ms-excel",
   xlsx: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ods: "application/vnd.oasis.opendocument.spreadsheet",
 };
+const OFFICE = {
+  docx: "application/vnd.openxmlformats-officedocument.wordprocessingml.document", odt: "application/vnd.oasis.opendocument.text",
+  pptx: "application/vnd.openxmlformats-officedocument.presentationml.presentation", odp: "application/vnd.oasis.opendocument.presentation",
+  doc: "application/msword", ppt: "application/vnd.ms-powerpoint", rtf: "application/rtf",
+};
 // Browsers call these by several names.
 const ARCHIVES = {
   zip: "application/zip", tar: "application/x-tar", gz: "application/gzip", tgz: "application/gzip", bz2: "application/x-bzip2", tbz2: "application/x-bzip2",
@@ -22,7 +27,8 @@ export function mediaType(file) {
   const packed = /\.(csv|tsv|json|ndjson|jsonl)\.gz$/i.exec(file.name);
   if (packed) return `${TABLES[packed[1].toLowerCase()]}+gzip`;
   const ending = file.name.slice(file.name.lastIndexOf(".") + 1).toLowerCase();
-  if (ARCHIVES[ending]) return ARCHIVES[ending];
+  const named = ARCHIVES[ending] ?? OFFICE[ending];
+  if (named) return named;
   if (file.type) return file.type;
   return TYPES[ending] ?? TABLES[ending] ?? "application/octet-stream";
 }
@@ -33,6 +39,7 @@ export function family(type) {
   if (type.endsWith("+gzip")) return "table";
   if (Object.values(ARCHIVES).includes(type)) return "archive";
   if (type === "application/pdf") return "document";
+  if (Object.values(OFFICE).includes(type)) return "office";
   return Object.values(TABLES).includes(type) ? "table" : "file";
 }
 
@@ -41,7 +48,7 @@ export function fits(patterns, type) {
   return patterns.some((pattern) => pattern === "*/*" || pattern === type || pattern === `${type.split("/", 1)[0]}/*`);
 }
 
-const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], table: ["table", "tables"], archive: ["archive", "archives"], document: ["PDF", "PDFs"], file: ["file", "files"] };
+const NAMES = { image: ["photo", "photos"], video: ["video", "videos"], audio: ["sound file", "sound files"], table: ["table", "tables"], archive: ["archive", "archives"], document: ["PDF", "PDFs"], office: ["office file", "office files"], file: ["file", "files"] };
 
 export function kindWords(kind) {
   return NAMES[kind];

@@ -16,8 +16,9 @@ export function freshRow(transfer) {
   Object.assign(row.dataset, { name: transfer.name, size: transfer.size, type: transfer.type });
   const tile = row.querySelector("[data-tile]");
   const kind = family(transfer.type);
-  tile.className = `tile ${kind}`;
-  symbol(tile, kind);
+  const shown = kind === "office" ? "document" : kind;
+  tile.className = `tile ${shown}`;
+  symbol(tile, shown);
   if (kind === "image") thumb(tile, transfer.file);
   return row;
 }
