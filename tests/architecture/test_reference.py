@@ -36,7 +36,7 @@ def test_every_error_is_described() -> None:
 
 def test_every_error_is_raised_somewhere() -> None:
     sources = [*(ROOT / "uploads").rglob("*.py"), *(ROOT / "project").rglob("*.py")]
-    text = "\n".join(path.read_text() for path in sources if path.name != "catalogue.py")
+    text = "\n".join(path.read_text() for path in sources if path.parent.name != "catalogue")
     unused = [code for code in CATALOGUE if not re.search(rf"\"{code}\"", text)]
     assert unused == []
 

@@ -1,7 +1,6 @@
 """Lets LibreOffice print a document into a PDF, in the step's folder, without macros or network."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pikepdf
 from uploads.errors import InputError, StepError
 from uploads.operations import office, office_print, pdf_file, pdf_save
 from uploads.operations.base import Context, Output
+from uploads.operations.surroundings import environment
 
 if TYPE_CHECKING:
     from uploads.operations.office import ToPdf
@@ -73,8 +73,7 @@ def _run(command: list[str], profile: Path, step: "Context[ToPdf]") -> tuple[boo
 
     `step.report` ends it when it is unwanted. A document that crashes it is one that can't be opened.
     """
-    around = {**os.environ, "HOME": str(profile), "TMPDIR": str(profile)}
-    how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "env": around, "cwd": profile}
+    how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "env": environment(profile), "cwd": profile}
     with (
         (profile / "said.txt").open("w+b") as said,
         subprocess.Popen(command, stdout=said, stderr=said, **how) as running,
