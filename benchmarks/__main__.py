@@ -25,6 +25,7 @@ ALL = (
     "poison",
     "cancel",
     "duplicates",
+    "many",
 )
 
 

@@ -20,7 +20,7 @@ def main() -> dict[str, float]:
     with (
         tempfile.TemporaryDirectory(prefix="tidemill-photos-") as name,
         site(workers=2, web=True) as running,
-        httpx.Client(base_url=running["address"], cookies=_session()) as client,
+        httpx.Client(base_url=running["address"], cookies=session()) as client,
     ):
         photos = make_photos(Path(name), 10)
         first = _submit(arrive(photos[:1], "image/jpeg"))
@@ -50,7 +50,8 @@ def arrive_again(photos: list[Path]) -> list[str]:
     return arrive(photos, "image/jpeg")
 
 
-def _session() -> dict[str, str]:
+def session() -> dict[str, str]:
+    """Return the cookie of a signed-in browser of the benchmark's user."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
