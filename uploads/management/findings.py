@@ -97,8 +97,12 @@ def _ffmpeg() -> Finding:
     return Finding("ok", "FFmpeg", first.removeprefix("ffmpeg version "))
 
 
-def others() -> Findings:
-    """Operations of other packages, and what is wrong with them."""
+def offered() -> Findings:
+    """Operations that need more than is installed, those of other packages, and what is wrong with them."""
+    for made in operations().values():
+        if made.lacks is not None:
+            told = made.missing()
+            yield Finding("off" if told else "ok", made.name, told or f"{made.label}: installed")
     foreign = [made for made in operations().values() if not made.module.startswith("uploads.")]
     for made in foreign:
         yield Finding("ok", made.name, f"of the package {made.module}")
@@ -106,14 +110,6 @@ def others() -> Findings:
         yield Finding("off", "of other packages", "none; see docs/operations/write-your-own.md.")
     for package in broken():
         yield Finding("warn", package.package, f"can't be used: {package.reason}")
-
-
-def extras() -> Findings:
-    """Operations of our own that need more than is installed."""
-    for made in operations().values():
-        if made.lacks is not None:
-            told = made.missing()
-            yield Finding("off" if told else "ok", made.name, told or f"{made.label}: installed")
 
 
 def database() -> Findings:
@@ -234,8 +230,7 @@ SECTIONS: tuple[tuple[str, Callable[[], Findings]], ...] = (
     ("Programs", programs),
     ("Data", folders),
     ("Database", database),
-    ("Operations", extras),
-    ("Operations", others),
+    ("Operations", offered),
     ("Sandbox", sandbox),
     ("Choices", choices),
 )

