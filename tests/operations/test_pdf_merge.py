@@ -12,7 +12,7 @@ import pyvips
 from tests.operations import pdfs
 from tests.operations.conftest import Listener, Told, flat
 from uploads.errors import InputError
-from uploads.operations import Output
+from uploads.operations import Limits, Output
 
 Perform = Callable[..., list[Output]]
 
@@ -203,3 +203,16 @@ def test_a_signature_that_no_longer_holds_is_told(
         pdf.save(path)
     perform("pdf.merge", path, pdfs.document(folder / "other.pdf"))
     assert "signed.pdf” was signed" in listener.warnings[0]
+
+
+def test_each_page_of_a_fax_is_one(perform: Perform, tmp_path: Path) -> None:
+    fax = tmp_path / "fax.tif"
+    pages = [pyvips.Image.black(200, 280) + shade for shade in (0, 100, 250)]
+    joined = pyvips.Image.arrayjoin([page.cast("uchar") for page in pages], across=1)
+    joined.set_type(pyvips.GValue.gint_type, "page-height", 280)
+    joined.tiffsave(str(fax), compression="lzw")
+    made = perform("pdf.from_images", fax)[0]
+    assert pdfs.count(made.path) == 3
+    with pytest.raises(InputError) as caught:
+        perform("pdf.from_images", fax, limits=Limits(image_max_frames=2))
+    assert caught.value.code == "media_too_large" and "3 frames" in str(caught.value)

@@ -7,6 +7,7 @@ from typing import Any
 import pikepdf
 import pypdfium2
 import pytest
+import pyvips
 
 from tests.operations import pdfs
 from tests.operations.conftest import Listener
@@ -155,6 +156,17 @@ def test_a_photograph_of_a_page(tmp_path: Path, perform: Perform, suffix: str) -
     pdfs.printed(LETTER, dpi=150).write_to_file(str(source))
     made = result(perform("pdf.ocr", source))
     assert "Seventeen wagons" in text_of(made.path)
+
+
+def test_all_pages_of_a_fax_are_read(tmp_path: Path, perform: Perform) -> None:
+    source = tmp_path / "fax.tif"
+    pages = [pdfs.printed(lines, dpi=200) for lines in (LETTER, SECOND)]
+    joined = pages[0].join(pages[1], "vertical")
+    joined.set_type(pyvips.GValue.gint_type, "page-height", pages[0].height)
+    joined.tiffsave(str(source), compression="lzw")
+    made = result(perform("pdf.ocr", source))
+    assert pdfs.count(made.path) == 2
+    assert "Seventeen wagons" in text_of(made.path, 0) and "autumn" in text_of(made.path, 1)
 
 
 def test_only_the_pages_asked_for(tmp_path: Path, perform: Perform) -> None:

@@ -28,7 +28,7 @@ TURNS = {90: "d90", 180: "d180", 270: "d270"}
 
 @contextmanager
 def shown(source: Path, step: "Context[Recognise]") -> Iterator[Path]:
-    """Yield the document itself, or for a while one that shows the picture on a page of its size."""
+    """Yield the document itself, or for a while one that shows the picture on pages of its size."""
     if not source.stat().st_size or pixels.kind_of(source) is None:
         yield source
         return
@@ -36,7 +36,7 @@ def shown(source: Path, step: "Context[Recognise]") -> Iterator[Path]:
     try:
         with Growing(step) as growing:
             sheet = pdf_picture.Sheet("picture")
-            pdf_picture.add_page(growing, source, step.name, sheet, step)
+            pdf_picture.add_pages(growing, source, step.name, sheet, step)
             pdf_save.save(growing.pdf, made)
         yield made
     finally:

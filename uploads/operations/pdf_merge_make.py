@@ -40,7 +40,7 @@ def _add(growing: Growing, path: Path, source: Source, step: "Context[Merge]") -
     kids: tuple[Mark, ...] = ()
     if path.stat().st_size and pixels.kind_of(path) is not None:
         sheet = pdf_picture.Sheet(step.options.paper)
-        pdf_picture.add_page(growing, path, source.name, sheet, step)
+        pdf_picture.add_pages(growing, path, source.name, sheet, step)
     else:
         kids = _append(growing, path, source.name, step)
     stem = source.name.rpartition(".")[0] or source.name
@@ -96,11 +96,13 @@ def from_images(sources: Sequence[Path], step: "Context[FromImages]") -> Iterato
     margin = options.margin * pdf_picture.POINTS_PER_MILLIMETRE
     sheet = pdf_picture.Sheet(options.paper, margin, options.turn_paper)
     first_error: InputError | None = None
+    added = 0
     with Growing(step) as growing:
         for place, (path, source) in enumerate(zip(sources, step.sources, strict=True)):
             step.report(READING * place / len(sources), f"{place} of {len(sources)} pictures")
             try:
-                pdf_picture.add_page(growing, path, source.name, sheet, step)
+                pdf_picture.add_pages(growing, path, source.name, sheet, step)
+                added += 1
             except InputError as error:
                 said = f"{sentence(error.code, error.values)} {remedy(error.code, error.values)}"
                 step.warn(f"Left out: {said}")
@@ -108,7 +110,7 @@ def from_images(sources: Sequence[Path], step: "Context[FromImages]") -> Iterato
             growing.settle()
         if first_error is not None and not len(growing.pdf.pages):
             raise first_error
-        yield from _finish(growing, len(growing.pdf.pages), step)
+        yield from _finish(growing, added, step)
 
 
 def _finish(growing: Growing, files: int, step: Context[Any]) -> Iterator[Output]:

@@ -49,7 +49,9 @@ def plan(source: Path, step: "Context[Recognise]") -> list[Part]:
     facts: Json = {"count": count, "wanted": len(tried)}
     if len(tried) < len(wanted):
         facts["sample_share"] = round(len(tried) / len(wanted), 6)
-    return [_part(group, facts) for group in _groups(pages)]
+    # Each part of a picture would make its document anew.
+    groups = _groups(pages) if whole == source else [pages]
+    return [_part(group, facts) for group in groups]
 
 
 def _some(places: Sequence[int]) -> list[int]:

@@ -10,6 +10,7 @@ import pyvips
 from pikepdf import Array, Dictionary, Name
 from PIL import Image
 
+from uploads.errors import InputError
 from uploads.operations import pixels
 from uploads.operations.base import Context
 from uploads.operations.pdf_growing import Growing
@@ -55,6 +56,40 @@ class Sheet:
     paper: Literal["a4", "letter", "picture"]
     margin: float = 0.0
     turned: bool = True
+
+
+def add_pages(growing: Growing, source: Path, name: str, sheet: Sheet, step: Context[Any]) -> None:
+    """Append a page with the picture, or one for each page of a TIFF, as faxes and scanners write them.
+
+    Raises `InputError` as pictures do (`image_damaged`, `media_too_large`, …); then it has added none.
+    """
+    header = pixels.read_header(source, name)
+    if header.kind != "tiff" or header.frames == 1:
+        add_page(growing, source, name, sheet, step)
+        return
+    begin = len(growing.pdf.pages)
+    try:
+        pixels.refuse_many(header.frames, name, step.limits)
+        for frame in range(header.frames):
+            _add_frame(growing, source, frame, name, sheet, step)
+    except InputError:
+        del growing.pdf.pages[begin:]
+        raise
+
+
+def _add_frame(
+    growing: Growing, source: Path, frame: int, name: str, sheet: Sheet, step: Context[Any]
+) -> None:
+    single = step.path("frame.tif")
+    try:
+        image = pyvips.Image.new_from_file(str(source), page=frame, access="sequential")
+        image.tiffsave(str(single), compression="deflate")
+    except pyvips.Error as error:
+        reason = f"its page {frame + 1} can't be read."
+        raise InputError("image_damaged", name=name, reason=reason) from error
+    add_page(growing, single, name, sheet, step)
+    single.unlink()
+    growing.settle()
 
 
 def add_page(growing: Growing, source: Path, name: str, sheet: Sheet, step: Context[Any]) -> None:

@@ -140,6 +140,11 @@ def refuse_large(header: Header, name: str, limits: Limits, frames: int = 1) -> 
         limit = f"{limits.image_max_pixels / 1e6:g}"
         size = {"width": header.width, "height": header.height}
         raise InputError("image_too_large", name=name, limit=limit, **size)
+    refuse_many(frames, name, limits)
+
+
+def refuse_many(frames: int, name: str, limits: Limits) -> None:
+    """Raise `InputError` (`media_too_large`) for more frames, or pages, than are allowed."""
     if frames > limits.image_max_frames:
         reason = f"{frames} frames; at most {limits.image_max_frames} are allowed."
         raise InputError("media_too_large", name=name, reason=reason)
