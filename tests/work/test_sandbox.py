@@ -79,8 +79,8 @@ def test_a_large_request_is_fed_without_deadlock(room: Room) -> None:
 def test_the_environment_holds_only_what_is_meant(room: Room, monkeypatch: Any) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "x")
     assert room.told("environment").split() == [
-        "HOME", "LANG", "PATH", "PYTHONPATH", "RAYON_NUM_THREADS", "TMPDIR", "VIPS_BLOCK_UNTRUSTED",
-        "VIPS_CONCURRENCY",
+        "HOME", "LANG", "OMP_THREAD_LIMIT", "PATH", "PYTHONPATH", "RAYON_NUM_THREADS", "TMPDIR",
+        "VIPS_BLOCK_UNTRUSTED", "VIPS_CONCURRENCY",
     ]  # fmt: skip
 
 
