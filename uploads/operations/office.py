@@ -31,7 +31,6 @@ SLIDES = (
 )
 OFFICE = (*TEXTS, *SHEETS, *SLIDES)
 NAMES = ("soffice", "libreoffice")
-MAC = "/Applications/LibreOffice.app/Contents/Frameworks"
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ PRESETS = (
 def program() -> Path | None:
     """Return the folder of LibreOffice where a sandboxed child finds it, looked for once."""
     found = [path for name in NAMES if (path := shutil.which(name, path=PROGRAMS))]
-    folders = [*(Path(path).resolve().parent for path in found), Path(MAC)]
+    folders = [Path(path).resolve().parent for path in found]
     return next((folder for folder in folders if _has_kit(folder)), None)
 
 
@@ -72,8 +71,7 @@ def prints_sheets() -> bool:
     """Tell whether it can print tables: it shows them to nobody, but in windows that are there."""
     folder = program()
     parts = "share/config/soffice.cfg/modules/scalc/ui/inputbar.ui"
-    places = [folder.parent / parts, folder.parent / "Resources" / parts] if folder else []
-    return any(path.exists() for path in places)
+    return folder is not None and (folder.parent / parts).exists()
 
 
 def _has_kit(folder: Path) -> bool:

@@ -38,7 +38,7 @@ def make(source: Path, step: "Context[ToPdf]") -> Iterator[Output]:
             raise InputError("office_unreadable", name=step.name)
     if step.media_type in office.SHEETS and not office.prints_sheets():
         reason = "LibreOffice is here without its windows (-nogui), which it needs for tables."
-        raise StepError("operation_lacks", operation="Office files to PDF", reason=reason)
+        raise StepError("operation_lacks", operation=office.to_pdf.label, reason=reason)
     step.report(0.05, "opening it")
     profile, made = step.path("profile"), step.path("source.pdf")
     profile.mkdir()

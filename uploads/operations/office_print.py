@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("libmergedlo.so", "libsofficeapp.so", "libsofficeapp.dylib")
+LIBRARIES = ("libmergedlo.so", "libsofficeapp.so")
 # Places in the tables of functions of an office and a document; a table begins with its size.
 LOAD, GET_ERROR = 2, 3
 SAVE_AS = 2

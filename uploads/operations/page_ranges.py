@@ -1,6 +1,7 @@
 """Pages as people write them: "1-3, 7, 10-" becomes ranges of page numbers; knows no documents."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from uploads.errors import InputError
@@ -71,6 +72,13 @@ def _number(digits: str, text: str, field: str) -> int:
     if len(digits) > len(str(LARGEST)) or not 1 <= int(digits) <= LARGEST:
         raise refuse(f"in “{text}” there is no page {digits[:12]}; pages count from 1.", field)
     return int(digits)
+
+
+def spread(places: Sequence[int], most: int) -> list[int]:
+    """Return some of many pages, at least two, from the first to the last."""
+    if len(places) <= most:
+        return list(places)
+    return [places[round(n * (len(places) - 1) / (most - 1))] for n in range(most)]
 
 
 def listed(numbers: list[int]) -> str:

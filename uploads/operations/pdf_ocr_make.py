@@ -40,7 +40,8 @@ def plan(source: Path, step: "Context[Recognise]") -> list[Part]:
     ):
         count = len(document)
         wanted = page_ranges.chosen(step.options.pages, count, step.name)
-        tried = _some(wanted) if step.sample_seconds is not None else wanted
+        sampled = step.sample_seconds is not None
+        tried = page_ranges.spread(wanted, SAMPLE_PAGES) if sampled else wanted
         pages = []
         for done, place in enumerate(tried):
             step.report(done / len(tried), f"looking at page {place + 1} of {count}")
@@ -52,13 +53,6 @@ def plan(source: Path, step: "Context[Recognise]") -> list[Part]:
     # Each part of a picture would make its document anew.
     groups = _groups(pages) if whole == source else [pages]
     return [_part(group, facts) for group in groups]
-
-
-def _some(places: Sequence[int]) -> list[int]:
-    if len(places) <= SAMPLE_PAGES:
-        return list(places)
-    steps = [n * (len(places) - 1) / (SAMPLE_PAGES - 1) for n in range(SAMPLE_PAGES)]
-    return [places[round(at)] for at in steps]
 
 
 def _groups(pages: Sequence[Json]) -> Iterator[list[Json]]:
@@ -89,9 +83,9 @@ def _part(group: list[Json], facts: Json) -> Part:
 
 def read(source: Path, step: "Context[Recognise]", part: Json) -> Iterator[Output]:
     """Read the pages of one part: their texts as JSON, their unseen layers as one document."""
-    reader = Reader(step)
     facts: list[Json] = []
     with (
+        Reader(step) as reader,
         ocr_pages.shown(source, step) as whole,
         pdf_draw.opened(whole, step, pdf_draw.EXTRACTING) as document,
         pikepdf.new() as layers,

@@ -37,7 +37,8 @@ def plan(source: Path, step: "Context[Pages]") -> list[Part]:
     with pdf_draw.opened(source, step, pdf_draw.PRINTING) as document:
         count = len(document)
         wanted = page_ranges.chosen(step.options.pages, count, step.name)
-        drawn = _spread(wanted) if step.sample_seconds is not None else wanted
+        sampled = step.sample_seconds is not None
+        drawn = page_ranges.spread(wanted, SAMPLE_PAGES) if sampled else wanted
         sizes = [(place, *pdf_draw.size_of(document, place)) for place in drawn]
     drawings = [_drawing(place, width, height, step) for place, width, height in sizes]
     facts: Json = {"count": count, "wanted": len(drawn)}
@@ -52,14 +53,6 @@ def plan(source: Path, step: "Context[Pages]") -> list[Part]:
             parts.append(_part(group, facts))
             group = []
     return [*parts, _part(group, facts)] if group else parts
-
-
-def _spread(places: Sequence[int]) -> list[int]:
-    """Return some of many pages, from the first to the last."""
-    if len(places) <= SAMPLE_PAGES:
-        return list(places)
-    steps = [n * (len(places) - 1) / (SAMPLE_PAGES - 1) for n in range(SAMPLE_PAGES)]
-    return [places[round(at)] for at in steps]
 
 
 def _drawing(place: int, width: float, height: float, step: "Context[Pages]") -> Json:

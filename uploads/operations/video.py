@@ -218,6 +218,7 @@ PRESETS = (
     label="Convert videos",
     accepts=["video/*"],
     options=Transcode,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 1 + size / 1.2e6,
     memory_bytes=8 * 1024**3,
