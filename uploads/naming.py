@@ -11,8 +11,9 @@ from pathlib import PurePath
 from typing import Final
 
 from uploads.errors import RequestError
+from uploads.packed import ENDINGS
 
-PACKED_ENDINGS: Final = {".tar", ".csv", ".tsv", ".json", ".ndjson", ".jsonl"}
+PACKED_KINDS: Final = {".tar", ".csv", ".tsv", ".json", ".ndjson", ".jsonl"}
 PLACEHOLDERS: Final = {
     "name": "the file's own name, without its ending",
     "n": "its number: 1, 2, 3 and so on; {n:3} makes 001, 002, 003",
@@ -70,9 +71,8 @@ def own_name(name: str) -> str:
     """Return a file's name without its ending, or both where one says how it is packed."""
     path = PurePath(name)
     inner = PurePath(path.stem)
-    packed = path.suffix.lower() == ".gz" and inner.suffix.lower() in PACKED_ENDINGS
-    plain = inner.stem if packed else path.stem.removesuffix(".tar")
-    return plain or name
+    packed = path.suffix.lower() in ENDINGS and inner.suffix.lower() in PACKED_KINDS
+    return (inner.stem if packed else path.stem) or name
 
 
 def result_name(made: str, pattern: str, facts: Facts) -> str:

@@ -6,20 +6,22 @@ are never called media: they make decoders open what they name.
 """
 
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from uploads import packed
+from uploads.packed import Packing
 from uploads.sniff_text import text_type
 
 HEAD_BYTES: Final = 64 * 1024
-GZIP: Final = "application/gzip"
-# Behind the type of a table that is packed by gzip (a structured suffix, RFC 8460, 6.4).
-PACKED: Final = "+gzip"
-TABLES: Final = frozenset(
-    {"text/csv", "text/tab-separated-values", "application/json", "application/x-ndjson"}
+TABLES: Final = (
+    "text/csv",
+    "text/tab-separated-values",
+    "application/json",
+    "application/x-ndjson",
 )
+PACKED_TABLES: Final = tuple(table + suffix for suffix in packed.SUFFIXES for table in TABLES)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ AUDIO_ENDINGS: Final = {
 
 
 def sniff(path: Path, name: str) -> Found:
-    """Return what the file is; reads its first and last 64 KiB, nothing more."""
+    """Return what the file is; reads its first and last 64 KiB, of packed ones the first MiB."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         size = path.stat().st_size
@@ -135,20 +137,20 @@ def sniff(path: Path, name: str) -> Found:
         return _text(head, ending, whole=size <= HEAD_BYTES)
     if found.kind == "video" and ending in AUDIO_ENDINGS:
         return Found("audio", AUDIO_ENDINGS[ending])
-    return (_packed(head, name) or found) if found.media_type == GZIP else found
+    packing = packed.packing_of(found.media_type)
+    return (_packed(path, name, packing) or found) if packing else found
 
 
-def _packed(head: bytes, name: str) -> Found | None:
-    """Return the type of a table that is packed by gzip; no more than 64 KiB are unpacked."""
-    try:
-        inside = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
-    except zlib.error:
-        return None
-    ending = name.lower().removesuffix(".gz").rpartition(".")[2]
+def _packed(path: Path, name: str, packing: Packing) -> Found | None:
+    """Return the type of a table that is packed; no more than 64 KiB of it are unpacked."""
+    with path.open("rb") as file:
+        inside = packing.head(file.read(packed.HEAD_BYTES), HEAD_BYTES)
+    plain = next((name[: -len(end)] for end in packing.endings if name.lower().endswith(end)), name)
+    ending = plain.rpartition(".")[2].lower()
     if _by_magic(inside) or _by_container(inside, b"", ending) or _by_frames(inside):
         return None
     found = _text(inside, ending, whole=False)
-    return Found("data", found.media_type + PACKED) if found.media_type in TABLES else None
+    return Found("data", found.media_type + packing.suffix) if found.media_type in TABLES else None
 
 
 def _by_magic(head: bytes) -> Found | None:

@@ -1,6 +1,7 @@
 // An operation's options: presets fill them, and what is changed by hand is one's own.
 
 import "./earlier-questions.js";
+import "./filled-places.js";
 
 /** Let every panel of options inside an element follow its presets. */
 export function followPresets(element) {

@@ -100,3 +100,28 @@ def test_nobody_else_finds_it(open_page: OpenPage, mill: Mill, shop: Connection)
     expect(page.get_by_role("link", name="Ask a database")).to_have_count(0)
     page.goto(f"/ask/{shop.key}/tables/")
     expect(page.locator("main")).to_contain_text("There is nothing here")
+
+
+def test_places_in_a_question_get_fields_of_their_own(
+    open_page: OpenPage, mill: Mill, shop: Connection
+) -> None:
+    page = open_page("/ask/")
+    question = page.get_by_label("Question in SQL")
+    expect(page.get_by_label("Values")).not_to_be_visible()
+    question.fill(
+        "SELECT city, 'at :none' AS note FROM orders WHERE city IN (:city) AND id < :most"
+    )
+    expect(page.locator(".places label")).to_have_text(["city", "most"])
+    page.locator(".startbar .primary").click()
+    expect(page.locator("[role=alert]").first).to_contain_text("no value for “:city”")
+    page.get_by_label("city", exact=True).fill("Porto\nLund")
+    page.get_by_label("most", exact=True).fill("5")
+    question.press("End")
+    question.press("Enter")  # the fields keep what is in them
+    expect(page.get_by_label("city", exact=True)).to_have_value("Porto\nLund")
+    page.locator(".startbar .primary").click()
+    page.wait_for_url(re.compile(r"/jobs/\w{24}/$"))
+    expect(page.locator(".outcome.succeeded")).to_be_visible(timeout=PATIENCE_MS)
+    page.goto(page.url.replace("/jobs/", "/ask/?again=").rstrip("/"))
+    expect(page.get_by_label("city", exact=True)).to_have_value("Porto\nLund")
+    expect(page.get_by_label("most", exact=True)).to_have_value("5")

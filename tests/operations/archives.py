@@ -42,7 +42,7 @@ def tarred(path: Path, files: Mapping[str, bytes] = FILES) -> Path:
 
 
 def zst(path: Path, content: bytes) -> Path:
-    from uploads.operations.unpack_tar import zstd
+    from uploads.packed import zstd
 
     path.write_bytes(zstd.compress(content))
     return path

@@ -19,6 +19,7 @@ from uploads.operations.contract import Room, Told
 from uploads.operations.ffmpeg import program
 from uploads.operations.options import parse_options
 from uploads.operations.registry import find
+from uploads.packed import ENDINGS
 from uploads.sniff import sniff
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,11 +218,8 @@ def media_type(path: Path) -> str:
         ".zip": "application/zip",
         ".7z": "application/x-7z-compressed",
         ".tar": "application/x-tar",
-        ".bz2": "application/x-bzip2",
-        ".xz": "application/x-xz",
-        ".zst": "application/zstd",
     }
-    if path.suffix == ".gz":  # a table may be in it
+    if path.suffix in ENDINGS:  # a table may be in it
         return sniff(path, path.name).media_type
     return kinds.get(path.suffix, f"video/{path.suffix[1:]}")
 

@@ -1,7 +1,6 @@
 """Tables in and out of real files: dialects, encodings, rows that do not fit, every format."""
 
 import csv
-import gzip
 import json
 import sqlite3
 import zipfile
@@ -17,6 +16,7 @@ from python_calamine import CalamineWorkbook
 from tests.operations.conftest import Listener, Told
 from uploads.errors import Cancelled, InputError
 from uploads.operations import Limits, Output
+from uploads.packed import PACKINGS
 
 Perform = Callable[..., list[Output]]
 FORMATS = ("parquet", "csv", "ndjson", "json", "xlsx", "sqlite")
@@ -301,13 +301,20 @@ def test_junk_is_refused_in_words(name: str, text: Callable[..., Path], perform:
     assert len(caught.value.text) < 400
 
 
-def test_a_csv_may_be_packed(table: Path, perform: Perform) -> None:
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+@pytest.mark.parametrize(("format", "lines"), [("csv", 301), ("ndjson", 300), ("json", 302)])
+def test_texts_may_be_packed(
+    table: Path, perform: Perform, compression: str, format: str, lines: int
+) -> None:
     (made,) = results(
-        perform("data.convert", table, format="csv", compression="gzip", separator="tab")
+        perform("data.convert", table, format=format, compression=compression, separator="tab")
     )
-    lines = gzip.decompress(made.path.read_bytes()).decode().splitlines()
-    assert made.path.name == "source.csv.gz"
-    assert lines[0].split("\t") == NAMES
+    (packing,) = [packing for packing in PACKINGS if packing.suffix == f"+{compression}"]
+    with made.path.open("rb") as file, packing.opened(file) as opened:
+        told = opened.read().decode().splitlines()
+    assert made.path.name == f"source.{format}{packing.endings[0]}"
+    assert len(told) == lines
+    assert format != "csv" or told[0].split("\t") == NAMES
 
 
 def test_too_many_columns_are_refused(text: Callable[..., Path], perform: Perform) -> None:

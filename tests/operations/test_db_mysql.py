@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 
 from tests.support.asked import READER, SECRET, Patient
 from tests.support.mariadb import MISSING, mariadb_server
+from tests.support.placed import NASTY, QUESTION, VALUES
 from tests.support.server import wait_until
 from tests.work.conftest import work_off
 from tests.work.databases import answer, ask, register
@@ -35,12 +36,14 @@ def port() -> Iterator[int]:
         yield found
 
 
-def asked(owner: User, port: int, sql: str, user: str = READER, **facts: Any) -> Job:
+def asked(
+    owner: User, port: int, sql: str, user: str = READER, values: str = "", **facts: Any
+) -> Job:
     own = {"kind": "mysql", "host": "127.0.0.1", "port": port, "database": "shop", "user": user}
     made = register(**{**own, **facts})
     made.set_password(SECRET)
     made.save()
-    job = ask(owner, made, sql, format="parquet")
+    job = ask(owner, made, sql, format="parquet", values=values)
     work_off()
     job.refresh_from_db()
     return job
@@ -162,3 +165,9 @@ def test_without_the_extra_it_says_what_to_install(
         list(db_answer.answer(step))
     assert missing.value.code == "db_driver"
     assert "tidemill[mysql]" in missing.value.fix
+
+
+def test_values_come_as_they_were_given(alice: User, port: int) -> None:
+    job = asked(alice, port, QUESTION, values=VALUES)
+    assert job.state == JobState.SUCCEEDED, job.items.get().error_text
+    assert duckdb.sql(f"FROM read_parquet('{answer(job)}')").fetchall() == [NASTY]

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.support.asked import SECRET, Asked, Patient
+from tests.support.placed import NASTY, QUESTION, VALUES
 from tests.work.conftest import work_off
 from tests.work.databases import answer, ask, register
 from uploads.errors import InputError, TidemillError
@@ -290,3 +291,14 @@ def test_an_answer_feeds_the_next_operation(alice: User, shop: Connection) -> No
     job.refresh_from_db()
     assert job.state == JobState.SUCCEEDED, [i.error_text for i in job.items.all()]
     assert answer(job).read_text() == "city,n\nBerlin,500\nPorto,500\n"
+
+
+def test_values_come_as_they_were_given(done: Done) -> None:
+    """Typed by their places, and never read as SQL."""
+    job = done(QUESTION, values=VALUES, format="parquet")
+    assert rows(job) == [NASTY]
+    found = done(
+        "SELECT id FROM orders WHERE day >= :day AND id IN (:id) ORDER BY 1",
+        values="day = 1999-12-31\nid = 2\nid = 3",
+    )
+    assert answer(found).read_text() == "id\n2\n3\n"

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from tests.support.asked import Patient
+from tests.support.placed import NASTY, QUESTION, VALUES
 from tests.work.databases import answer, ask, code, done, register, shop_file
 from uploads.errors import InputError
 from uploads.models import Connection
@@ -91,3 +92,8 @@ def test_a_file_in_wal_mode_is_read_whether_or_not_somebody_has_it_open(
     assert job.state == JobState.SUCCEEDED, job.items.get().error_text
     assert answer(job).read_text() == "n\n1001\n"
     file.close()
+
+
+def test_values_come_as_they_were_given(alice: User, shop: Connection) -> None:
+    job = done(ask(alice, shop, QUESTION, values=VALUES, format="parquet"))
+    assert duckdb.sql(f"FROM read_parquet('{answer(job)}')").fetchall() == [NASTY]

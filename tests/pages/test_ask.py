@@ -102,3 +102,18 @@ def test_the_console_takes_a_password_and_never_shows_it(db: None) -> None:
 def test_staff_without_the_right_registers_nothing(db: None) -> None:
     browser, _ = signed_in("watcher", is_staff=True)
     assert browser.get("/admin/uploads/connection/add/").status_code == 403
+
+
+def test_a_place_without_a_value_is_told_at_its_field(
+    alice: User, shop: Connection, client: Any
+) -> None:
+    client.force_login(alice)
+    field = "db.query-"
+    sent = {"operation": "db.query", f"{field}connection": shop.key, f"{field}preset": "csv",
+            f"{field}sql": "SELECT :day"}  # fmt: skip
+    refused = client.post("/ask/", {**sent, f"{field}values": "month = 5"})
+    assert refused.status_code == 400
+    assert "no value for “:day”" in refused.content.decode()
+    assert "month = 5" in refused.content.decode()
+    assert client.post("/ask/", {**sent, f"{field}values": "day = 5"}).status_code == 303
+    assert Job.objects.get().stages.get().options["values"] == "day = 5"

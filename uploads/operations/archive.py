@@ -10,7 +10,7 @@ from typing import Literal
 
 from uploads.operations.base import Context, Output, Preset, operation
 from uploads.operations.options import option
-from uploads.sniff import PACKED, TABLES
+from uploads.sniff import PACKED_TABLES
 
 MIB, GIB = 1024**2, 1024**3
 ARCHIVES = (
@@ -21,7 +21,7 @@ ARCHIVES = (
     "application/x-xz",
     "application/zstd",
     "application/x-7z-compressed",
-    *(f"{table}{PACKED}" for table in sorted(TABLES)),
+    *PACKED_TABLES,
 )
 PATTERNS = 500
 

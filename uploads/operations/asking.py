@@ -11,6 +11,7 @@ from uploads.errors import InputError
 from uploads.operations.asking_room import FIRST, Room, names_of
 from uploads.operations.base import Context, Output
 from uploads.operations.duck import Duck, QueryError, Span, duck, first_line, name, text, within
+from uploads.operations.places import filled
 from uploads.operations.tables_given import Given, Table
 from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_types import is_odd
@@ -38,7 +39,8 @@ class Asked:
 def answer(sources: Sequence[Path], step: "Context[Question]") -> Iterator[Output]:
     """Answer every question with a file and a page of its first rows."""
     with duck(step, sources) as engine:
-        questions = _questions(step.options.sql, engine)
+        sql = filled(step.options.sql, step.options.values)
+        questions = _questions(sql, engine)
         names = names_of(sources, step, engine)
         room = Room(engine, names)
         read = READ_QUESTIONS / (READ_QUESTIONS + len(questions))
@@ -48,7 +50,7 @@ def answer(sources: Sequence[Path], step: "Context[Question]") -> Iterator[Outpu
         writing = Writing(step.options.format)
         for number, asked in enumerate(questions):
             span = within(rest, number / len(questions), (number + 1) / len(questions))
-            table = _ask(asked, room, step, number, within(span, 0, ASKED))
+            table = _ask(asked, room, sql, number, within(span, 0, ASKED))
             called = _answer_name(names, number, len(questions))
             rest_of_it = within(span, ASKED, 1)
             yield from hand_out(table, called, called, writing, engine, rest_of_it, sql=asked.sql)
@@ -88,7 +90,7 @@ def _questions(sql: str, engine: Duck) -> list[Asked]:
     return made
 
 
-def _ask(asked: Asked, room: Room, step: "Context[Question]", number: int, span: Span) -> Table:
+def _ask(asked: Asked, room: Room, sql: str, number: int, span: Span) -> Table:
     """Run one question and return its answer as a table."""
     target = room.duck.path(f"answer-{number + 1}.parquet")
     try:
@@ -100,7 +102,7 @@ def _ask(asked: Asked, room: Room, step: "Context[Question]", number: int, span:
             rows = _write_answer(asked, room.duck, target, span)
     except QueryError as error:
         error.reason = _without_paths(error.reason, room)
-        raise _wrong(error, step.options.sql, asked, [*room.views, FIRST]) from error
+        raise _wrong(error, sql, asked, [*room.views, FIRST]) from error
     columns = tuple(room.duck.columns(f"read_parquet({text(target)})"))
     return Table("", target, rows, columns)
 

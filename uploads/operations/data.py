@@ -10,6 +10,7 @@ from typing import Literal
 
 from uploads.operations.base import Context, Output, Preset, operation
 from uploads.operations.options import option
+from uploads.sniff import PACKED_TABLES
 
 MIB, GIB = 1024**2, 1024**3
 TABLES = (
@@ -22,10 +23,7 @@ TABLES = (
     "application/vnd.oasis.opendocument.spreadsheet",
     "application/vnd.ms-excel",
     "application/vnd.sqlite3",
-    "text/csv+gzip",
-    "text/tab-separated-values+gzip",
-    "application/json+gzip",
-    "application/x-ndjson+gzip",
+    *PACKED_TABLES,
 )
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 FORMATS = {"csv": "CSV", "parquet": "Parquet", "xlsx": "Excel", "ndjson": "NDJSON"}
@@ -59,10 +57,10 @@ class ConvertTables:
     header: bool = option(
         default=True, help="A CSV that is written begins with the columns' names."
     )
-    compression: Literal["none", "gzip"] = option(
+    compression: Literal["none", "gzip", "zstd"] = option(
         "none",
         "Of CSV and JSON; Parquet is compressed always (zstd).",
-        choices={"none": "None", "gzip": "gzip (.gz)"},
+        choices={"none": "None", "gzip": "gzip (.gz)", "zstd": "zstd (.zst)"},
     )
     read_separator: Literal["auto", "comma", "semicolon", "tab", "pipe"] = option(
         "auto",

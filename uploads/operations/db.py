@@ -9,6 +9,7 @@ from typing import Literal
 
 from uploads.operations.base import Context, Output, Preset, operation
 from uploads.operations.options import connection_option, option
+from uploads.operations.places import values_option
 
 MIB = 1024**2
 
@@ -18,7 +19,7 @@ EXAMPLES = {
         "SELECT city, count(*) AS rows\nFROM orders\nGROUP BY city\nORDER BY 2 DESC"
     ),
     "Rows of some days": (
-        "SELECT *\nFROM orders\nWHERE day >= '2024-01-01' AND day < '2024-02-01'"
+        "SELECT *\nFROM orders\nWHERE day >= :from AND day < :till"
     ),
     "Two tables together": (
         "SELECT customers.name, sum(orders.amount) AS amount\n"
@@ -37,13 +38,15 @@ class DatabaseQuestion:
     )
     sql: str = option(
         "",
-        "One question in the database's own SQL; it can only read.",
+        "One question in the database's own SQL; it can only read. What shall be filled in each "
+        "time is written as :name.",
         label="Question in SQL",
         max_length=20_000,
         main=True,
         multiline=True,
         examples=EXAMPLES,
     )
+    values: str = values_option("sql")
     format: Literal["csv", "parquet", "xlsx", "ndjson"] = option(
         "csv",
         "Format of the answer; the first rows are shown in any case.",

@@ -16,6 +16,7 @@ from uploads.operations.db_asked import (
 )
 from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, QueryError, duck, name, text
 from uploads.operations.outside import Outside
+from uploads.operations.places import Style, filled
 from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Table
 from uploads.operations.tables_out import hand_out
@@ -28,6 +29,7 @@ PIECE_BYTES = 128 * 1024**2
 BLOCK_BYTES = 1024**2
 RECEIVED = 0.8  # of the progress
 LONGEST_NUMBER = 38
+STYLES: dict[str, Style] = {"postgresql": "postgresql", "mysql": "mysql", "sqlite": "standard"}
 
 
 def answer(step: "Context[DatabaseQuestion]") -> Iterator[Output]:
@@ -36,6 +38,7 @@ def answer(step: "Context[DatabaseQuestion]") -> Iterator[Output]:
     session = connected(step, outside)
     try:
         sql = only_question(step.options.sql, escapes=outside.kind == "mysql")
+        sql = filled(sql, step.options.values, STYLES[outside.kind])
         # Only now: a filter on this process holds for threads that begin after it.
         with duck(step, []) as engine:
             receiving = Receiving(step, outside, lambda s, note: engine.report(s * RECEIVED, note))

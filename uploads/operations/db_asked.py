@@ -9,19 +9,16 @@ from typing import Any, Protocol
 from uploads.errors import InputError
 from uploads.operations.base import Context, Json
 from uploads.operations.outside import Outside
+from uploads.operations.places import BEFORE, ESCAPED, NAME, TEXT
 from uploads.sizes import size_in_words
 
 SAMPLE_ROWS = 1000
 TOLD_SECONDS = 0.25
 AROUND = 40
 # Quoted texts, names and remarks, in which a semicolon divides nothing.
-QUOTED = r"""'(?:''|[^'])*'"""
-ESCAPED = r"""'(?:\\.|''|[^'\\])*'"""
-REST = r"""|"(?:""|[^"])*"|`[^`]*`|;|[^;]"""
-BEFORE = r"--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|[eE]" + ESCAPED + "|"
-PIECE = re.compile(BEFORE + QUOTED + REST, re.S)
+PIECE = re.compile("|".join((BEFORE, TEXT, NAME, ";|[^;]")), re.S)
 # MySQL's texts escape by a backslash.
-MYSQL_PIECE = re.compile(BEFORE + ESCAPED + REST, re.S)
+MYSQL_PIECE = re.compile("|".join((BEFORE, ESCAPED, NAME, ";|[^;]")), re.S)
 REMARK = ("--", "/*")
 
 

@@ -39,6 +39,7 @@ class OptionField:
     main: bool = False
     multiline: bool = False
     examples: tuple[tuple[str, str], ...] = ()
+    fills: str = ""
 
 
 def option(
@@ -54,11 +55,13 @@ def option(
     main: bool = False,
     multiline: bool = False,
     examples: Mapping[str, str] | None = None,
+    fills: str = "",
 ) -> T:
     """Declare one option: default, one line of help, bounds (inclusive), unit, words for choices.
 
     `main` is for what no preset can know, such as the times of a clip. A `multiline` text may
-    hold line ends and tabs. `examples` are texts to begin with, by what they are for.
+    hold line ends and tabs. `examples` are texts to begin with, by what they are for. `fills`
+    names the option with a question whose places (`:day`) this one's lines `day = value` fill.
     """
     metadata = {
         "help": help,
@@ -71,6 +74,7 @@ def option(
         "main": main,
         "multiline": multiline,
         "examples": dict(examples or {}),
+        "fills": fills,
     }
     value: T = dataclasses.field(default=default, metadata=metadata)
     return value
@@ -123,6 +127,7 @@ def _field(declared: "dataclasses.Field[Any]", hint: Any) -> OptionField:
         main=meta.get("main", False),
         multiline=meta.get("multiline", False),
         examples=tuple(meta.get("examples", {}).items()),
+        fills=meta.get("fills", ""),
     )
 
 

@@ -12,6 +12,7 @@ from uploads.errors import RequestError
 from uploads.operations.base import Context, Output, Preset, operation
 from uploads.operations.data import MIB, TABLES, memory_bytes
 from uploads.operations.options import option
+from uploads.operations.places import values_option
 
 EXAMPLES = {
     "The first rows": "SELECT *\nFROM data\nLIMIT 100",
@@ -46,13 +47,15 @@ class Question:
     sql: str = option(
         EXAMPLES["The first rows"],
         "Each file is a table named after it: “orders 2024.csv” is orders_2024; the first one is "
-        "also called data. Several questions are divided by semicolons.",
+        "also called data. Several questions are divided by semicolons. What shall be filled in "
+        "each time is written as :name.",
         label="Question in SQL",
         max_length=20_000,
         main=True,
         multiline=True,
         examples=EXAMPLES,
     )
+    values: str = values_option("sql")
     format: Literal["csv", "parquet", "xlsx", "ndjson"] = option(
         "csv",
         "Format of the answers; the first rows are shown in any case.",

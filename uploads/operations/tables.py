@@ -14,7 +14,7 @@ from uploads.operations.base import Output
 from uploads.operations.duck import Duck, QueryError, Span, first_line, text, within
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_packed import unpacked
-from uploads.sniff import PACKED
+from uploads.packed import SUFFIXES
 
 UNPACKING = 0.15  # of the progress
 Kind = Literal["csv", "json", "ndjson", "parquet", "sheets", "sqlite"]
@@ -34,7 +34,7 @@ KINDS: dict[str, Kind] = {
 
 def read(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
     """Return the tables of a file, with rows; raises `InputError` for what is none."""
-    if given.media_type.endswith(PACKED) and given.path.stat().st_size:
+    if given.media_type.endswith(SUFFIXES) and given.path.stat().st_size:
         inside = unpacked(given, duck, within(span, 0, UNPACKING))
         try:
             return read(inside, duck, within(span, UNPACKING, 1), reading)

@@ -7,7 +7,14 @@ from uploads.operations.base import Output
 from uploads.operations.duck import Duck, Span
 from uploads.operations.tables_given import Table
 from uploads.operations.tables_page import rows_page
-from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write, write_together
+from uploads.operations.tables_write import (
+    PACKED,
+    SUFFIXES,
+    TOGETHER,
+    Writing,
+    write,
+    write_together,
+)
 
 
 def hand_out(
@@ -29,8 +36,7 @@ def hand_out(
     Only one that is `paged` has more than one page.
     """
     page = rows_page(table, label, duck, called, sql, paged=paged)
-    packed = ".gz" if writing.compression == "gzip" else ""
-    target = duck.step.path(label + SUFFIXES[writing.format] + packed)
+    target = duck.step.path(label + SUFFIXES[writing.format] + PACKED[writing.compression])
     if writing.format in TOGETHER:
         write_together([(sheet or called, table)], target, writing, duck, span)
     else:

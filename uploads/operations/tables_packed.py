@@ -1,7 +1,5 @@
-"""Tables packed by gzip: unpacked beside the work within limits, and called by what is inside."""
+"""Packed tables: unpacked beside the work within limits, and called by what is inside."""
 
-import gzip
-import zlib
 from dataclasses import replace
 from typing import Final
 
@@ -9,8 +7,8 @@ from uploads.errors import InputError
 from uploads.operations.duck import Duck, Span
 from uploads.operations.tables_given import Given
 from uploads.operations.unpacking import FREE_BYTES
+from uploads.packed import UNREADABLE, packing_of
 from uploads.sizes import size_in_words
-from uploads.sniff import PACKED
 
 PIECE_BYTES: Final = 1024**2
 
@@ -21,7 +19,8 @@ def unpacked(given: Given, duck: Duck, span: Span) -> Given:
     Raises `InputError`: `table_too_large` beyond `archive_max_bytes` or `archive_max_ratio`,
     `table_damaged`.
     """
-    limits = duck.step.limits
+    packing, limits = packing_of(given.media_type), duck.step.limits
+    assert packing is not None
     size = given.path.stat().st_size
     most = min(limits.archive_max_bytes, max(FREE_BYTES, size * limits.archive_max_ratio))
     target = duck.path(f"{given.label}-unpacked")
@@ -29,7 +28,7 @@ def unpacked(given: Given, duck: Duck, span: Span) -> Given:
     try:
         with (
             given.path.open("rb") as file,
-            gzip.GzipFile(fileobj=file) as table,
+            packing.opened(file) as table,
             target.open("wb") as out,
         ):
             while piece := table.read(PIECE_BYTES):
@@ -40,9 +39,9 @@ def unpacked(given: Given, duck: Duck, span: Span) -> Given:
                 out.write(piece)
                 share = min(1.0, file.tell() / size)
                 duck.report(span[0] + share * (span[1] - span[0]), "unpacking")
-    except (EOFError, OSError, zlib.error) as error:
-        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+    except UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's fault, not the file's
             raise
         reason = "it ends early." if isinstance(error, EOFError) else "it can't be unpacked."
         raise InputError("table_damaged", name=given.name, reason=reason) from error
-    return replace(given, path=target, media_type=given.media_type.removesuffix(PACKED))
+    return replace(given, path=target, media_type=given.media_type.removesuffix(packing.suffix))

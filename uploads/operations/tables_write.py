@@ -19,6 +19,8 @@ from uploads.operations.tables_cells import sqlite_name, unique
 from uploads.operations.tables_given import Table
 
 Format = Literal["parquet", "csv", "ndjson", "json", "xlsx", "sqlite"]
+Compression = Literal["none", "gzip", "zstd"]
+PACKED: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 
 SUFFIXES: dict[Format, str] = {
     "parquet": ".parquet",
@@ -45,7 +47,7 @@ class Writing:
     format: Format
     separator: str = ","
     header: bool = True
-    compression: Literal["none", "gzip"] = "none"
+    compression: Compression = "none"
 
 
 def write(table: Table, target: Path, writing: Writing, duck: Duck, span: Span) -> None:
@@ -62,7 +64,7 @@ def write(table: Table, target: Path, writing: Writing, duck: Duck, span: Span) 
 
 
 def _form(writing: Writing) -> str:
-    packed = ", COMPRESSION gzip" if writing.compression == "gzip" else ""
+    packed = f", COMPRESSION {writing.compression}"
     return {
         "parquet": "(FORMAT parquet, COMPRESSION zstd)",
         "csv": f"(FORMAT csv, HEADER {str(writing.header).lower()}, "

@@ -3,35 +3,19 @@
 Knows no limits and no names; `unpacking` does.
 """
 
-import bz2
-import gzip
 import io
-import lzma
-import sys
 import tarfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
 from uploads.operations.base import Output
 from uploads.operations.unpacking import PIECE_BYTES, DamagedError, Unpacking, archive_type
+from uploads.packed import ENDINGS, PACKINGS, UNREADABLE, packing_of
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-OPENERS: Final[dict[str, Callable[[IO[bytes]], Any]]] = {
-    "application/x-tar": lambda file: file,  # already buffered
-    "application/gzip": lambda file: gzip.GzipFile(fileobj=file),
-    "application/x-bzip2": bz2.BZ2File,
-    "application/x-xz": lzma.LZMAFile,
-    "application/zstd": zstd.ZstdFile,
-}
-ENDINGS: Final = (".gz", ".bz2", ".xz", ".zst", ".zstd")
+TAR: Final = "application/x-tar"
+FLOWS: Final = frozenset({TAR, *(packing.media_type for packing in PACKINGS)})
 HEADER_BYTES: Final = 1024**2  # pax headers of one member; tarfile reads them into memory
-UNREADABLE: Final = (EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 # What tarfile trips over in headers that are none.
 UNPARSABLE: Final = (tarfile.TarError, ValueError, ArithmeticError, LookupError, TypeError)
 
@@ -60,7 +44,8 @@ class Flow:
 
     def __init__(self, file: IO[bytes], media_type: str, unpacking: Unpacking) -> None:
         self._file = file
-        self._unpacked = OPENERS[media_type](io.BufferedReader(_Counted(file), PIECE_BYTES))
+        packing, plain = packing_of(media_type), io.BufferedReader(_Counted(file), PIECE_BYTES)
+        self._unpacked: Any = packing.opened(plain) if packing else plain
         self._unpacking = unpacking
         self._total = 0
         self._head = b""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 from uploads.errors import InputError
 from uploads.names import cleaned_name, cleaned_path
 from uploads.operations.base import Context, Output
+from uploads.packed import packing_of
 from uploads.sizes import size_in_words
-from uploads.sniff import GZIP, PACKED, sniff
+from uploads.sniff import sniff
 
 if TYPE_CHECKING:
     from uploads.operations.archive import Unpack
@@ -231,7 +232,8 @@ def unpack(source: Path, step: "Context[Unpack]") -> Iterator[Output]:
 
 def archive_type(media_type: str) -> str:
     """Return what a file is as an archive: a packed table is one of a single file."""
-    return GZIP if media_type.endswith(PACKED) else media_type
+    packing = packing_of(media_type)
+    return packing.media_type if packing else media_type
 
 
 def _reader(media_type: str) -> Callable[[Path, Unpacking], Iterator[Output]] | None:
@@ -245,4 +247,4 @@ def _reader(media_type: str) -> Callable[[Path, Unpacking], Iterator[Output]] | 
         return unpack_7z.unpack
     from uploads.operations import unpack_tar
 
-    return unpack_tar.unpack if media_type in unpack_tar.OPENERS else None
+    return unpack_tar.unpack if media_type in unpack_tar.FLOWS else None

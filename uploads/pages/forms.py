@@ -83,6 +83,7 @@ def _field(described: OptionField, owner: Any) -> forms.Field:
     made.help_text = described.help
     vars(made)["unit"] = described.unit
     vars(made)["examples"] = described.examples
+    vars(made)["fills"] = described.fills
     return made
 
 
@@ -99,7 +100,8 @@ def _input(described: OptionField) -> forms.Widget:
         return forms.TextInput({"placeholder": "1600, 320", "autocomplete": "off"})
     plain = {**length, "autocomplete": "off"}
     if described.multiline:
-        code = {"rows": "8", "spellcheck": "false", "autocapitalize": "off", "class": "code"}
+        rows = "3" if described.fills else "8"
+        code = {"rows": rows, "spellcheck": "false", "autocapitalize": "off", "class": "code"}
         return forms.Textarea({**plain, **code})
     return forms.TextInput(plain)
 

@@ -14,6 +14,7 @@ from uploads.models.stage import option_role
 from uploads.naming import check_pattern
 from uploads.operations import Operation
 from uploads.operations.options import canonical, fields_of, parse_options
+from uploads.operations.places import check_options
 from uploads.operations.registry import find
 from uploads.states import JobState, UploadState
 from uploads.work.messages import check_sending
@@ -124,6 +125,7 @@ def _submit(owner: Any, request: JobRequest) -> Job:
 def _link(stage: StageRequest) -> Link:
     operation = find(stage.operation)
     options = parse_options(operation.options, stage.options)
+    check_options(options)
     if lacks := operation.missing(options):
         raise RequestError("operation_lacks", operation=operation.label, reason=lacks)
     return Link(operation, options, canonical(options))

@@ -21,11 +21,13 @@ const ARCHIVES = {
   zip: "application/zip", tar: "application/x-tar", gz: "application/gzip", tgz: "application/gzip", bz2: "application/x-bzip2", tbz2: "application/x-bzip2",
   xz: "application/x-xz", txz: "application/x-xz", zst: "application/zstd", tzst: "application/zstd", "7z": "application/x-7z-compressed",
 };
+// Behind the type of a table that is packed.
+const PACKINGS = { gz: "+gzip", bz2: "+bzip2", xz: "+xz", zst: "+zstd" };
 
 /** The browser's word, or the ending's, or “any bytes”. */
 export function mediaType(file) {
-  const packed = /\.(csv|tsv|json|ndjson|jsonl)\.gz$/i.exec(file.name);
-  if (packed) return `${TABLES[packed[1].toLowerCase()]}+gzip`;
+  const packed = /\.(csv|tsv|json|ndjson|jsonl)\.(gz|bz2|xz|zst)$/i.exec(file.name);
+  if (packed) return TABLES[packed[1].toLowerCase()] + PACKINGS[packed[2].toLowerCase()];
   const ending = file.name.slice(file.name.lastIndexOf(".") + 1).toLowerCase();
   const named = ARCHIVES[ending] ?? OFFICE[ending];
   if (named) return named;
@@ -36,7 +38,7 @@ export function mediaType(file) {
 export function family(type) {
   const name = type.split("/", 1)[0];
   if (["image", "video", "audio"].includes(name)) return name;
-  if (type.endsWith("+gzip")) return "table";
+  if (Object.values(PACKINGS).some((suffix) => type.endsWith(suffix))) return "table";
   if (Object.values(ARCHIVES).includes(type)) return "archive";
   if (type === "application/pdf") return "document";
   if (Object.values(OFFICE).includes(type)) return "office";
