@@ -55,6 +55,31 @@ def test_a_preset_fills_the_form_to_be_changed(alice: User, chain: Job) -> None:
     assert '<option value="image.sheet" selected>' in page
 
 
+def test_the_places_of_a_kept_question_are_filled_in_each_time(
+    alice: User, api: Api, tmp_path: Any
+) -> None:
+    path = tmp_path / "orders.csv"
+    path.write_text("city,amount\nPorto,1\nLund,2\n")
+    table = make_upload(alice, path, media_type="text/csv")
+    sql = "SELECT * FROM data WHERE city IN (:city) AND amount < :most"
+    asked = {"operation": "data.query", "options": {"sql": sql, "values": "city = Lund"}}
+    made = api.post("presets/", {"name": "By city", "stages": [asked]}, status=201)
+    value, field = f"preset:{made['id']}", f"preset:{made['id']}-0-"
+    browser = browser_of(alice)
+    page = browser.get("/").content.decode()
+    assert f'name="{field}city"' in page and ">Lund</textarea>" in page
+
+    form = {"operation": value, "uploads": [table.key], f"{field}city": "Porto\r\nOslo"}
+    refused = browser.post("/", form)
+    assert refused.status_code == 400
+    assert "no value for “:most”" in refused.content.decode()
+    assert ">Porto\r\nOslo</textarea>" in refused.content.decode()
+
+    assert browser.post("/", {**form, f"{field}most": "5"}).status_code == 303
+    kept = Job.objects.get().stages.get().options
+    assert kept["values"] == "city = Porto\ncity = Oslo\nmost = 5"
+
+
 def test_one_of_the_same_name_is_replaced(api: Api) -> None:
     api.post("presets/", {"name": "A", "stages": [SMALL]}, status=201)
     api.post("presets/", {"name": "A", "stages": [SHEET]}, status=201)

@@ -18,9 +18,7 @@ EXAMPLES = {
     "Count the rows of each value": (
         "SELECT city, count(*) AS rows\nFROM orders\nGROUP BY city\nORDER BY 2 DESC"
     ),
-    "Rows of some days": (
-        "SELECT *\nFROM orders\nWHERE day >= :from AND day < :till"
-    ),
+    "Rows of some days": ("SELECT *\nFROM orders\nWHERE day >= :from AND day < :till"),
     "Two tables together": (
         "SELECT customers.name, sum(orders.amount) AS amount\n"
         "FROM orders\nJOIN customers ON orders.customer = customers.id\n"

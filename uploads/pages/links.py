@@ -8,10 +8,11 @@ from typing import Any
 from uploads.errors import RequestError
 from uploads.operations import Operation
 from uploads.operations.registry import find
+from uploads.pages.blanks import filled_in
 from uploads.pages.forms import OWN, THEN, chosen_options, prefix_of, shown_value
 from uploads.pages.offers import Offer, in_order, offer
 from uploads.pages.own_presets import MARK
-from uploads.work.presets import find_preset, requested
+from uploads.work.presets import find_preset
 from uploads.work.submit import StageRequest
 
 _FIELD = re.compile(rf"{THEN}(\d{{1,3}})")
@@ -62,7 +63,7 @@ def sent_stages(owner: Any, data: Any) -> list[StageRequest]:
     """
     wanted = data.get("operation", "")
     if wanted.startswith(MARK):
-        return requested(find_preset(owner, wanted.removeprefix(MARK)))
+        return filled_in(find_preset(owner, wanted.removeprefix(MARK)), MARK, data)
     operation = find(wanted)
     stages = [StageRequest(operation.name, chosen_options(operation, owner, data))]
     for place in _places(data):

@@ -1,5 +1,6 @@
 """A person's own presets as pages show them: in words, and as cards beside the operations."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from uploads.models import SavedPreset
 from uploads.operations import Operation
 from uploads.operations.presets import preset_of
 from uploads.operations.registry import find
+from uploads.pages.blanks import Blank, blanks
 from uploads.pages.option_words import option_words
 from uploads.work.titles import chain_label
 
@@ -18,12 +20,14 @@ MARK = "preset:"  # then the preset's key, in the place of an operation's name
 class OwnPreset:
     """One preset: `links` names each operation with what is special about it.
 
-    `first` is the operation that gets the files, None if it is not installed.
+    `first` is the operation that gets the files, None if it is not installed; `blanks` are what
+    its questions leave open.
     """
 
     preset: SavedPreset
     links: list[tuple[str, str]]
     first: Operation[Any] | None
+    blanks: Sequence[Blank] = ()
 
     @property
     def label(self) -> str:
@@ -34,16 +38,17 @@ class OwnPreset:
         return f"{MARK}{self.preset.key}"
 
 
-def own_presets(user: Any) -> list[OwnPreset]:
-    """Return the presets of a person that can be used."""
-    found = (preset_words(preset) for preset in SavedPreset.objects.visible_to(user))
+def own_presets(user: Any, data: Mapping[str, Any] | None = None) -> list[OwnPreset]:
+    """Return the presets of a person that can be used, filled in as a form was sent."""
+    found = (preset_words(preset, data) for preset in SavedPreset.objects.visible_to(user))
     return [made for made in found if made.first is not None and not made.first.starts]
 
 
-def preset_words(preset: SavedPreset) -> OwnPreset:
+def preset_words(preset: SavedPreset, data: Mapping[str, Any] | None = None) -> OwnPreset:
     """Return a preset in words; operations that are not installed keep their bare names."""
     first = _operation(preset.stages[0]["operation"]) if preset.stages else None
-    return OwnPreset(preset, [_link(stage) for stage in preset.stages], first)
+    links = [_link(stage) for stage in preset.stages]
+    return OwnPreset(preset, links, first, blanks(preset, MARK, data))
 
 
 def _operation(name: str) -> Operation[Any] | None:

@@ -151,7 +151,7 @@ def _page(
         "blank_row": blank_row(),
         "rows": rows,
         "follow_ups": follow_ups(request.user, filled, one_more=request.POST.get("add") == "then"),
-        "own_presets": own_presets(request.user),
+        "own_presets": own_presets(request.user, data),
         "wanted": wanted,
         "starters": starters(),
         "can_ask": Connection.objects.usable_by(request.user).exists(),
