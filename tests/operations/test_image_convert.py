@@ -110,6 +110,38 @@ def test_a_turn_in_exif_is_applied_once(name: str, photo: Photo, perform: Perfor
     assert_upright(image)
 
 
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("edge", [99, 320, 555, 800, 1000])
+def test_what_is_shrunk_while_decoding_has_the_exact_size_and_looks_alike(
+    edge: int, turn: int, photo: Photo, perform: Perform
+) -> None:
+    """Odd edges round in the middle of a block; a picture decoded whole says what is right."""
+    source = photo("odd.jpg", 1601, 1203, turn=turn)
+    whole = pyvips.Image.new_from_file(str(source)).autorot()
+    right = whole.thumbnail_image(edge, height=edge)
+    image = opened(perform("image.convert", source, width=edge, format="png")[0])
+    assert (image.width, image.height) == (right.width, right.height)
+    assert (image.width, image.height) == (edge, round(1203 * edge / 1601))
+    assert_upright(image)
+    difference = image - right
+    assert (difference * difference).avg() < 255**2 / 10**4  # 40 dB
+
+
+def test_a_strip_keeps_its_ratio(photo: Photo, perform: Perform) -> None:
+    """Decoded at an eighth it has four whole rows of its 39, which would make three instead of four."""
+    image = opened(perform("image.convert", photo("strip.jpg", 3001, 39), width=300)[0])
+    assert (image.width, image.height) == (300, 4)
+
+
+@pytest.mark.parametrize("mode", ["fill", "smart", "stretch"])
+def test_a_shape_is_filled_by_what_was_shrunk_while_decoding(
+    mode: str, photo: Photo, perform: Perform
+) -> None:
+    source = photo("odd.jpg", 1601, 1203)
+    image = opened(perform("image.convert", source, width=200, height=400, mode=mode)[0])
+    assert (image.width, image.height) == (200, 400)
+
+
 def with_place(path: Path) -> Path:
     image = halves(200, 100)
     text = pyvips.GValue.gstr_type

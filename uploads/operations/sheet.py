@@ -60,6 +60,7 @@ PRESETS = (
     label="Contact sheets",
     accepts=ACCEPTED,
     options=Sheet,
+    version=2,
     takes="all",
     presets=PRESETS,
     seconds=lambda size: 0.2 + size / 60e6,
