@@ -30,6 +30,10 @@ def last(perform: Perform, path: Path) -> str:
         ("7", "12345678901234567890"),
         ("7", "1_000"),
         ("true", "yes"),
+        ("7.5", "none"),
+        ("7.5", "7.5 kg"),
+        ("7.5", '"7,5"'),
+        ("7.5", "1.2.2024"),
         ("name", '"Smith, John"'),
     ],
 )
@@ -41,6 +45,27 @@ def test_a_late_value_is_as_it_was(usual: str, late: str, perform: Perform, tmp_
     sql = f"SELECT b::VARCHAR AS b FROM data WHERE a = {ROWS}"
     answer = perform("data.query", path, sql=sql)[0].path
     assert answer.read_text().split("\n", 1)[1].rstrip("\n") == late
+
+
+def test_floats_with_spaces_and_two_kinds_of_late_values_lose_no_row(
+    perform: Perform, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.csv"
+    rows = "".join(f"{number},{number / 4:.2f},{number / 8}\n" for number in range(ROWS))
+    path.write_text(f'a,b,c\n{rows}x, 8.5 ,1.5\n5,"",-\n')
+    sql = "SELECT count(*), sum(TRY_CAST(a AS BIGINT)), sum(b), count(c), count(*) - count(b) FROM data"
+    answer = perform("data.query", path, sql=sql)[0].path.read_text().splitlines()[1]
+    whole = sum(range(ROWS))
+    count, first, second, third, empty = answer.split(",")
+    assert (int(count), int(float(first)), int(third), int(empty)) == (
+        ROWS + 2,
+        whole + 5,
+        ROWS + 2,
+        1,
+    )
+    assert float(second) == whole / 4 + 8.5
+    assert len(perform("data.convert", path, format="csv")) > 0
+    assert last(perform, path) == "5,,-"
 
 
 @pytest.mark.parametrize("value", ["yes", "NO", "t", "12345678901234567890123", "007"])

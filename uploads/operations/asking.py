@@ -93,13 +93,15 @@ def _questions(sql: str, engine: Duck) -> list[Asked]:
 def _ask(asked: Asked, room: Room, sql: str, number: int, span: Span) -> Table:
     """Run one question and return its answer as a table."""
     target = room.duck.path(f"answer-{number + 1}.parquet")
+    rows = None
     try:
-        try:
-            rows = _write_answer(asked, room.duck, target, span)
-        except QueryError as error:
-            if not is_odd(error) or not room.learn():
-                raise
-            rows = _write_answer(asked, room.duck, target, span)
+        while rows is None or room.misread():
+            try:
+                rows = _write_answer(asked, room.duck, target, span)
+            except QueryError as error:
+                if not is_odd(error) or not room.learn():
+                    raise
+                rows = None
     except QueryError as error:
         error.reason = _without_paths(error.reason, room)
         raise _wrong(error, sql, asked, [*room.views, FIRST]) from error

@@ -75,6 +75,13 @@ class Room:
             self.duck.rows(f"CREATE VIEW {name(view)} AS FROM {table.source}")
             self.views.append(view)
 
+    def misread(self) -> bool:
+        """Tell whether the texts have to be read again, otherwise: rows of them were put apart."""
+        odd = [called for called, made in self.direct.items() if made.misread()]
+        for called in odd:
+            self._show(called)
+        return bool(odd)
+
     def learn(self) -> bool:
         """Look at all rows of the texts, and let them have the types that hold their values."""
         odd = [called for called, made in self.direct.items() if made.learn()]

@@ -19,7 +19,7 @@ EXACT = 2**53
 # An error of this text says that a column has values of another type than thought.
 ODD = "a value of another type"
 
-TEXT = "VARCHAR"
+TEXT, FLOAT = "VARCHAR", "DOUBLE"
 _WHOLE = r"\s*[+-]?(0|[1-9][0-9]*)\s*"
 _NO_PLAIN_NUMBER = r"\s*[+-]?0[0-9].*|.*_.*"
 _STAMP = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?)?"
