@@ -83,6 +83,19 @@ def test_an_ended_job_stands_still_and_shows_its_results(browser: Client, job: J
     assert "Kept until" in shown
 
 
+def test_a_small_picture_alone_stands_for_its_file(browser: Client, job: Job) -> None:
+    """A poster can be all that is made of a film; beside a larger result it is left out."""
+    end(job)
+    first, second, third = job.results.order_by("pk")
+    Result.objects.filter(pk__in=[first.pk, third.pk]).update(
+        meta={"preview": True}, name="small.jpg"
+    )
+    Result.objects.filter(pk=third.pk).update(item=second.item)
+    shown = page(browser, job)
+    assert f"/results/{first.key}/" in shown and f"/results/{second.key}/" in shown
+    assert f'href="/results/{third.key}/' not in shown
+
+
 def test_failed_files_are_named_with_reason_and_fix(browser: Client, job: Job) -> None:
     end(job, bad=1)
     shown = page(browser, job)

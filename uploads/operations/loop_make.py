@@ -48,7 +48,7 @@ def make(source: Path, step: "Context[Loop]") -> Iterator[Output]:
         step.log(f"The video ends there: it lasts {seconds:.1f} s.")
     facts = {"width": size[0], "height": size[1], "frames": count, "fps": round(rate, 3)}
     pictures.unlink()
-    yield Output(target, meta={**facts, "duration": round(seconds, 3), "preview": True})
+    yield Output(target, meta={**facts, "duration": round(seconds, 3)})
 
 
 def _rate(step: "Context[Loop]", picture: Picture) -> float:

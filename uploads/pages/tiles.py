@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Q
+
 from uploads.models import Job, Result, Upload
 from uploads.models.chaining import roots
 from uploads.models.result import ResultQuerySet
@@ -223,4 +225,6 @@ def lone_sheet(shown: Sequence[Tile]) -> Tile | None:
 def _main(job: Job) -> ResultQuerySet:
     """Return the results that stand for their items: small sizes made beside them are left out."""
     rows = job.results.opened().select_related("item__upload", "item__stage", "job")
-    return rows.exclude(meta__has_key="preview")
+    small = Q(meta__has_key="preview")
+    larger = Result.objects.opened().filter(item=OuterRef("item")).exclude(small)
+    return rows.filter(~small | ~Exists(larger))
