@@ -15,7 +15,8 @@ Perform = Callable[..., list[Output]]
 
 
 def report(outputs: list[Output]) -> Any:
-    (output,) = outputs
+    output, shown = outputs[:2]
+    assert (shown.role, shown.meta) == ("preview", {"page": True})
     assert (output.role, output.path.name) == ("report", "source-report.json")
     return json.loads(output.path.read_text())
 
@@ -37,6 +38,21 @@ def test_a_picture(photo: Callable[..., Path], perform: Perform) -> None:
         240,
     )
     assert facts["whole"] is True
+
+
+def test_the_page_says_it_in_words_and_the_tile_the_first_of_it(
+    short_video: Path, photo: Callable[..., Path], perform: Perform
+) -> None:
+    output, shown = perform("file.inspect", short_video)
+    told = shown.path.read_text()
+    for words in ("Picture track", "160 × 120", "h264", "Sound track", "aac", "44,100 Hz", "0:02"):
+        assert words in told
+    assert ["Codec", "h264"] in output.meta["glance"]["rows"]
+    output, shown = perform("file.inspect", photo("a<b>.jpg", 320, 240))
+    assert "320 × 240" in shown.path.read_text()
+    assert "<b>" not in shown.path.read_text()
+    # Else a browser would be given the report as the picture that it tells about.
+    assert "media_type" not in output.meta
 
 
 def test_anything_else(perform: Perform, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import xlsxwriter
 
 from tests.operations.conftest import ROOT, media_type
+from tests.operations.hostile import mutated
 from uploads.operations.contract.serving import layers
 from uploads.operations.registry import find
 
@@ -45,28 +46,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         database.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", rows)
     database.close()
     return sorted(folder.iterdir())
-
-
-def mutated(content: bytes, dice: Random) -> bytes:
-    """Flip, cut, repeat, insert or swap some bytes."""
-    made = bytearray(content)
-    for _ in range(dice.choice((1, 1, 2, 5, 40))):
-        place = dice.randrange(max(1, len(made)))
-        length = dice.choice((1, 2, 8, 200))
-        match dice.randrange(6):
-            case 0:
-                made[place : place + 1] = bytes([dice.randrange(256)])
-            case 1:
-                del made[place:]
-            case 2:
-                made[place:place] = made[place : place + length] * dice.choice((1, 3, 50))
-            case 3:
-                made[place:place] = dice.randbytes(length)
-            case 4:
-                made[place : place + 4] = b"\xff\xff\xff\x7f"
-            case _:
-                made[place : place + length] = b""
-    return bytes(made) or b"x"
 
 
 def spoilt(sound: list[Path], folder: Path, count: int) -> Iterator[Path]:

@@ -37,6 +37,14 @@ REPORT_SECONDS = "0.5"
 
 # How FFmpeg marks complaints when it is asked for more (`-v level+info`).
 COMPLAINTS = (b"[error]", b"[fatal]", b"[panic]")
+# What only the file can be to blame for; nothing of it will be different another time.
+DAMAGE = (
+    "Error while decoding",
+    "Invalid data found",
+    "Could not find codec parameters",
+    "Neither number of channels nor channel layout specified",
+    "received no packets",
+)
 # SVT-AV1 talks past FFmpeg's log, about how it was set.
 CHATTER = (b"Svt[info]", b"Svt[warn]")
 
@@ -199,8 +207,7 @@ def failure(status: int, complaints: str, name: str, limits: Limits) -> InputErr
         return StepError("disk_full", detail=complaints)
     if "not on whitelist" in complaints or "not in whitelist" in complaints:
         return InputError("playlist_refused", name=name, detail=complaints)
-    damaged = status == TOO_MANY_ERRORS or "Error while decoding" in complaints
-    if damaged or "Invalid data found" in complaints:
+    if status == TOO_MANY_ERRORS or any(words in complaints for words in DAMAGE):
         reason = "it can't be decoded."
         return InputError("media_damaged", name=name, reason=reason, detail=complaints)
     return StepError("tool_failed", tool="FFmpeg", reason=last, detail=complaints)

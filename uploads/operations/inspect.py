@@ -34,6 +34,7 @@ PRESETS = (
     label="Inspect files",
     accepts=["*/*"],
     options=Inspect,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.2 + size / 200e6,
     needs_disk=lambda size: 1024**2,

@@ -52,7 +52,7 @@ MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"MM\0+", "tiff"),
 )
 # What pillow-heif raises for damaged files; libvips has an error of its own.
-UNREADABLE_HEIC = (ValueError, SyntaxError, OSError, EOFError, RuntimeError)
+UNREADABLE_HEIC = (ValueError, SyntaxError, OSError, EOFError, RuntimeError, LookupError)
 UNREADABLE = (pyvips.Error, *UNREADABLE_HEIC)
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 

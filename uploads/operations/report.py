@@ -1,4 +1,4 @@
-"""Writes what is known about one file as JSON: pictures, videos, sound, PDFs; others by type alone."""
+"""Writes what is known about one file as JSON and as a page: pictures, videos, sound, PDFs; others by type alone."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError
-from uploads.operations import ffmpeg, pdf_facts, pixels
+from uploads.operations import ffmpeg, pdf_facts, pixels, report_page
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.packets import Index, read_index
 from uploads.operations.pdf_pages import PDF
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from uploads.operations.inspect import Inspect
 
 COMPLAINTS = 20
+OWN = {"name", "media_type"}
 
 
 def make(source: Path, step: "Context[Inspect]") -> Iterator[Output]:
-    """Write `source-report.json`; its facts are the output's meta too, where they are small."""
+    """Write `source-report.json` and a page of it; small facts are the output's meta too."""
     facts: Json = {
         "name": step.name,
         "media_type": step.media_type,
@@ -41,8 +42,12 @@ def make(source: Path, step: "Context[Inspect]") -> Iterator[Output]:
         facts["kind"] = "other"
     path = step.path("source-report.json")
     path.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    shown = {k: v for k, v in facts.items() if isinstance(v, str | int | float) and k != "name"}
-    yield Output(path, role="report", meta=shown)
+    shown = step.path("source-report-rows.html")
+    shown.write_text(report_page.draw(facts), encoding="utf-8")
+    # What a result's meta says of its type is its own, not that of the file it tells about.
+    small = {k: v for k, v in facts.items() if isinstance(v, str | int | float) and k not in OWN}
+    yield Output(path, role="report", meta={**small, "glance": report_page.glance(facts)})
+    yield Output(shown, role="preview", meta={"page": True})
     if facts["kind"] == "document":
         yield from pdf_facts.first_page(source, step)
 

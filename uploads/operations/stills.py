@@ -55,7 +55,7 @@ def take(source: Path, step: "Context[Poster]") -> Iterator[Output]:
     _still(source, step, media.picture, best.tick, (width, height), poster)
     base = float(media.picture.time_base)
     at = best.tick * base - media.start
-    facts = {"width": width, "height": height, "at": round(at, 3), "preview": True}
+    facts = {"width": width, "height": height, "at": round(at, 3)}
     yield Output(poster, meta=facts)
     if options.sprite:
         times = [still.tick * base - media.start for still in small]

@@ -66,10 +66,22 @@ class Tile:
     @property
     def picture(self) -> Result | None:
         """Return the smallest picture of it that a browser shows."""
+        return min(self._stills(), key=lambda r: r.size_bytes, default=None)
+
+    @property
+    def large(self) -> Result | None:
+        """Return the largest picture of it that a browser shows at once: itself, if it is one."""
+        stills = self._stills()
+        return (
+            self.result
+            if self.result in stills
+            else max(stills, key=lambda r: r.size_bytes, default=None)
+        )
+
+    def _stills(self) -> list[Result]:
         own = [self.result] if self.result.size_bytes <= SMALL_BYTES else []
         shown = [r for r in (*self.previews, *own) if r.media_type in INLINE_IMAGES]
-        still = [r for r in shown if r is self.result or "sprite" not in r.name]
-        return min(still, key=lambda r: r.size_bytes, default=None)
+        return [r for r in shown if r is self.result or "sprite" not in r.name]
 
     @property
     def poster(self) -> Result | None:
