@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pyvips
 
 from uploads.errors import InputError
+from uploads.operations import heic
 from uploads.operations.limits import Limits
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
@@ -51,10 +52,7 @@ MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"II+\0", "tiff"),
     (b"MM\0+", "tiff"),
 )
-# What pillow-heif raises for damaged files; libvips has an error of its own.
-UNREADABLE_HEIC = (ValueError, SyntaxError, OSError, EOFError, RuntimeError, LookupError)
-UNREADABLE = (pyvips.Error, *UNREADABLE_HEIC)
-HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+UNREADABLE = (pyvips.Error, *heic.UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def kind_of(source: Path) -> Kind | None:
         brands = {head[8:12], *(head[at : at + 4] for at in range(16, end, 4))}
         if brands & {b"avif", b"avis"}:
             return "avif"
-        if brands & HEIC_BRANDS:
+        if brands & heic.BRANDS:
             return "heic"
     return None
 
@@ -124,7 +122,7 @@ def read_header(source: Path, name: str) -> Header:
         raise InputError("not_an_image", name=name)
     try:
         if kind == "heic":
-            opened = _open_heic(source)
+            opened = heic.opened(source)
             return Header(kind, opened.size[0], opened.size[1], 1)
         image = pyvips.Image.new_from_file(str(source), access="sequential")
     except UNREADABLE as error:
@@ -161,7 +159,7 @@ def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: 
         return _decode(source, header, box, frames, "error"), False
     except pyvips.Error:
         pass
-    except UNREADABLE_HEIC as error:
+    except heic.UNREADABLE as error:
         raise InputError("image_damaged", name=name, reason=reason_of(error)) from error
     try:
         return _decode(source, header, box, frames, "none"), True
@@ -174,7 +172,7 @@ def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on
     how: dict[str, Any] = {**box.how(), "fail_on": fail_on}
     width, height = box.width, box.height
     if header.kind == "heic":
-        opened = _heic_pixels(source)
+        opened = heic.pixels(source)
         how |= to_srgb(opened)
         # libheif has turned it already; its EXIF still holds the camera's note to do so.
         image = opened.thumbnail_image(width, height=height, no_rotate=True, **how)
@@ -218,33 +216,6 @@ def to_srgb(image: Any) -> dict[str, str]:
     profile = image.get("icc-profile-data")
     named_srgb = b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
     return {} if named_srgb else {"export_profile": "srgb"}
-
-
-def _open_heic(source: Path) -> Any:
-    import pillow_heif  # libheif with an HEVC decoder; the one in pyvips-binary has AV1 alone
-
-    return pillow_heif.open_heif(source, convert_hdr_to_8bit=True)
-
-
-def _heic_pixels(source: Path) -> Any:
-    opened = _open_heic(source)
-    bands, size = {"L": (1, 1), "LA": (2, 1), "RGB": (3, 1), "RGBA": (4, 1), "I;16": (1, 2)}[
-        opened.mode
-    ]
-    width, height = opened.size
-    # A row may be padded: read rows as wide as the stride, then cut the padding off.
-    row = opened.stride // (bands * size)
-    depth = "ushort" if size == 2 else "uchar"
-    image = pyvips.Image.new_from_memory(opened.data, row, height, bands, depth)
-    image = image.crop(0, 0, width, height)
-    grey = "grey16" if size == 2 else "b-w"
-    image = image.copy(interpretation="srgb" if bands > 2 else grey)
-    for field, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif")):
-        if opened.info.get(key):
-            image.set_type(pyvips.GValue.blob_type, field, opened.info[key])
-    for field in ("orientation", "exif-ifd0-Orientation"):
-        image.remove(field)
-    return image
 
 
 def shrink(image: Any, box: Box) -> Any:
