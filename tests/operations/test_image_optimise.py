@@ -8,7 +8,7 @@ import pytest
 import pyvips
 
 from tests.operations.conftest import Listener, flat, halves
-from uploads.errors import InputError, StepError
+from uploads.errors import InputError
 from uploads.operations import Output, optimise_make
 from uploads.operations.contract import Told
 
@@ -157,11 +157,13 @@ def senseless(content: bytes) -> bytes:
 
 
 def test_another_picture_is_never_shown(
-    tmp_path: Path, perform: Perform, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, perform: Perform, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = saved(halves(400, 300), tmp_path / "a.jpg", Q=95)
     other = saved(halves(400, 300), tmp_path / "b.jpg", Q=40).read_bytes()
     monkeypatch.setattr(optimise_make, "_jpeg", lambda *_: other)
-    with pytest.raises(StepError) as caught:
-        perform("image.optimise", path)
-    assert caught.value.code == "verification_failed"
+    assert perform("image.optimise", path)[0].path.read_bytes() == path.read_bytes()
+    assert "looks different" in listener.warnings[0]
+    with pytest.raises(InputError) as caught:
+        perform("image.optimise", path, metadata="strip")
+    assert caught.value.code == "image_damaged"

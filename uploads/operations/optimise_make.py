@@ -140,10 +140,10 @@ def _is_same(before: Any, made: bytes, step: "Context[Optimise]") -> bool:
 
 def _untouched(content: bytes, step: "Context[Optimise]") -> bytes:
     """Return the file as it is, where decoders see different things in it; with notes it can't stay."""
-    reason = "packed anew it looks different."
     if step.options.metadata == "strip":
+        reason = "packed anew it looks different."
         raise InputError("image_damaged", name=step.name, reason=reason)
-    step.warn(f"The file is damaged: {reason} It was left as it is.")
+    step.warn("Packed anew it looks different, as damaged pictures do: it was left as it is.")
     return content
 
 
