@@ -59,11 +59,12 @@ class Server:
         try:
             with self._grip.kept():
                 email.send()
-        except smtplib.SMTPResponseException as error:
-            if error.smtp_code == BUSY:
-                return MessageState.WAITING, str(error)
-            return MessageState.REFUSED, str(error)
-        except (smtplib.SMTPRecipientsRefused, smtplib.SMTPNotSupportedError, ValueError) as error:
+        except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
+            if BUSY not in _codes(error):
+                return MessageState.REFUSED, str(error)
+            self.close()  # the server has hung up; the next e-mail would find no line
+            return MessageState.WAITING, str(error)
+        except (smtplib.SMTPNotSupportedError, ValueError) as error:
             return MessageState.REFUSED, str(error)
         except OSError as error:  # cut in the middle of the dialogue
             self.close()
@@ -77,6 +78,12 @@ class Server:
             self._backend.close()
         except OSError:
             self._backend = mail.get_connection()
+
+
+def _codes(error: smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused) -> set[int]:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return {code for code, _ in error.recipients.values()}
+    return {error.smtp_code}
 
 
 def email_of(message: Message, options: Mapping[str, Any]) -> mail.EmailMessage:
