@@ -14,12 +14,16 @@ from django.test import Client
 
 from tests.factories import make_upload
 from tests.work.conftest import work_off
-from uploads.errors import RequestError
-from uploads.models import Job, Message, Step
+from uploads.conf import conf
+from uploads.errors import RequestError, StepError
+from uploads.models import EventKind, Job, Message, Step
+from uploads.models.loads import Crew, times_left, works_of
 from uploads.models.message import resend
+from uploads.models.prediction import predict
 from uploads.states import ItemState, JobState, Lane, StepKind, StepState
+from uploads.work.commit import commit_failure
 from uploads.work.recover import abandon
-from uploads.work.run import run_next
+from uploads.work.run import claim_next, run_next
 from uploads.work.submit import JobRequest, StageRequest, submit
 from uploads.work.trial import send_trial
 
@@ -32,6 +36,9 @@ LETTER = {
     "html": "<b>{name}</b>",
     "per_minute": 6000,
 }
+
+
+EVERYBODY = ["ann@example.org", "bo@example.org", "cy@example.org"]
 
 
 class Mailbox:
@@ -143,6 +150,49 @@ def test_a_server_that_wants_no_more_for_now_is_asked_again_later(
     assert mailbox.recipients == ["ann@example.org", "bo@example.org", "cy@example.org"]
 
 
+def test_a_server_that_hangs_up_at_a_recipient_says_nothing_about_them(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    async def handle_RCPT(
+        server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        return "421 too many" if address.startswith("bo@") else "250 fine"
+
+    vars(mailbox)["handle_RCPT"] = handle_RCPT
+    job = batch()
+    work_off()
+    assert [states(job)[name] for name in EVERYBODY] == ["sent", "waiting", "waiting"]
+    del vars(mailbox)["handle_RCPT"]
+    job.steps.update(not_before=job.created_at)
+    work_off()
+    assert mailbox.recipients == EVERYBODY
+
+
+def test_a_server_that_hangs_up_now_and_then_gets_every_letter(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    taken = mailbox.handle_DATA
+    seen: set[Session] = set()
+
+    async def one_a_connection(server: SMTP, session: Session, envelope: Envelope) -> str:
+        if session in seen:
+            return "421 one letter a connection"
+        seen.add(session)
+        return await taken(server, session, envelope)
+
+    vars(mailbox)["handle_DATA"] = one_a_connection
+    people = [f"p{number}@example.org" for number in range(conf.STEP_ATTEMPTS + 2)]
+    job = batch("\n".join(["email", *people]), subject="Hello", text="Hello", html="")
+    for _ in people:
+        work_off()
+        job.steps.update(not_before=job.created_at)
+    assert mailbox.recipients == people
+    job.refresh_from_db()
+    assert job.state == JobState.SUCCEEDED
+    assert job.events.filter(kind=EventKind.STEP_RETRY).count() == len(people) - 1
+
+
 def test_what_a_dead_worker_was_sending_is_unknown_and_the_rest_goes_on(
     mailbox: Mailbox, batch: Callable[..., Job]
 ) -> None:
@@ -195,6 +245,58 @@ def test_only_a_person_sends_an_unknown_letter_again_and_only_once(
         resend(job, number, "alice")
 
 
+def test_of_a_letter_sent_again_the_log_says_what_its_row_says(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    mailbox.answers["bo@example.org"] = "550 not now"
+    job = batch()
+    work_off()
+    mailbox.answers.clear()
+    resend(job, job.messages.get(state="refused").pk, "alice")
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: Any) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("uploads.work.messages._end_again", die)
+        with pytest.raises(Killed):
+            work_off()
+    assert abandon(job.steps.get(state=StepState.RUNNING))
+    work_off()
+    assert mailbox.recipients.count("bo@example.org") == 1
+    told = job.events.filter(kind__in=[EventKind.MAIL_SENT, EventKind.MAIL_UNKNOWN])
+    assert [event.kind for event in told] == [EventKind.MAIL_SENT]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_retry_takes_over_what_was_to_be_sent_alone(
+    mailbox: Mailbox, batch: Callable[..., Job], begun: bool
+) -> None:
+    mailbox.answers = dict.fromkeys(EVERYBODY, "421 closed")
+    job = batch()
+    for _ in range(conf.STEP_ATTEMPTS):
+        work_off()
+        job.steps.update(not_before=job.created_at)
+    job.refresh_from_db()
+    assert job.state == JobState.FAILED
+    resend(job, job.messages.order_by("pk")[0].pk, "alice")
+    alone = claim_next(Lane.LIGHT) if begun else None
+    job.retry("alice")
+    if alone:
+        alone.attempt = conf.STEP_ATTEMPTS
+        commit_failure(alone, StepError("mail_server", reason="closed"))
+    else:
+        assert job.steps.get(kind=StepKind.NOTIFY).state == StepState.CANCELLED
+    assert job.items.get().state == ItemState.OPEN
+    mailbox.answers.clear()
+    work_off()
+    job.refresh_from_db()
+    assert (mailbox.recipients, job.state) == (EVERYBODY, JobState.SUCCEEDED)
+
+
 def test_a_cancelled_job_stops_between_two_letters_and_a_retry_sends_the_rest(
     mailbox: Mailbox, batch: Callable[..., Job]
 ) -> None:
@@ -216,6 +318,7 @@ def test_a_cancelled_job_stops_between_two_letters_and_a_retry_sends_the_rest(
     job.retry("alice")
     work_off()
     assert mailbox.recipients == ["ann@example.org", "bo@example.org", "cy@example.org"]
+    assert job.results.filter(role="result").count() == 1
 
 
 def test_a_paused_job_stops_between_two_letters(
@@ -246,6 +349,27 @@ def test_a_slow_rate_puts_the_step_back_instead_of_holding_a_worker(
     final = job.steps.get(kind=StepKind.FINAL)
     assert (len(mailbox.letters), final.state, final.attempt) == (1, StepState.READY, 0)
     assert 50 < (final.not_before - job.messages.get(state="sent").sending_at).total_seconds() < 90
+
+
+def test_of_letters_under_way_the_time_left_is_that_of_the_others(
+    mailbox: Mailbox, batch: Callable[..., Job], settings: Any
+) -> None:
+    settings.TIDEMILL_MAIL_PER_MINUTE = 1
+    job = batch()
+    work_off()
+    low, high = times_left(works_of([job]), {Lane.LIGHT: Crew(1)})[job.pk]
+    assert 60 < low < 120 < high < 200  # two letters of three
+    job.refresh_from_db()
+    assert 0.3 < job.weight_done / job.weight_total < 0.4
+
+
+def test_a_sample_foretells_how_long_all_letters_take(
+    mailbox: Mailbox, batch: Callable[..., Job]
+) -> None:
+    job = batch(sample=True, per_minute=1)
+    work_off()
+    told = predict(Job.objects.get(pk=job.pk))
+    assert told and told.seconds and 180 <= told.seconds[0] <= told.seconds[1] < 200
 
 
 @pytest.mark.parametrize("off", ["TIDEMILL_MAIL_BATCH", "TIDEMILL_EMAIL_URL"])

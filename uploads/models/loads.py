@@ -151,12 +151,8 @@ def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
     load, raw = work.load, row["weights"]
     weights = raw + START_SECONDS * row["count"]
     if row["state"] == StepState.SUCCEEDED:
-        more: dict[str, Any] = {
-            "ended": row["count"],
-            "ended_weight": weights,
-            "ended_seconds": max(0.0, row["took"] or 0.0),
-            "ended_squares": row["squares"] or 0.0,
-        }
+        load = _measured(load, row["count"], weights, row["took"], row["squares"])
+        more: dict[str, Any] = {}
     elif row["state"] == StepState.RUNNING:
         more = {"running": [*load.running, _busy(row, now)]}
         work = replace(work, moved=work.moved + raw * _share(row))
@@ -164,9 +160,23 @@ def _added(work: Work, row: dict[str, Any], now: datetime) -> Work:
         more = {"joins": load.joins + row["count"], "joins_weight": load.joins_weight + weights}
     else:
         more = {"ready": load.ready + row["count"], "ready_weight": load.ready_weight + weights}
+    if row["kind"] == StepKind.FINAL:  # letters go out at a set speed: seconds as estimated
+        load = _measured(load, row["count"], weights, weights, weights)
     if row["state"] != StepState.SUCCEEDED:
         more["unplanned"] = load.unplanned - raw
     return replace(work, lane=row["on_lane"], load=replace(load, **more))
+
+
+def _measured(
+    load: Load, count: int, weight: float, seconds: float | None, squares: float | None
+) -> Load:
+    return replace(
+        load,
+        ended=load.ended + count,
+        ended_weight=load.ended_weight + weight,
+        ended_seconds=load.ended_seconds + max(0.0, seconds or 0.0),
+        ended_squares=load.ended_squares + (squares or 0.0),
+    )
 
 
 def _share(row: dict[str, Any]) -> float:

@@ -1,13 +1,15 @@
 """Messages: one row a recipient of a batch of e-mails; at most one e-mail to anyone of a job."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from uploads.conf import conf
 from uploads.errors import RequestError
 from uploads.models.event import EventKind
 from uploads.models.step import Step
@@ -108,6 +110,11 @@ class Message(models.Model):
         rows.update(
             state=state, reason=reason[:500], finished_at=timezone.now() if over else None, **values
         )
+
+
+def seconds_each(options: Mapping[str, Any]) -> float:
+    """Return the seconds from one e-mail of a job to the next: as asked, and no faster than is let."""
+    return 60 / max(1, min(int(options.get("per_minute", 60)), conf.MAIL_PER_MINUTE))
 
 
 def resend(job: "Job", number: int, actor: str) -> None:

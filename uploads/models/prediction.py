@@ -20,6 +20,7 @@ from uploads.models.chaining import roots, seconds_of
 from uploads.models.job import Job
 from uploads.models.lane_limit import LARGEST, LaneLimit
 from uploads.models.loads import SecondsBetween
+from uploads.models.message import seconds_each
 from uploads.models.result import BETWEEN, WITHIN
 from uploads.models.stage import Stage
 from uploads.models.upload import Upload
@@ -68,6 +69,10 @@ def predict(job: Job) -> Prediction | None:
     made = sum(_on_curve(done.points, size) for size in whole)
     made += done.together_bytes * sum(sizes) / max(1.0, sum(size for size, _ in done.points))
     seconds = _seconds(job, stage, operation, whole, done.weight)
+    if seconds and operation.sends:
+        share = sum(sizes) / max(1.0, sum(size for size, _ in done.points))
+        sending = round(_letters(job) * share * seconds_each(stage.options))
+        seconds = (seconds[0] + sending, seconds[1] + sending)
     return Prediction(len(sizes), sum(sizes), round(made), seconds)
 
 
@@ -100,6 +105,12 @@ def _done(job: Job) -> _Done:
     weight = sum(item.weight * shares.get(item.pk, 1.0) for item in items)
     known = {item.pk for item in items}
     return _Done(sorted(points), weight, sum(n for pk, n in out.items() if pk not in known))
+
+
+def _letters(job: Job) -> int:
+    """Return how many letters a sample has written and not sent."""
+    made = job.results.filter(meta__has_key="letters").only("meta")
+    return sum(int(result.meta["letters"]) for result in made)
 
 
 def _sizes(job: Job, operation: Operation[Any]) -> list[int]:

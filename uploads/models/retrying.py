@@ -125,7 +125,11 @@ def _delete(keys: Iterable[str]) -> None:
 
 def _reopen(job: "Job", items: list[Item]) -> None:
     keys = [item.pk for item in items]
+    # Letters were written before their sending failed: both are done anew, of all who have none.
+    _forget(Result.objects.filter(item__in=keys).exclude(role="part"))
     parts = job.steps.filter(item__in=keys)
+    single = parts.filter(kind=StepKind.NOTIFY, state=StepState.READY)
+    single.update(state=StepState.CANCELLED, finished_at=timezone.now())
     divided = set(parts.filter(kind=StepKind.JOIN).values_list("item_id", flat=True))
     whole = [key for key in keys if key not in divided]
     again = parts.filter(state__in=[StepState.FAILED, StepState.CANCELLED])

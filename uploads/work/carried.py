@@ -8,7 +8,12 @@ from uploads.states import StepKind, StepState, UploadState
 
 
 def carried(step: Step) -> list[Item]:
-    """Return the open items that depend on a step; on a plan also those it has yet to take."""
+    """Return the open items that depend on a step; on a plan also those it has yet to take.
+
+    An e-mail that is sent again names the item that it came from, which may be at work anew.
+    """
+    if step.kind == StepKind.NOTIFY:
+        return []
     if step.item_id:
         return list(Item.objects.open().filter(pk=step.item_id))
     mine = Q(step=step)

@@ -268,9 +268,10 @@ def fail_step(job: Job, step: Step, problem: Problem) -> None:
     )
     for item in items:
         fail_item(job, item, problem)
-    # What a plan would have planned counts by its items.
-    is_plan = step.kind == StepKind.PLAN
-    job.spare(sum(item.weight for item in items) if is_plan else step.weight)
+    # What a plan would have planned counts by its items; an e-mail counts nothing.
+    if step.kind != StepKind.NOTIFY:
+        is_plan = step.kind == StepKind.PLAN
+        job.spare(sum(item.weight for item in items) if is_plan else step.weight)
     job.end_if_done()
     job.settle()
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -21,6 +22,7 @@ from django.utils import timezone
 from uploads.conf import conf
 from uploads.errors import Cancelled, LeaseLost, RequestError, StepError
 from uploads.models import EventKind, Item, Job, Message, MessageState, Step
+from uploads.models.message import seconds_each
 from uploads.operations.registry import find
 from uploads.states import ItemState, StepState
 from uploads.storage import store
@@ -31,6 +33,7 @@ from uploads.work.letters import Server, email_of
 
 TURN_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 3.0
+BUSY_SECONDS = 5.0  # after which a server that took some e-mails is asked again
 NAP_SECONDS = 0.1
 ROWS = 500
 
@@ -67,16 +70,18 @@ def send(step: Step, grip: Grip) -> None:
     grip.insist(lambda: _load(step))
     step.checkpoint = {"loaded": True}
     rows = Message.objects.filter(item=step.item_id)
-    total = max(1, rows.count())
+    waiting = rows.filter(state=MessageState.WAITING)
+    total = rows.count()
+    left = first = max(1, waiting.count())
     server = Server(grip)
     until = time.monotonic() + TURN_SECONDS
     try:
         while True:
-            left = rows.filter(state=MessageState.WAITING).count()
-            grip.progress(1 - left / total, f"{total - left} of {total} e-mails")
+            left = waiting.count()
+            grip.progress(1 - left / first, f"{total - left} of {total} e-mails")
             grip.tick()
             if _is_held(step) or time.monotonic() > until:
-                grip.insist(lambda: _put_back(step, 0))
+                grip.insist(partial(_put_back, step, 0, 1 - left / first))
                 return
             if left:
                 server.ready()
@@ -86,22 +91,25 @@ def send(step: Step, grip: Grip) -> None:
             if not isinstance(found, float):
                 _deliver(server, found, step, grip)
             elif found > LONGEST_WAIT_SECONDS:
-                grip.insist(lambda seconds=found: _put_back(step, seconds))  # type: ignore[misc]
+                grip.insist(partial(_put_back, step, found, 1 - left / first))
                 return
             else:
                 time.sleep(min(found, NAP_SECONDS))
+    except StepError as error:
+        if left >= first:
+            raise
+        grip.insist(partial(_put_back, step, BUSY_SECONDS, 1 - left / first, error))
     finally:
         server.close()
 
 
-def _deliver(server: Server, found: Marked, step: Step, grip: Grip) -> MessageState:
+def _deliver(server: Server, found: Marked, step: Step, grip: Grip) -> None:
     message, mark = found
     options = {**step.stage.options, **(step.item.options if step.item else {})}
     state, reason = server.hand_over(email_of(message, options))
     grip.insist(lambda: message.conclude(mark, state, reason))
     if state == MessageState.WAITING:
         raise StepError("mail_server", reason=reason)
-    return state
 
 
 def _is_held(step: Step) -> bool:
@@ -168,8 +176,7 @@ def _next(step: Step) -> Marked | float | None:
 
 
 def _seconds_until_due(step: Step) -> float:
-    wanted = int(step.stage.options.get("per_minute", 60))
-    gap = 60 / max(1, min(wanted, conf.MAIL_PER_MINUTE))
+    gap = seconds_each(step.stage.options)
     last = Message.objects.filter(job=step.job_id).aggregate(at=Max("sending_at"))["at"]
     if last is None:
         return 0.0
@@ -194,16 +201,28 @@ def _end(step: Step) -> None:
     job.end_if_done()
 
 
-def _put_back(step: Step, seconds: float) -> None:
-    """Let others have their turn; nothing is counted. One transaction."""
+def _put_back(step: Step, seconds: float, done: float, error: StepError | None = None) -> None:
+    """Let others have their turn; `done` of its work is counted, and no attempt. One transaction.
+
+    An `error` after some e-mails is none of the tries in a row that a step has.
+    """
     with transaction.atomic():
         job = begin(step)
         if ends_with_its_items(step):
             return
         keep_checkpoint(step)
-        if not Step.postpone(step.lease, seconds=seconds, error="", count_attempt=False):
+        if done > 0:
+            weight = done * step.weight
+            Step.held(step.lease).update(weight=F("weight") - weight, attempt=1)
+            Job.objects.filter(pk=job.pk).update(weight_done=F("weight_done") + weight)
+        told = str(error) if error else ""
+        if not Step.postpone(step.lease, seconds=seconds, error=told, count_attempt=False):
             raise LeaseLost
-        job.touch()
+        if error:
+            facts: dict[str, Any] = {"label": step.label, "seconds": round(seconds), "step": step.pk}
+            job.record(EventKind.STEP_RETRY, text=error.text, **facts)
+        else:
+            job.touch()
         job.end_if_done()
         job.ring_lanes()
 
@@ -219,10 +238,11 @@ def send_again(step: Step, grip: Grip) -> None:
         if Message.objects.filter(pk=number, state=MessageState.WAITING).exists():
             server.ready()
         found = grip.insist(lambda: _take(step, number))
-        state = _deliver(server, found, step, grip) if found else MessageState.UNKNOWN
+        if found:
+            _deliver(server, found, step, grip)
     finally:
         server.close()
-    grip.insist(lambda: _end_again(step, number, state))
+    grip.insist(lambda: _end_again(step, number))
 
 
 def _take(step: Step, number: int) -> Marked | None:
@@ -240,7 +260,7 @@ def _take(step: Step, number: int) -> Marked | None:
         return None
 
 
-def _end_again(step: Step, number: int, state: MessageState) -> None:
+def _end_again(step: Step, number: int) -> None:
     with transaction.atomic():
         job = begin(step)
         message = Message.objects.get(pk=number)
@@ -249,7 +269,7 @@ def _end_again(step: Step, number: int, state: MessageState) -> None:
         told = {
             MessageState.SENT: EventKind.MAIL_SENT,
             MessageState.UNKNOWN: EventKind.MAIL_UNKNOWN,
-        }.get(state, EventKind.WARNING)
+        }.get(MessageState(message.state), EventKind.WARNING)
         text = f"The e-mail to {message.recipient} was refused: {message.reason}"
         job.record(told, recipient=message.recipient, text=text)
         job.settle()

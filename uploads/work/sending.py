@@ -6,6 +6,7 @@ from django.db.models import F, Max
 
 from uploads.errors import RequestError
 from uploads.models import Item, Job, Step
+from uploads.models.message import seconds_each
 from uploads.operations.registry import find
 from uploads.states import Lane, StepKind
 from uploads.work.outcome import Outcome
@@ -50,7 +51,7 @@ def _add(job: Job, step: Step, outcome: Outcome, seq: int) -> None:
         lane=Lane.LIGHT,
         item_id=outcome.key,
         owner_id=step.owner_id,
-        weight=max(0.2, letters * 60 / int(step.stage.options.get("per_minute", 60))),
+        weight=max(0.2, letters * seconds_each(step.stage.options)),
     )
     Item.objects.filter(pk=outcome.key).update(step=final, warnings=outcome.warnings)
     Job.objects.filter(pk=job.pk).update(weight_total=F("weight_total") + final.weight)
