@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from uploads.errors import RequestError
-from uploads.models.chaining import seconds_ahead
+from uploads.models.chaining import BATCH, seconds_ahead
 from uploads.models.event import EventKind
 from uploads.models.item import Item
 from uploads.models.result import BETWEEN, WITHIN, Result
@@ -70,12 +70,19 @@ def _doable(job: "Job") -> list[Item]:
 
 def _change(items: Iterable[Item], options: Mapping[int, Options]) -> None:
     """Give the items of some stages other options; what was made with the old ones goes."""
+    changed = []
     for item in items:
-        if changed := options.get(item.stage.position):
-            item.options = {**item.options, **changed}
-            item.save(update_fields=["options"])
-            _forget(Result.objects.filter(step__item=item))
-            Step.objects.filter(item=item).delete()
+        usual = item.stage.options
+        wished = {**item.options, **options.get(item.stage.position, {})}
+        own = {name: value for name, value in wished.items() if value != usual.get(name)}
+        if own != item.options:
+            item.options = own
+            changed.append(item)
+    keys = [item.pk for item in changed]
+    Item.objects.bulk_update(changed, ["options"], batch_size=BATCH)
+    for some in (keys[start : start + BATCH] for start in range(0, len(keys), BATCH)):
+        _forget(Result.objects.filter(step__item__in=some))
+        Step.objects.filter(item__in=some).delete()
 
 
 def _done_anew(job: "Job", items: Iterable[Item]) -> list[Item]:

@@ -29,7 +29,7 @@ def retry_with_options(request: HttpRequest, key: str) -> HttpResponse:
     job = asked_job(request, key)
     stage = _stage(job, request)
     if request.method == "GET":
-        data: Any = as_sent([(stage.operation, stage.options)])
+        data: Any = as_sent([(stage.operation, _tried(stage))])
         return _page(request, job, stage, data)
     operation = find(stage.operation)
     files = {field.name for field in fields_of(operation.options) if field.type == "upload"}
@@ -37,7 +37,8 @@ def retry_with_options(request: HttpRequest, key: str) -> HttpResponse:
         chosen = chosen_options(operation, request.user, request.POST)
         # What a preset leaves out has its default, and not what it was.
         full = canonical(parse_options(operation.options, chosen))
-        wanted = {name: value for name, value in full.items() if name not in files}
+        tried = _tried(stage)
+        wanted = {n: v for n, v in full.items() if n not in files and v != tried.get(n)}
         retry_with(job, request.user.get_username(), options=wanted, stage=stage.position)
     except RequestError as error:
         return _page(request, job, stage, request.POST, error)
@@ -53,6 +54,17 @@ def _stage(job: Job, request: HttpRequest) -> Stage:
     if stage is None or not job.retryable:
         raise RequestError("conflict", reason="there is nothing to retry.")
     return stage
+
+
+def _tried(stage: Stage) -> dict[str, Any]:
+    """Return the options that what was not done had last; where files differ, those of the job."""
+    rows = stage.items.filter(state__in=NOT_DONE).order_by().values_list("options", flat=True)
+    own = list(rows.distinct())
+    tried = dict(stage.options)
+    for name in {name for options in own for name in options}:
+        first, *others = [options.get(name, stage.options.get(name)) for options in own]
+        tried |= {name: first} if all(other == first for other in others) else {}
+    return tried
 
 
 def _page(

@@ -219,7 +219,11 @@ def _put_back(step: Step, seconds: float, done: float, error: StepError | None =
         if not Step.postpone(step.lease, seconds=seconds, error=told, count_attempt=False):
             raise LeaseLost
         if error:
-            facts: dict[str, Any] = {"label": step.label, "seconds": round(seconds), "step": step.pk}
+            facts: dict[str, Any] = {
+                "label": step.label,
+                "seconds": round(seconds),
+                "step": step.pk,
+            }
             job.record(EventKind.STEP_RETRY, text=error.text, **facts)
         else:
             job.touch()

@@ -40,6 +40,18 @@ def own_options(
 def differing(
     operation: Operation[Any], options: Options, values: Options, name: str
 ) -> dict[str, Any]:
+    """Return of these values those that are not the job's; raises as `checked` does."""
+    full = checked(operation, options, values, name)
+    return {option: value for option, value in full.items() if value != options.get(option)}
+
+
+def checked(
+    operation: Operation[Any], options: Options, values: Options, name: str
+) -> dict[str, Any]:
+    """Return values beside the job's canonical `options`, canonical as well.
+
+    Raises `RequestError` with `name` before the reason.
+    """
     for described in fields_of(operation.options):
         if described.type == "upload" and described.name in values:
             reason = f"{name}: {described.label} is the same for all files."
@@ -51,4 +63,4 @@ def differing(
             raise
         told = {**refusal.values, "reason": f"{name}: {refusal.values['reason']}"}
         raise RequestError("invalid_options", **told) from None
-    return {option: full[option] for option in values if full[option] != options.get(option)}
+    return {option: full[option] for option in values}

@@ -7,7 +7,7 @@ from uploads.errors import RequestError
 from uploads.models import Job
 from uploads.operations.registry import find
 from uploads.states import ItemState
-from uploads.work.overrides import differing
+from uploads.work.overrides import checked
 
 
 def retry_with(
@@ -32,5 +32,5 @@ def retry_with(
     if place not in known:
         raise RequestError("conflict", reason="nothing failed at that operation.")
     wanted = known[place]
-    changed = differing(find(wanted.operation), wanted.options, options, "The new options")
+    changed = checked(find(wanted.operation), wanted.options, options, "The new options")
     return job.retry(actor, places, {place: changed})
