@@ -4,6 +4,7 @@ import wave
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -32,7 +33,7 @@ def texts(text_upload: TextUpload) -> list[Upload]:
     return [text_upload(str(n) * size, f"t{n}.txt") for n, size in enumerate(SIZES)]
 
 
-def sampled(owner: User, uploads: list[Upload], operation: str = "test.copy", **more: str) -> Job:
+def sampled(owner: User, uploads: list[Upload], operation: str = "test.copy", **more: Any) -> Job:
     keys = [upload.key for upload in uploads]
     return submit(owner, JobRequest([StageRequest(operation)], keys, sample=True, **more))
 
@@ -209,3 +210,22 @@ def test_the_whole_job_is_one_until_it_was_cancelled(alice: User, texts: list[Up
     again = run_on_all(job)
     assert again.pk != whole.pk
     assert run_on_all(job).pk == again.pk
+    whole.remove("alice")
+    assert run_on_all(job).pk == again.pk
+    again.cancel("alice")
+    assert run_on_all(job).pk != again.pk
+
+
+def test_the_whole_job_is_done_anew_if_that_was_wanted(alice: User, texts: list[Upload]) -> None:
+    assert run_on_all(sampled(alice, texts, anew=True)).is_anew
+    assert not run_on_all(sampled(alice, texts)).is_anew
+
+
+def test_a_sample_that_staff_have_put_first_can_be_run_on_all(
+    alice: User, texts: list[Upload]
+) -> None:
+    job = sampled(alice, texts, priority=-5)
+    assert run_on_all(job).priority == -5
+    other = sampled(alice, texts)
+    other.set_priority(50, "staff")
+    assert run_on_all(other).priority == 0

@@ -26,10 +26,12 @@ def run_on_all(sample: Job) -> Job:
         [StageRequest(stage.operation, stage.options) for stage in stages],
         [key for key in keys if key in here],
         name=_given_name(sample, chain_label([find(s.operation).label for s in stages])),
-        priority=sample.priority,
+        # What staff have raised for the sample is not for its owner to ask for.
+        priority=sample.priority if sample.owner.is_staff else min(0, sample.priority),
         max_inflight=sample.max_inflight,
         notify=sample.notify,
         names=sample.names,
+        anew=sample.is_anew,
         overrides={key: own for key, own in own_options_of(sample).items() if key in here},
         idempotency_key=_whole_key(sample),
     )
@@ -39,9 +41,11 @@ def run_on_all(sample: Job) -> Job:
 def _whole_key(sample: Job) -> str:
     """Return the key under which the whole job is one, however often it is asked for."""
     key = f"all files of {sample.key}"
-    sent = Job.objects.filter(owner=sample.owner, idempotency_key__startswith=key)
-    ended = sent.filter(state__in=[JobState.CANCELLED, JobState.FAILED]).count()
-    return f"{key}, again {ended}" if ended else key
+    sent = Job.objects.filter(owner=sample.owner, idempotency_key__startswith=key).order_by("-pk")
+    if good := sent.exclude(state__in=[JobState.CANCELLED, JobState.FAILED]).first():
+        return str(good.idempotency_key)
+    last = sent.first()
+    return f"{key}, again after {last.pk}" if last else key
 
 
 def _given_name(sample: Job, label: str) -> str:
