@@ -157,6 +157,29 @@ def test_a_failed_link_is_done_again_and_what_follows(
     assert stored(job) == job.results.count()
 
 
+@pytest.mark.parametrize("stage", [None, 2])
+def test_what_failed_before_and_behind_one_that_takes_all_is_done_again(
+    chain: Callable[..., Job], stage: int | None
+) -> None:
+    job = ended(chain(["one", "bad"], "test.copy", "test.all", ("test.fails", {"fail": True})))
+    assert (job.items_done, job.items_failed) == (2, 2)
+    store.path(job.inputs.get(position=1).upload.storage_key).write_text("two")
+    if stage is None:
+        job.retry("alice")
+    else:
+        retry_with(job, "alice", options={"fail": False}, stage=stage)
+    job = ended(job)
+    states = job.items.order_by("stage__position", "position").values_list("state", flat=True)
+    last = ItemState.FAILED if stage is None else ItemState.SUCCEEDED
+    assert list(states) == [*[ItemState.SUCCEEDED] * 3, last]
+    assert (job.items_total, job.items_done, job.items_failed) == (
+        4,
+        3 + (stage == 2),
+        stage is None,
+    )
+    assert contents(job) == ({} if stage is None else {"all.txt": "onetwo"})
+
+
 def test_a_failed_link_may_have_other_options(chain: Callable[..., Job]) -> None:
     job = ended(chain(["a\nb"], "test.copy", ("test.fails", {"fail": True})))
     assert job.state == JobState.PARTIAL

@@ -1,6 +1,6 @@
 """A job's verb to do again what failed or was cancelled, and only that."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -12,6 +12,7 @@ from uploads.models.chaining import BATCH, seconds_ahead
 from uploads.models.event import EventKind
 from uploads.models.item import Item
 from uploads.models.result import BETWEEN, WITHIN, Result
+from uploads.models.stage import Stage
 from uploads.models.step import Step
 from uploads.states import ItemState, JobState, StepKind, StepState, UploadState
 from uploads.storage import store
@@ -47,7 +48,9 @@ def retry(
             raise RequestError("conflict", reason="the files are no longer here.")
         if options:
             _change(items, options)
-        _reopen(locked, [*items, *_done_anew(locked, items)])
+        anew = _done_anew(locked, items)
+        items = _kept(items, anew, options or {})
+        _reopen(locked, [*items, *anew])
         for stage in locked.stages.all():
             if stage.items.unplanned().exists() and not (stage.takes_all and stage.position):
                 locked.add_plan_step(stage)
@@ -110,6 +113,21 @@ def _done_anew(job: "Job", items: Iterable[Item]) -> list[Item]:
     before.filter(role="result").update(role=BETWEEN)
     before.filter(role="inner").update(role=WITHIN)
     return [item for item in anew if item.stage.position >= place]
+
+
+def _kept(items: list[Item], anew: Sequence[Item], options: Mapping[int, Options]) -> list[Item]:
+    """Return the items that did not go with what is done anew; others follow in their place.
+
+    These have the options of their operation, which are then the other ones.
+    """
+    if not anew:
+        return items
+    place = min(item.stage.position for item in anew)
+    kept = [item for item in items if item.stage.position <= place or item.stage.takes_all]
+    for stage in {item.stage_id: item.stage for item in items if item not in kept}.values():
+        own = {**stage.options, **options.get(stage.position, {})}
+        Stage.objects.filter(pk=stage.pk).update(options=own)
+    return kept
 
 
 COUNTERS = {
