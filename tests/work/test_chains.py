@@ -16,6 +16,7 @@ from uploads.errors import RequestError
 from uploads.models import Job, Upload
 from uploads.states import ItemState, JobState
 from uploads.storage import store
+from uploads.work.commit import commit_work
 from uploads.work.retry import retry_with
 from uploads.work.run import run_next
 from uploads.work.submit import JobRequest, StageRequest, submit
@@ -199,6 +200,27 @@ def test_cancel_ends_all_of_a_chain(chain: Callable[..., Job]) -> None:
     assert not job.items.open().exists()
     assert job.retry("alice") == job.items_total - job.items_done
     assert contents(ended(job)) == {"all.txt": "ONETWO"}
+
+
+@pytest.mark.parametrize("texts", [["one"], ["one", "two"]])
+def test_what_was_done_when_a_chain_was_cancelled_goes_on_with_a_retry(
+    chain: Callable[..., Job], texts: list[str]
+) -> None:
+    job = chain(texts, "test.copy", SHOUT)
+    run_next("light")
+
+    def cancel_before(*made: Any) -> None:
+        Job.objects.get(pk=job.pk).cancel("alice")
+        commit_work(*made)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("uploads.work.perform.commit_work", cancel_before)
+        assert run_next("cpu")
+    assert ended(job).state == JobState.CANCELLED
+    assert (job.items_done, contents(job)) == (1, {})
+    job.retry("alice")
+    assert ended(job).state == JobState.SUCCEEDED
+    assert list(contents(job).values()) == [text.upper() for text in texts]
 
 
 @pytest.mark.parametrize("first", ["test.copy", "test.split"])

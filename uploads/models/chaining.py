@@ -93,13 +93,14 @@ def pass_on(
     done = list(Item.objects.filter(pk__in=keys, state=ItemState.SUCCEEDED))
     weight = -sum(seconds_ahead(stages, stage.position, item.size_bytes) for item in done)
     following = stages[stage.position + 1]
-    if not following.takes_all and not job.cancel_requested_at:
+    if not following.takes_all:
         new = _add_items(job, following, done, made)
         weight += sum(
             item.weight + seconds_ahead(stages, following.position, item.size_bytes) for item in new
         )
         job.items_total += len(new)
-        if new and not _is_planned(job, following):
+        # Those of a cancelled job are called off with it, for a retry to find.
+        if new and not job.cancel_requested_at and not _is_planned(job, following):
             job.add_plan_step(following)
     type(job).objects.filter(pk=job.pk).update(
         weight_total=F("weight_total") + weight, items_total=job.items_total
