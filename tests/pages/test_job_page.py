@@ -332,6 +332,37 @@ def test_a_page_of_ten_thousand_items_asks_few_questions(
         page(browser, job)
 
 
+def test_of_an_archive_with_many_files_only_those_shown_are_read(
+    browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(alice, files=1)
+    plan(job)
+    finish(claim(job), seed=1)
+    one = job.results.filter(role="result").get()
+    Result.objects.bulk_create(
+        Result(
+            job=job,
+            item_id=one.item_id,
+            step_id=one.step_id,
+            position=100 + number,
+            name=f"{number}.txt",
+            storage_key=one.storage_key,
+            size_bytes=1,
+            media_type="text/plain",
+        )
+        for number in range(500)
+    )
+    read: list[str] = []
+    load = Result.from_db.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        Result, "from_db", classmethod(lambda cls, *row: read.append("") or load(cls, *row))
+    )
+    for address in (f"/jobs/{job.key}/", f"/jobs/{job.key}/results/"):
+        read.clear()
+        assert browser.get(address).status_code == 200
+        assert len(read) < 150
+
+
 def test_run_again_opens_with_the_same_files_operation_and_options(
     browser: Client, job: Job
 ) -> None:

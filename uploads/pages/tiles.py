@@ -177,8 +177,9 @@ def tiles(results: Iterable[Result]) -> list[Tile]:
     shown = list(results)
     items = {result.item_id for result in shown if result.item_id}
     previews: dict[int | None, list[Result]] = defaultdict(list)
-    rows = Result.objects.filter(item__in=items).exclude(role="part").order_by("id")
-    for row in rows:
+    beside = Q(role="preview") | Q(meta__has_key="preview")
+    rows = Result.objects.filter(beside, item__in=items).exclude(role="part")
+    for row in rows.order_by("id"):
         if row.role == "preview" or row.meta.get("preview"):
             previews[row.item_id].append(row)
     for item_id, rows_beside in _stills(shown).items():
