@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -70,10 +71,11 @@ def test_a_zip_that_lies_about_its_sizes_is_refused(
     assert told(child, source) == "archive_damaged"
 
 
-def test_a_sparse_file_counts_with_its_holes(child: Callable[..., Told], tmp_path: Path) -> None:
-    hole = tarfile.TarInfo("disk.img")
-    hole.size = 512
-    hole.pax_headers = {
+def hole() -> tarfile.TarInfo:
+    """Return a member of one block that says it is a file of ten terabytes."""
+    made = tarfile.TarInfo("disk.img")
+    made.size = 512
+    made.pax_headers = {
         "GNU.sparse.major": "0",
         "GNU.sparse.minor": "1",
         "GNU.sparse.name": "disk.img",
@@ -82,10 +84,49 @@ def test_a_sparse_file_counts_with_its_holes(child: Callable[..., Told], tmp_pat
         "GNU.sparse.map": f"{10**13 - 512},512",
         "GNU.sparse.numblocks": "1",
     }
-    assert told(child, with_members(tmp_path / "a.tar", hole)) in {
+    return made
+
+
+def test_a_sparse_file_counts_with_its_holes(child: Callable[..., Told], tmp_path: Path) -> None:
+    assert told(child, with_members(tmp_path / "a.tar", hole())) in {
         "archive_too_large",
         "archive_refused",
     }
+
+
+def endless() -> tarfile.TarInfo:
+    """Return a member of an odd kind that says it has eight pebibytes and has none."""
+    made = special("odd", b"Z")
+    made.size = 8 * 1024**5
+    return made
+
+
+class TookTooLong(BaseException):
+    """No error that a reader of archives would take for one of the archive's."""
+
+
+@pytest.fixture
+def few_seconds() -> Iterator[None]:
+    def end(*_: object) -> None:
+        raise TookTooLong
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(10)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("few_seconds")
+@pytest.mark.parametrize("long", [hole, endless])
+def test_what_nobody_wants_costs_no_time_however_long_it_says_it_is(
+    perform: Callable[..., list[Output]], tmp_path: Path, long: Callable[[], tarfile.TarInfo]
+) -> None:
+    source = tmp_path / "a.tar"
+    plain = tarfile.TarInfo("plain.txt")
+    source.write_bytes(plain.tobuf() + long().tobuf(tarfile.PAX_FORMAT) + bytes(1024))
+    (made,) = perform("archive.unpack", source, take="*.txt")
+    assert made.meta["name"] == "plain.txt"
 
 
 def test_a_huge_header_is_not_read_into_memory(child: Callable[..., Told], tmp_path: Path) -> None:

@@ -158,20 +158,24 @@ def _member(
 ) -> Iterator[Output]:
     unpacking.count()
     flow.allowed = None
-    if member.isdir():
-        return
     if member.issym() or member.islnk():
         unpacking.leave_out("links", member.name)
-    elif not member.isfile():
+    elif not member.isfile() and not member.isdir():
         unpacking.leave_out("devices", member.name)
-    else:
-        wanted = unpacking.wants(member.name)
-        pieces = _content(archive, member)
-        if wanted:
-            yield unpacking.write(member.name, pieces)
-        else:
-            for _ in pieces:
-                pass
+    elif member.isfile() and unpacking.wants(member.name):
+        yield unpacking.write(member.name, _content(archive, member))
+    _skip(archive)
+
+
+def _skip(archive: tarfile.TarFile) -> None:
+    """Read what is left of a member, but for its last byte, which tarfile looks for.
+
+    The holes of a sparse file are not read, nor what a header promises behind the end.
+    """
+    stream: Any = archive.fileobj
+    while (left := archive.offset - 1 - stream.tell()) > 0:
+        if not stream.read(min(left, PIECE_BYTES)):
+            raise DamagedError("it ends early.")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[bytes]:
