@@ -68,6 +68,24 @@ def test_one_letter_is_sent_when_the_job_has_ended(mailbox: Mailbox, notified_jo
     assert notified_job.events.filter(kind="mail_sent").count() == 1
 
 
+def test_the_place_of_an_e_mail_whose_neighbour_is_gone_is_not_taken_twice(
+    mailbox: Mailbox, settings: Any, alice: User, text_upload: Callable[..., Upload]
+) -> None:
+    settings.TIDEMILL_EMAIL_URL = "smtp://127.0.0.1"
+    request = JobRequest([StageRequest("test.copy")], [text_upload("bad").key], notify=alice.email)
+    job = submit(alice, request)
+    work_off()
+    sent = job.steps.get(kind=StepKind.NOTIFY)
+    sent.pk, sent.seq = None, sent.seq + 2  # one between was removed by a retry
+    sent.save()
+    job.refresh_from_db()
+    job.retry("alice")
+    work_off()
+    job.refresh_from_db()
+    assert job.settled_at is not None
+    assert len(mailbox.letters) == 2
+
+
 def test_a_worker_that_died_while_sending_leaves_unknown_and_nothing_is_sent_again(
     mailbox: Mailbox, notified_job: Job
 ) -> None:

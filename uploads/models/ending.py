@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from uploads.conf import conf
@@ -107,12 +107,13 @@ def _outcome(job: "Job") -> JobState:
 def add_notify_step(job: "Job") -> None:
     """Insert the step that sends the e-mail at the end; inside a transaction."""
     stage = job.stages.order_by("-position")[0]
-    count = job.steps.filter(kind=StepKind.NOTIFY, stage=stage).count()
+    # A retry with other options removes steps, so that their count may be the place of one.
+    last = job.steps.filter(kind=StepKind.NOTIFY, stage=stage).aggregate(n=Max("seq"))["n"]
     Step.objects.create(
         job=job,
         stage=stage,
         kind=StepKind.NOTIFY,
-        seq=count,
+        seq=0 if last is None else last + 1,
         lane=Lane.LIGHT,
         owner_id=job.owner_id,
         state=StepState.READY,
