@@ -396,6 +396,16 @@ def test_a_placeholder_that_is_no_column_is_refused_with_the_columns(
     assert item.error_text == "“people.csv” has no column “nmae”; it has: name, email."
 
 
+@pytest.mark.parametrize("before", ["", "email\n"])
+def test_a_cell_that_never_ends_is_told_as_the_tables_fault(
+    mailbox: Mailbox, batch: Callable[..., Job], before: str
+) -> None:
+    job = batch(before + "x" * 200_000 + "\n", subject="Hello", text="Hello", html="")
+    work_off()
+    item = job.items.get()
+    assert (item.state, item.error_code) == (ItemState.FAILED, "mail_csv")
+
+
 def tried(job: Job) -> Step:
     return job.steps.filter(params__has_key="letter").order_by("-id")[0]
 

@@ -51,8 +51,12 @@ class Made:
 def make(source: Path, step: Context[Letters]) -> Iterator[Output]:
     """Write the letters of one table and a page of the first; raises `InputError`."""
     reader = _reader(source, step)
-    column = _address_column(reader.fieldnames or [], step)
-    _check_places(reader.fieldnames or [], step)
+    try:
+        headings = reader.fieldnames or []
+    except csv.Error as error:
+        raise InputError("mail_csv", name=step.name, reason=str(error)) from error
+    column = _address_column(headings, step)
+    _check_places(headings, step)
     target = step.path("source.letters.ndjson")
     made = Made()
     with target.open("w", encoding="utf-8") as lines:
