@@ -118,6 +118,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("database", DATABASES, indirect=True, scope="session")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each test set up the database that it is named after, before anything else.
+
+    pytest forgets a fixture that only `pytest_generate_tests` has asked for.
+    """
+    for item in items:
+        if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+            continue
+        if "database" in item.callspec.params and "database" not in item.fixturenames:
+            item.fixturenames.insert(0, "database")
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say loudly when half of the tests could not run."""
     if private.find_programs() is None:

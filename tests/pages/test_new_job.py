@@ -239,8 +239,8 @@ def test_a_file_may_have_options_of_its_own(photo: Path):
     own = [item.options for item in job.items.order_by("position")]
     assert own == [{}, {"quality": 60, "sizes": [800, 200]}]
     again = browser.get(f"/?again={job.key}").content.decode()
-    assert "Own options: Quality 60, Sizes 800, 200 pixels" in again
-    assert f'name="own:{other.key}" value="{{&quot;quality&quot;: 60' in again
+    assert "Own options: Sizes 800, 200 pixels, Quality 60" in again
+    assert f'name="own:{other.key}" value="{{&quot;sizes&quot;: &quot;800, 200' in again
 
 
 def test_a_fault_in_the_options_of_one_file_names_it_and_loses_nothing(photo: Path):

@@ -371,6 +371,7 @@ def test_columns_of_a_later_version_change_nothing(job_of: JobOf) -> None:
     for number in range(6):  # from the sixth time on PostgreSQL keeps what it prepared
         job_of(f"before {number}")
         work_off()
+    connection.check_constraints()  # nothing may be left to check while a table is changed
     with connection.cursor() as cursor:
         for table in ("job", "stage", "step", "item", "event"):
             cursor.execute(f"ALTER TABLE uploads_{table} ADD COLUMN later integer")

@@ -16,7 +16,7 @@ def option_words(operation: str, values: Mapping[str, Any]) -> list[tuple[str, s
     except RequestError:
         known = {}
     words = []
-    for name, value in values.items():
+    for name, value in in_order(operation, values).items():
         field = known.get(name)
         if field and field.type == "connection":
             value = Connection.objects.filter(key=value).values_list("name", flat=True).first()
@@ -24,6 +24,16 @@ def option_words(operation: str, values: Mapping[str, Any]) -> list[tuple[str, s
         unit = f" {field.unit}" if field and field.unit and text != "—" else ""
         words.append((field.label if field else name, f"{text}{unit}"))
     return words
+
+
+def in_order(operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in the order in which their operation has them; PostgreSQL keeps none."""
+    try:
+        known = [field.name for field in fields_of(find(operation).options)]
+    except RequestError:
+        return dict(values)
+    rest = [name for name in values if name not in known]
+    return {name: values[name] for name in [*known, *rest] if name in values}
 
 
 def own_words(operation: str, values: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from uploads.errors import RequestError
 from uploads.pages.files import FileRow
 from uploads.pages.forms import shown_value
-from uploads.pages.option_words import own_words
+from uploads.pages.option_words import in_order, own_words
 
 FIELD = "own:"  # then the upload's key; the value is a JSON object
 
@@ -43,7 +43,8 @@ def with_own(rows: Sequence[FileRow], operation: str, own: Own) -> list[FileRow]
 def _with_own(row: FileRow, operation: str, options: Mapping[str, Any]) -> FileRow:
     if not options:
         return row
-    shown = {name: shown_value(value) for name, value in options.items()}
+    ordered = in_order(operation, options)
+    shown = {name: shown_value(value) for name, value in ordered.items()}
     words = own_words(operation, options)
     facts = {"operation": operation, "options": shown, "words": words}
     return replace(row, own=json.dumps(facts), own_options=json.dumps(shown), own_words=words)
