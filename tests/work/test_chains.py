@@ -13,7 +13,8 @@ from PIL import Image
 from tests.factories import make_upload
 from tests.work.conftest import work_off
 from uploads.errors import RequestError
-from uploads.models import Job, Upload
+from uploads.models import Item, Job, Upload
+from uploads.names import PATH_MAX_CHARACTERS
 from uploads.states import ItemState, JobState
 from uploads.storage import store
 from uploads.work.commit import commit_work
@@ -71,6 +72,15 @@ def test_all_files_that_come_out_of_one_go_on(chain: Callable[..., Job]) -> None
     job = ended(chain(["a\nb\nc"], "test.split", SHOUT))
     assert list(contents(job).values()) == ["A", "B", "C"]
     assert job.items_total == 4
+
+
+def test_the_longest_of_paths_is_long_enough(chain: Callable[..., Job]) -> None:
+    job = chain(["a\nb"], "test.split", SHOUT)
+    folder = "/".join(["long folder"] * 90)[: PATH_MAX_CHARACTERS - len("/file-0.txt")]
+    for rows in (Upload.objects, Item.objects):
+        rows.update(relative_path=f"{folder}/file-0.txt")
+    assert ended(job).state == JobState.SUCCEEDED
+    assert list(contents(job).values()) == ["A", "B"]
 
 
 def test_what_takes_all_gets_everything_in_the_order_of_the_files(

@@ -8,6 +8,7 @@ from django.db import models
 
 from uploads.errors import remedy, sentence
 from uploads.models import rows
+from uploads.names import PATH_MAX_CHARACTERS
 from uploads.states import ItemState
 
 if TYPE_CHECKING:
@@ -35,10 +36,15 @@ class Source:
 
 
 def source_of(made: "Upload | Result") -> Source:
-    """Return an upload or a result as a source; a result lies where its own source lay."""
+    """Return an upload or a result as a source; a result lies where its own source lay.
+
+    One whose name makes the path longer than any may be lies in no folder.
+    """
     path = made.relative_path
     if path:
         path = str(PurePosixPath(path).with_name(made.name))
+    if len(path) > PATH_MAX_CHARACTERS:
+        path = ""
     return Source(made.name, made.media_type, made.size_bytes, made.storage_key, path)
 
 
