@@ -35,6 +35,7 @@ FACTS = {
     "encrypted": "Encrypted",
     "needs_password": "Needs a password",
     "form": "Has a form to fill in",
+    "forbidden": "Its author forbids",
     "attachments": "Attachments",
     "subtitles": "Subtitles",
 }
@@ -46,7 +47,7 @@ UNTOLD = {
     *("page_sizes", "damage"),
 }
 # What nearly every file has, and nobody asks for.
-COMMON = {("language", "und"), ("frames", 1)}
+COMMON = {"language": "und", "frames": 1}
 CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4 or QuickTime", "matroska,webm": "Matroska or WebM"}
 STYLE = """
 main { max-width: 46rem; } section { margin-top: 1.5rem; } h2 { margin-bottom: .5rem; }
@@ -97,7 +98,7 @@ def _told(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(value, bool) and not value and key != "whole":
             continue
-        if (key, value) in COMMON:
+        if COMMON.get(key) == value:
             continue
         yield FACTS.get(key, key.replace("_", " ").capitalize()), _value(key, value, facts)
 
