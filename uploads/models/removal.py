@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from uploads import bell
 from uploads.models.upload import Upload
@@ -23,9 +23,8 @@ def remove(job: "Job", actor: str) -> int:
     """
     with transaction.atomic():
         used = list(job.inputs.order_by("upload_id").values_list("upload_id", flat=True))
-        if connection.vendor == "postgresql":
-            for chunk in _chunks(used):  # files before jobs, as everybody locks them
-                list(Upload.objects.filter(pk__in=chunk).order_by("pk").select_for_update())
+        for chunk in _chunks(used):  # files before jobs, as everybody locks them
+            list(Upload.objects.filter(pk__in=chunk).locked())
         job.cancel(actor)
         pk = job.locked().pk
         stored = job.results.all().forget()

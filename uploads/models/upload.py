@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -34,6 +34,16 @@ class UploadQuerySet(models.QuerySet["Upload"]):
     def alive(self) -> Self:
         """Return the uploads whose bytes are wanted."""
         return self.filter(state__in=[UploadState.RECEIVING, UploadState.COMPLETE])
+
+    def locked(self) -> Self:
+        """Lock these uploads until the commit, in one order; SQLite's writers lock all there is.
+
+        Who only refers to them, as a commit of results does, is not kept waiting: it holds
+        results, for which a removal that holds uploads may be waiting.
+        """
+        if connection.vendor != "postgresql":
+            return self
+        return self.order_by("pk").select_for_update(no_key=True)
 
     def terminate(self) -> dict[str, int]:
         """Give these uploads up, inside a transaction; return the keys to delete after it, with bytes."""

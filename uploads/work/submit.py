@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.template.defaultfilters import filesizeformat
 
 from uploads.conf import conf
@@ -206,9 +206,7 @@ def _uploads(owner: Any, keys: Sequence[str]) -> list[Upload]:
     found: dict[str, Upload] = {}
     for start in range(0, len(wanted), 500):  # SQLite binds a limited number of values
         rows = Upload.objects.visible_to(owner).alive().filter(key__in=wanted[start : start + 500])
-        if connection.vendor == "postgresql":
-            rows = rows.order_by("pk").select_for_update()
-        found.update({upload.key: upload for upload in rows})
+        found.update({upload.key: upload for upload in rows.locked()})
     for key in wanted:
         if key not in found:
             raise RequestError("upload_missing", upload=key)
