@@ -68,23 +68,45 @@ def test_a_second_up_on_the_same_data_is_refused_and_the_link_makes_one_admin(id
     assert re.findall(r"/setup/([\w-]+)/", idle.output()) == secrets
 
 
-def test_the_supervisor_holds_no_database_connection(idle: Server) -> None:
+def test_the_supervisor_holds_no_database_connection_and_has_one_thread(idle: Server) -> None:
     idle.start()
     idle.wait_ready()
-    open_files = Path(f"/proc/{idle.role('up')}/fd").iterdir()
-    assert not [path for path in open_files if "sqlite3" in str(path.readlink())]
+    me = Path(f"/proc/{idle.role('up')}")
+    assert not [path for path in (me / "fd").iterdir() if "sqlite3" in str(path.readlink())]
+    assert len(list((me / "task").iterdir())) == 1  # it forks
+
+
+def test_a_child_that_outlives_its_supervisor_does_not_keep_the_data_folder(idle: Server) -> None:
+    idle.start()
+    idle.wait_ready()
+    stopped = idle.role("main")
+    idle.kill(stopped, signal.SIGSTOP)  # it can't heed that its supervisor died
+    idle.kill(idle.role("up"))
+    idle.reap()
+    said = len(idle.output())
+    idle.start()
+    wait_until(lambda: "Tidemill is ready" in idle.output()[said:], 60, idle.output)
+    assert stopped in {process.pid for process in idle.processes()}
+
+
+def test_each_lane_has_its_own_number_of_workers(idle: Server) -> None:
+    idle.extra["TIDEMILL_WORKERS"] = "1"
+    idle.start()
+    wait_until(lambda: len(idle.workers("light")) == 2, 60, "workers for light work")
+    wait_until(lambda: idle.workers("cpu"), 60, "a worker for heavy work")
+    assert len(idle.workers("cpu")) == 1
 
 
 def test_hosts_may_run_only_workers_or_only_the_web(idle: Server) -> None:
     idle.flags = ["--no-web"]
     idle.start()
     idle.wait_ready()
-    assert idle.named("project.web") == []
+    assert idle.called("web") == []
     assert idle.stop() == 0
     idle.flags = ["--no-workers"]
     idle.start()
     idle.wait_ready()
-    assert idle.named("qcluster") == []
+    assert idle.called("workers (cpu)") == []
     assert idle.get("/")[0] != 0
 
 

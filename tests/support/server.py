@@ -145,9 +145,9 @@ class Server:
         mark = f"TIDEMILL_DATA={self.data}\0".encode()
         return [p for p in kinship.everyone() if p.state != "Z" and mark in _environment(p.pid)]
 
-    def named(self, *words: str) -> list[kinship.Process]:
-        """Return the processes whose command line has all these words."""
-        return [p for p in self.processes() if all(w in _command(p.pid).split("\0") for w in words)]
+    def called(self, name: str) -> list[kinship.Process]:
+        """Return the processes of this name, which a child of `up` gets and its own inherit."""
+        return [p for p in self.processes() if _name(p.pid) == name]
 
     def role(self, name: str, lane: str = "cpu") -> int:
         """Return the pid of one role: up, web, sweep, main, sentinel, worker, pusher, monitor."""
@@ -155,8 +155,7 @@ class Server:
             assert self.process is not None
             return self.process.pid
         if name in {"web", "sweep"}:
-            word = {"web": "project.web", "sweep": "sweep"}[name]
-            return min(p.pid for p in self.named(word))
+            return min(p.pid for p in self.called(name))
         main = self._main(lane)
         tree = self.processes()
         sentinel = next(p.pid for p in tree if p.parent == main)
@@ -176,13 +175,8 @@ class Server:
         return self._pairs[lane]
 
     def _main(self, lane: str) -> int:
-        mains = {p.pid: p.parent for p in self.named("qcluster")}
-        mark = f"Q_CLUSTER_NAME={lane}\0".encode()
-        return next(
-            pid
-            for pid, parent in mains.items()
-            if parent not in mains and mark in _environment(pid)
-        )
+        mains = {p.pid: p.parent for p in self.called(f"workers ({lane})")}
+        return next(pid for pid, parent in mains.items() if parent not in mains)
 
     def workers(self, lane: str = "") -> list[int]:
         """Return the live workers' pids, as the run folder tells."""
@@ -242,9 +236,9 @@ def _environment(pid: int) -> bytes:
         return b""
 
 
-def _command(pid: int) -> str:
+def _name(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
 

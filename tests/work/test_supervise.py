@@ -17,12 +17,22 @@ from uploads.work.supervise import Child
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 PROGRAM = """
-import logging, sys
-from pathlib import Path
+import errno, logging, os, sys
+from functools import partial
 from uploads.work.supervise import Child, Supervisor
+
+def fork(real=os.fork):
+    if os.path.exists("no-forks"):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return real()
+
+os.fork = fork  # a machine that has no process left now and then
+os.chdir(sys.argv[1])
 logging.basicConfig(level="INFO", stream=sys.stdout)
-children = [Child(str(n), ["sh", "-c", line]) for n, line in enumerate(sys.argv[2:])]
-Supervisor(children, Path(sys.argv[1]), grace_seconds=2).run()
+shells = [partial(os.execvp, "sh", ["sh", "-c", line]) for line in sys.argv[2:]]
+main = Supervisor([Child(str(n), sh) for n, sh in enumerate(shells)], grace_seconds=2).run()
+if main:
+    main()
 """
 
 
@@ -35,7 +45,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         with (tmp_path / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, str(tmp_path), *lines],
-                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=log,
             )
@@ -107,7 +117,7 @@ def test_children_die_with_their_supervisor(start: Start, tmp_path: Path) -> Non
 
 
 def test_a_child_that_lived_long_is_started_again_at_once() -> None:
-    child = Child("web", ["true"])
+    child = Child("web", lambda: None)
     child.started = time.monotonic() - 60
     child.ended()
     assert child.restart_at <= time.monotonic()
@@ -126,11 +136,10 @@ def test_a_child_that_can_not_be_started_is_tried_again_and_ends_nobody(
 ) -> None:
     process = start("echo $$ > pid; exec sleep 60")
     first = pid_in(tmp_path / "pid")
-    elsewhere = tmp_path.with_name(f"{tmp_path.name}-elsewhere")
-    tmp_path.rename(elsewhere)  # the folder that children start in
-    (elsewhere / "pid").unlink()
+    (tmp_path / "no-forks").touch()
+    (tmp_path / "pid").unlink()
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: "can't be started" in (elsewhere / "log").read_text())
-    elsewhere.rename(tmp_path)
+    wait_until(lambda: "can't be started" in (tmp_path / "log").read_text(), what="its words")
+    (tmp_path / "no-forks").unlink()
     assert pid_in(tmp_path / "pid") != first
     assert process.poll() is None

@@ -19,6 +19,7 @@ from pathlib import Path
 
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 PR_SET_CHILD_SUBREAPER = 36
 LOOK_SECONDS = 1.0 if LINUX else 0.05
 GIVE_UP_SECONDS = 10.0
@@ -38,6 +39,13 @@ def die_with_parent(parent: int | None = None, by: signal.Signals = signal.SIGKI
         prctl(PR_SET_PDEATHSIG, by)
     if parent is not None and os.getppid() != parent:
         os._exit(1)
+
+
+def be_called(name: str) -> None:
+    """Show a name, of which Linux keeps 15 bytes, in `top` and in the COMMAND column of `ps -e`."""
+    if LINUX:
+        text = ctypes.create_string_buffer(name.encode()[:15])
+        prctl(PR_SET_NAME, ctypes.addressof(text))
 
 
 def adopt_orphans() -> None:

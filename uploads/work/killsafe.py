@@ -29,6 +29,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 from django_q import cluster
+from django_q.conf import Conf
 
 from uploads import bell
 from uploads.conf import conf
@@ -229,6 +230,12 @@ def install() -> None:
         before=lambda: parent.__setitem__(0, os.getpid()),
         after_in_child=lambda: guard.die_with_parent(parent[0], signal.SIGKILL),
     )
+
+
+def belong_to(lane: str) -> None:
+    """Be of a lane although Django was set up for another; before anything of a cluster is made."""
+    settings.Q_CLUSTER_NAME = Conf.CLUSTER_NAME = lane
+    Conf.WORKERS = Conf.QUEUE_LIMIT = settings.LANE_WORKERS[lane]
 
 
 def serve() -> bool:

@@ -2,21 +2,21 @@
 
 One thread, no sleep, no wait on any child: signals arrive on a pipe, and every
 duty is a comparison with the clock. A supervisor that opens no database
-survives every outage.
+survives every outage. Children are forks: what it has loaded they need not load
+again, which is most of a restart (docs/decisions/0020-children-are-forks.md).
 """
 
 import logging
 import os
 import selectors
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from uploads.operations import guard
@@ -31,7 +31,12 @@ LOOK_SECONDS: Final = 1.0
 FREE_STARTS: Final = 3
 FORGIVING_SECONDS: Final = 10.0
 LONGEST_PAUSE_SECONDS: Final = 30.0
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HEARD: Final = (*ENDING, signal.SIGCHLD)
+
+
+class Born(BaseException):
+    """Unwinds a new child out of its supervisor, whose objects are not its own."""
 
 
 @dataclass
@@ -39,28 +44,23 @@ class Child:
     """One process to keep alive, in its own session; `orphaned` is its parent-death signal."""
 
     name: str
-    arguments: Sequence[str]
+    main: Callable[[], object]
     orphaned: signal.Signals = signal.SIGKILL
-    process: "subprocess.Popen[bytes] | None" = None
+    pid: int | None = None
     started: float = 0
     restart_at: float = 0
     failures: float = 0
 
-    def start(self, folder: Path) -> None:
-        """Start the process from the main thread, whose death it follows."""
+    def start(self) -> None:
+        """Start the process from the main thread, whose death it follows; raises `Born` in it."""
         parent = os.getpid()
-
-        def enter() -> None:
-            guard.die_with_parent(parent, self.orphaned)
-
         self.started = time.monotonic()
-        self.process = subprocess.Popen(
-            self.arguments,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=enter,  # safe: this process has one thread
-        )
+        self.pid = _fork()
+        if self.pid == 0:
+            guard.die_with_parent(parent, self.orphaned)
+            os.setsid()
+            guard.be_called(self.name)
+            raise Born
 
     def ended(self) -> None:
         """Note the end; at once again, but after pauses that double when it keeps ending early."""
@@ -70,7 +70,7 @@ class Child:
         early = min(self.failures - FREE_STARTS, 7)
         pause = 0.5 * 2 ** (early - 1) if early > 0 else 0.0
         self.restart_at = now + min(LONGEST_PAUSE_SECONDS, pause)
-        self.process = None
+        self.pid = None
 
 
 @dataclass
@@ -78,7 +78,6 @@ class Supervisor:
     """Starts the children, restarts what dies, and ends all of them within `grace` seconds."""
 
     children: Sequence[Child]
-    folder: Path
     grace_seconds: float
     address: str = ""
     on_ready: Callable[[], None] = lambda: None
@@ -87,18 +86,27 @@ class Supervisor:
     _looked_at: float = 0
     _stopped: set[tuple[int, str]] = field(default_factory=set)
 
-    def run(self) -> None:
-        """Supervise until SIGINT, SIGTERM or SIGHUP; a second one kills what is left."""
+    def run(self) -> Callable[[], object] | None:
+        """Supervise until SIGINT, SIGTERM or SIGHUP; a second one kills what is left.
+
+        Returns None; and in each child what it is there for, to be called once all has unwound.
+        """
+        try:
+            self._supervise()
+        except Born:
+            return next(child.main for child in self.children if child.pid == 0)
+        return None
+
+    def _supervise(self) -> None:
         guard.adopt_orphans()
-        reader = self._listen()
-        with selectors.DefaultSelector() as selector:
+        with _signals() as reader, selectors.DefaultSelector() as selector:
             selector.register(reader, selectors.EVENT_READ)
             while True:
                 if selector.select(self._tick()):
                     self._heed(os.read(reader, 512))
                 self._reap()
                 if self._stop_at is not None:
-                    if not any(child.process for child in self.children):
+                    if not any(child.pid for child in self.children):
                         break
                     self._press()
                     continue
@@ -109,18 +117,9 @@ class Supervisor:
 
     def _tick(self) -> float:
         """Signals wake it anyway; only the start, a restart and a stop need a closer look."""
-        waiting = any(child.process is None for child in self.children)
+        waiting = any(child.pid is None for child in self.children)
         busy = waiting or not self._ready or self._stop_at is not None
         return STARTING_TICK_SECONDS if busy else TICK_SECONDS
-
-    def _listen(self) -> int:
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in (*ENDING, signal.SIGCHLD):
-            signal.signal(number, lambda *_: None)
-        return reader
 
     def _heed(self, numbers: bytes) -> None:
         for number in numbers:
@@ -130,8 +129,8 @@ class Supervisor:
                 logger.info("Stopping; press Ctrl-C again to stop at once")
                 self._stop_at = time.monotonic() + self.grace_seconds
                 for child in self.children:
-                    if child.process:
-                        child.process.send_signal(signal.SIGTERM)
+                    if child.pid:
+                        os.kill(child.pid, signal.SIGTERM)
             else:
                 self._stop_at = 0
 
@@ -139,19 +138,19 @@ class Supervisor:
         """Kill the children that are still there when the grace is over."""
         if self._stop_at is not None and time.monotonic() > self._stop_at:
             for child in self.children:
-                if child.process:
-                    kill_group(child.process.pid)
+                if child.pid:
+                    kill_group(child.pid)
 
     def _start(self) -> None:
         now = time.monotonic()
         for child in self.children:
-            if child.process is None and now >= child.restart_at:
+            if child.pid is None and now >= child.restart_at:
                 self._try(child)
 
     def _try(self, child: Child) -> None:
         """Start a child; with no process or memory left for it, try again after its pause."""
         try:
-            child.start(self.folder)
+            child.start()
         except OSError as error:
             child.ended()
             logger.warning("%s can't be started: %s", child.name, error)
@@ -166,13 +165,12 @@ class Supervisor:
             if pid == 0:
                 return
             for child in self.children:
-                if child.process and child.process.pid == pid:
+                if child.pid == pid:
                     self._end(child, os.waitstatus_to_exitcode(status))
 
     def _end(self, child: Child, status: int) -> None:
-        assert child.process is not None
-        child.process.returncode = status
-        kill_group(child.process.pid)
+        assert child.pid
+        kill_group(child.pid)
         child.ended()
         if self._stop_at is None:
             pause = child.restart_at - time.monotonic()
@@ -195,7 +193,7 @@ class Supervisor:
 
     def _kill_orphans(self, below: Sequence[kinship.Process] | None = None) -> None:
         """Kill adopted processes: their parent is dead, so nobody reads what they do."""
-        own = {child.process.pid for child in self.children if child.process}
+        own = {child.pid for child in self.children}
         for process in below or _below():
             if process.parent == os.getpid() and process.pid not in own and process.state != "Z":
                 kill_group(process.pid)
@@ -206,6 +204,47 @@ class Supervisor:
         if not self._ready and answers(self.address):
             self._ready = True
             self.on_ready()
+
+
+@contextmanager
+def _signals() -> Iterator[int]:
+    """Return a descriptor from which the numbers of arriving signals can be read."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in HEARD:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield reader
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)
+
+
+def _fork() -> int:
+    """Fork; in the child, where it returns 0, signals and input are as for a program of its own.
+
+    Until they are, signals wait: one to the child must not be written into its parent's pipe.
+    Raises `OSError` when there is no process or memory left.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for number in HEARD:
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, 0)
+            os.close(nothing)
+        return pid
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def _below() -> list[kinship.Process]:

@@ -1,16 +1,23 @@
 """Start everything: web, sweeps and the workers of every lane, and keep them alive."""
 
+import gc
+import os
 import signal
+import sys
 from argparse import ArgumentParser
 from contextlib import suppress
+from functools import partial
+from runpy import run_module
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from uploads.conf import conf
 from uploads.management import preparation
-from uploads.work.supervise import Child, Supervisor, python
+from uploads.work import killsafe
+from uploads.work.supervise import Child, Supervisor
 
 GRACE_MARGIN_SECONDS = 5
 
@@ -37,16 +44,16 @@ class Command(BaseCommand):
                 setup = preparation.setup_link()
         preparation.let_go_of_database()
         address = reachable(host, port) if web else ""
-        Supervisor(
+        gc.freeze()  # children share its memory for longer when no collection writes into it
+        main = Supervisor(
             children(host, port, web=web, workers=not options["no_workers"]),
-            folder=settings.BASE_DIR,
             grace_seconds=conf.DRAIN_SECONDS + GRACE_MARGIN_SECONDS,
             address=address,
             on_ready=lambda: self.greet(address, setup),
         ).run()
-        self.stderr.write(f"Stopped; the lock {lock} is free.") if options[
-            "verbosity"
-        ] > 2 else None
+        os.close(lock)  # a child that kept it would keep the data folder when this one is gone
+        if main is not None:
+            main()
 
     def greet(self, address: str, setup: str | None) -> None:
         """Print where to go; the set-up link is shown until there is an administrator."""
@@ -74,17 +81,25 @@ def children(host: str, port: int, *, web: bool, workers: bool) -> list[Child]:
 
     All share one run folder: while /tmp is full, Python would choose another one for a new process.
     """
-    shared = {"TIDEMILL_RUN_DIR": settings.TIDEMILL_RUN_DIR}
-    listen = {"TIDEMILL_HOST": host, "TIDEMILL_PORT": str(port)}
-    found = [Child("web", python("-m", "project.web", **shared, **listen))] if web else []
-    found.append(Child("sweep", python("-m", "django", "sweep", **shared)))
+    os.environ["TIDEMILL_RUN_DIR"] = settings.TIDEMILL_RUN_DIR
+    found = [Child("web", partial(serve_pages, host, port))] if web else []
+    found.append(Child("sweep", partial(call_command, "sweep")))
     if workers:
         found += [
-            Child(
-                f"workers ({lane})",
-                python("-m", "django", "qcluster", **shared, Q_CLUSTER_NAME=lane),
-                orphaned=signal.SIGTERM,
-            )
+            Child(f"workers ({lane})", partial(work, lane), orphaned=signal.SIGTERM)
             for lane in settings.LANE_WORKERS
         ]
     return found
+
+
+def serve_pages(host: str, port: int) -> None:
+    """Be the web server, as `python -m project.web` is; ends the process."""
+    sys.argv = ["project.web", "--host", host, "--port", str(port)]
+    run_module("project.web", run_name="__main__", alter_sys=True)
+
+
+def work(lane: str) -> None:
+    """Be the cluster of a lane."""
+    os.environ["Q_CLUSTER_NAME"] = lane
+    killsafe.belong_to(lane)
+    call_command("qcluster")
