@@ -1,6 +1,6 @@
 """A CSV of 1 GB: profile and group-by end to end, against bare DuckDB and, if there is one, pandas.
 
-`--rows 1000000` takes a tenth; `--pandas PYTHON` names a Python that has pandas and pyarrow.
+`--rows 1200000` takes a tenth; `--pandas PYTHON` names a Python that has pandas and pyarrow.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.site import arrive, run_job, site
 
-ROWS = 10_000_000
+ROWS = 12_000_000
 ROUNDS = 3
 PARQUET = "application/vnd.apache.parquet"
 COLUMNS = """

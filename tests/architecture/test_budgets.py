@@ -23,6 +23,7 @@ ENVIRONMENT: dict[str, str] = {
     "project/asgi.py": "names the settings",
     "project/cli.py": "names the settings",
     "project/web.py": "names the settings",
+    "uploads/management/commands/up.py": "passes on the run folder and the lane",
 }
 
 

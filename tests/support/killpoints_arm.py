@@ -17,7 +17,9 @@ from uploads import bell
 from uploads.work import perform, sandbox
 
 CHANGES = re.compile(
-    r"\s*(?:WITH \w+ AS \(\s*)?(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|REPLACE|TRUNCATE)\b", re.I
+    r"\s*(?:WITH\b.*?\bAS \(\s*(?=INSERT|UPDATE|DELETE))?"
+    r"(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|REPLACE|TRUNCATE)\b",
+    re.I | re.S,
 )
 
 

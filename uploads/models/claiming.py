@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from uploads.models.step import Step, StepQuerySet
 
 BOUNDLESS: Final = 2**62
+LIMIT_FACTOR: Final = 20
 
 # What this host's running steps need of its memory; what all running steps write.
 USED: Final = """
@@ -45,7 +46,8 @@ ORDER BY due.seq, due.id LIMIT 1
 # The limit keeps both databases from dropping the order, and a value instead of EXISTS from
 # making it a join, so that they look no further.
 CHOOSE: Final = f"""
-SELECT step.id, step.job_id, step.weight, step.needs_memory_bytes, ({USED}) FROM uploads_step step
+SELECT step.id, step.job_id, step.weight, step.needs_memory_bytes AS need, ({USED}) AS used
+FROM uploads_step step
 WHERE step.state = 'ready' AND NOT EXISTS (
   SELECT 1 FROM uploads_lanelimit bound
   WHERE bound.lane = %(lane)s AND bound.max_inflight <= (
@@ -74,12 +76,26 @@ WHERE step.state = 'ready' AND NOT EXISTS (
   WHERE ({DUE}) IS NOT NULL
   LIMIT 1)
 """
-LEASE: Final = """
+LEASED: Final = """
 UPDATE uploads_step
 SET state = 'running', attempt = attempt + 1, progress = 0, started_at = %(now)s,
     lease_token = %(token)s, lease_owner = %(owner)s, lease_until = %(until)s,
-    deadline_at = %(deadline)s, waiting_code = ''
-WHERE id = %(step)s AND state = 'ready'
+    waiting_code = '', deadline_at =
+"""
+LEASE: Final = f"""
+{LEASED} %(deadline)s WHERE id = %(step)s AND state = 'ready'
+"""
+# PostgreSQL does both at once, where there is memory for the first in line.
+LOCKING: Final = "FOR UPDATE OF step SKIP LOCKED"
+LEASE_FIRST: Final = f"""
+WITH chosen AS ({CHOOSE} {LOCKING}), leased AS (
+  {LEASED} %(now)s + interval '1 second'
+    * least(%(longest)s::float8, greatest(%(shortest)s::float8, {LIMIT_FACTOR} * chosen.weight))
+  FROM chosen WHERE uploads_step.id = chosen.id
+    AND (chosen.need = 0 OR chosen.used + chosen.need <= %(memory)s)
+  RETURNING uploads_step.id)
+SELECT chosen.id, chosen.job_id, leased.id IS NOT NULL
+FROM chosen LEFT JOIN leased ON leased.id = chosen.id
 """
 USED_BY_SMALLER: Final = USED + " AND busy.needs_memory_bytes < %(need)s"
 # One at a time: two workers must not both take the last of their host's memory. A worker that
@@ -159,12 +175,32 @@ def claim(steps: "StepQuerySet", lane: str, worker: str, budget: Budget) -> "Ste
 def take(lane: str, worker: str, budget: Budget) -> Claim | None:
     """Write a fresh lease into the best step that fits: a small transaction, or a part of one."""
     now = timezone.now()
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        waits, taken = _take_first(lane, worker, budget, now)
+        if taken or not waits:
+            return taken
     with _light_transaction():
         chosen = _choose(lane, budget, now)
         taken = _lease(chosen, worker, now) if chosen else None
         if taken is not None and connection.vendor != "postgresql":
             rows.change(SERVED, {"now": now, "job": taken.job_id})
     return taken
+
+
+def _take_first(lane: str, worker: str, budget: Budget, now: datetime) -> tuple[bool, Claim | None]:
+    """Take the first in line in one transaction with one wait, on PostgreSQL.
+
+    Returns whether there is one, and the claim if there is memory for it.
+    """
+    token = lease_token()
+    lease = _lease_values(worker, token, now)
+    bounds = {"longest": conf.STEP_MAX_SECONDS, "shortest": conf.STEP_MIN_LIMIT_SECONDS}
+    values = {**_values(lane, budget, now), **lease, **bounds}
+    row = rows.alone(ONE_AT_A_TIME, LEASE_FIRST, values)
+    if row is None:
+        return False, None
+    step, job, leased = row
+    return True, Claim(step, token, job, now) if leased else None
 
 
 @contextmanager
@@ -207,7 +243,17 @@ def _choose(lane: str, budget: Budget, now: datetime) -> _Chosen | None:
     one may pass if all that are smaller leave room for it: then it starts at the latest when
     the others that run have ended.
     """
-    values: dict[str, Any] = {
+    values = _values(lane, budget, now)
+    first = _first(values)
+    if first is None or not first.need or first.used + first.need <= budget.memory_bytes:
+        return first
+    smaller = rows.first(USED_BY_SMALLER, {**values, "need": first.need}) or (0,)
+    left = budget.memory_bytes - max(first.used, int(smaller[0]) + first.need)
+    return _first({**values, "memory": max(0, min(left, first.need - 1))})
+
+
+def _values(lane: str, budget: Budget, now: datetime) -> dict[str, Any]:
+    return {
         "now": now,
         "lane": lane,
         "lane_place": lane_place(lane),
@@ -218,12 +264,6 @@ def _choose(lane: str, budget: Budget, now: datetime) -> _Chosen | None:
         "job_limit": conf.JOB_MAX_INFLIGHT,
         "owner_limit": conf.OWNER_MAX_INFLIGHT,
     }
-    first = _first(values)
-    if first is None or not first.need or first.used + first.need <= budget.memory_bytes:
-        return first
-    smaller = rows.first(USED_BY_SMALLER, {**values, "need": first.need}) or (0,)
-    left = budget.memory_bytes - max(first.used, int(smaller[0]) + first.need)
-    return _first({**values, "memory": max(0, min(left, first.need - 1))})
 
 
 def _first(values: dict[str, Any]) -> _Chosen | None:
@@ -236,25 +276,23 @@ def _first(values: dict[str, Any]) -> _Chosen | None:
 
 
 def _locking() -> str:
-    return "FOR UPDATE OF step SKIP LOCKED" if connection.vendor == "postgresql" else ""
+    return LOCKING if connection.vendor == "postgresql" else ""
 
 
 def _lease(chosen: _Chosen, worker: str, now: datetime) -> Claim:
     """Write a fresh lease into a row that was chosen, and locked, in this transaction."""
     token = lease_token()
-    values = {
-        "step": chosen.step_id,
-        "now": now,
-        "token": token,
-        "owner": worker,
-        "until": now + timedelta(seconds=conf.LEASE_SECONDS),
-        "deadline": now + time_limit(chosen.weight),
-    }
-    rows.change(LEASE, values)
+    values = {"step": chosen.step_id, "deadline": now + time_limit(chosen.weight)}
+    rows.change(LEASE, {**values, **_lease_values(worker, token, now)})
     return Claim(chosen.step_id, token, chosen.job_id, now)
+
+
+def _lease_values(worker: str, token: str, now: datetime) -> dict[str, Any]:
+    until = now + timedelta(seconds=conf.LEASE_SECONDS)
+    return {"now": now, "token": token, "owner": worker, "until": until}
 
 
 def time_limit(weight: float) -> timedelta:
     """Return how long one run may take: 20 times its estimate within documented bounds."""
-    seconds = max(conf.STEP_MIN_LIMIT_SECONDS, 20 * weight)
+    seconds = max(conf.STEP_MIN_LIMIT_SECONDS, LIMIT_FACTOR * weight)
     return timedelta(seconds=min(seconds, conf.STEP_MAX_SECONDS))

@@ -48,6 +48,20 @@ def first(sql: str, values: Values) -> tuple[Any, ...] | None:
     return row
 
 
+def alone(before: str, sql: str, values: Values) -> tuple[Any, ...] | None:
+    """Run two statements as a transaction of their own, outside of any other, with one wait.
+
+    Returns the first row of the second. PostgreSQL alone: what is sent up to its answer is one
+    transaction there.
+    """
+    with connection.cursor() as first_one, connection.cursor() as second:
+        with together():
+            first_one.execute(before)
+            second.execute(sql, _adapted(values))
+        row: tuple[Any, ...] | None = second.fetchone()
+    return row
+
+
 def model(kind: type[M], sql: str, values: Values) -> M | None:
     """Return the one row of a statement that gives a model's `{columns}`, or None."""
     found = every(kind, sql, values)
