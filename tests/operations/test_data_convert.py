@@ -203,6 +203,35 @@ def test_json_may_change_its_types_further_down(
     assert json.loads(made.path.read_text().splitlines()[-1]) == {"a": "x"}
 
 
+def test_whole_numbers_of_json_too_wide_for_a_number_keep_every_digit(
+    text: Callable[..., Path], perform: Perform
+) -> None:
+    rows = [{"id": 10**25 + n, "far": 1e30, "mixed": n + 0.5, "in": {"a": [n]}} for n in range(3)]
+    path = text("wide.ndjson", "\n".join(map(json.dumps, rows)))
+    (made,) = results(perform("data.convert", path, format="ndjson"))
+    found = [json.loads(line) for line in made.path.read_text().splitlines()]
+    assert [row["id"] for row in found] == [str(row["id"]) for row in rows]
+    assert [row["far"] for row in found] == [1e30] * 3
+    assert [(row["mixed"], row["in"]) for row in found] == [(r["mixed"], r["in"]) for r in rows]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("01-02-2024", "01-02-2024"),  # January or February
+        ("01-02-2024 03:04:05", "01-02-2024 03:04:05"),
+        ("2024-01-02", "2024-01-02"),
+        ("2024-01-02T03:04:05", "2024-01-02 03:04:05"),
+    ],
+)
+def test_dates_of_json_are_read_only_where_the_year_comes_first(
+    written: str, read: str, text: Callable[..., Path], perform: Perform
+) -> None:
+    path = text("days.ndjson", f'{{"day": null, "n": 1}}\n{{"day": "{written}", "n": 2}}\n')
+    (made,) = results(perform("data.convert", path, format="csv"))
+    assert made.path.read_text().splitlines()[1:] == [",1", f"{read},2"]
+
+
 def test_nested_values_are_json_in_a_csv(text: Callable[..., Path], perform: Perform) -> None:
     path = text("nested.json", '[{"id": 1, "tags": ["x", "y"]}, {"id": 2, "tags": []}]')
     (made,) = results(perform("data.convert", path, format="csv"))

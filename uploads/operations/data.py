@@ -102,6 +102,7 @@ CONVERT_PRESETS = (
     label="Convert tables",
     accepts=TABLES,
     options=ConvertTables,
+    version=2,
     presets=CONVERT_PRESETS,
     seconds=lambda size: 0.4 + size / 40e6,
     needs_memory=memory_bytes,

@@ -84,6 +84,7 @@ PRESETS = (
     label="Check tables by rules",
     accepts=TABLES,
     options=CheckTable,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.5 + size / 25e6,
     needs_memory=memory_bytes,

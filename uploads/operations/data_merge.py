@@ -47,6 +47,7 @@ PRESETS = (
     label="Merge tables",
     accepts=TABLES,
     options=MergeTables,
+    version=2,
     takes="all",
     presets=PRESETS,
     seconds=lambda size: 0.5 + size / 35e6,

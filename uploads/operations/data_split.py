@@ -52,6 +52,7 @@ PRESETS = (
     label="Split tables",
     accepts=TABLES,
     options=SplitTable,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.5 + size / 25e6,
     needs_memory=memory_bytes,

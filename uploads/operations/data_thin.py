@@ -58,6 +58,7 @@ PRESETS = (
     label="Drop duplicate rows, take samples",
     accepts=TABLES,
     options=ThinTable,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.5 + size / 25e6,
     needs_memory=memory_bytes,

@@ -35,6 +35,7 @@ PRESETS = (
     label="Look into tables",
     accepts=TABLES,
     options=Profile,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.6 + size / 30e6,
     needs_memory=memory_bytes,

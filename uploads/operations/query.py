@@ -80,6 +80,7 @@ PRESETS = (
     label="Ask with SQL",
     accepts=TABLES,
     options=Question,
+    version=2,
     takes="all",
     presets=PRESETS,
     seconds=lambda size: 0.5 + size / 60e6,

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from uploads.errors import InputError
-from uploads.operations.duck import LONGEST_LINE, Duck, QueryError, Span, text, within
+from uploads.operations.duck import LONGEST_LINE, Duck, QueryError, Span, name, text, within
 from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table
+
+# The smallest whole number that DuckDB reads as a float, which rounds it.
+TOO_WIDE = 2.0**64
+FIRST_ROWS = 1000
 
 
 def read_json(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
@@ -27,16 +31,69 @@ def read_json(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Ta
         # Types that the first rows did not show: now every row is looked at first.
         more = ", sample_size = -1"
         rows = _copy_json(duck, path, target, form, within(span, 0.6, 1), more)
+    kept = _kept_as_text(duck, path, target, form)
     columns = tuple(duck.columns(f"read_parquet({text(target)})"))
-    return [Table("", target, rows, columns, rejected, rejects)]
+    return [Table("", target, rows, columns, rejected, rejects, kept)]
 
 
 def _copy_json(duck: Duck, path: Path, target: Path, form: str, span: Span, more: str = "") -> int:
-    source = (
-        f"read_json({text(path)}, format = '{form}', maximum_object_size = {LONGEST_LINE}{more})"
-    )
     made = "(FORMAT parquet, COMPRESSION zstd)"
-    return int(duck.one(f"COPY (FROM {source}) TO {text(target)} {made}", span, "reading"))
+    sql = f"COPY (FROM {_reader(path, form, more)}) TO {text(target)} {made}"
+    return int(duck.one(sql, span, "reading"))
+
+
+def _reader(path: Path, form: str, more: str) -> str:
+    # Whether 01-02-2024 is in January or February nobody knows: such dates stay texts.
+    options = f"format = '{form}', maximum_object_size = {LONGEST_LINE}, dateformat = 'iso'"
+    return f"read_json({text(path)}, {options}{more})"
+
+
+def _kept_as_text(duck: Duck, path: Path, target: Path, form: str) -> tuple[str, ...]:
+    """Write columns again as texts whose values DuckDB changed to read them; returns what to say."""
+    kinds = dict(duck.columns(f"read_parquet({text(target)})"))
+    large = _large(duck, target, [column for column, kind in kinds.items() if kind == "DOUBLE"])
+    times = [column for column, kind in kinds.items() if kind == "TIMESTAMP"]
+    if not large and not times:
+        return ()
+    raw = dict.fromkeys([*large, *times], "JSON")
+    named = ", ".join(f"{text(c)}: {text(kind)}" for c, kind in (kinds | raw).items())
+    source = _reader(path, form, f", columns = {{{named}}}")
+    wide = _all(duck, source, large, "-?[0-9]+")
+    plain = _all(duck, f"(FROM {source} LIMIT {FIRST_ROWS})", times, "[0-9]{4}-.*")
+    odd = [column for column in times if column not in plain]
+    if wide or odd:
+        changed = ", ".join(
+            f"({name(c)}->>'$')::{'VARCHAR' if c in {*wide, *odd} else kinds[c]} AS {name(c)}"
+            for c in raw
+        )
+        made = "(FORMAT parquet, COMPRESSION zstd)"
+        duck.rows(f"COPY (SELECT * REPLACE ({changed}) FROM {source}) TO {text(target)} {made}")
+    said = [f"“{c}” is text: its whole numbers have more than 64 bits." for c in wide]
+    return (*said, *(f"“{c}” is text: its times do not begin with the year." for c in odd))
+
+
+def _large(duck: Duck, target: Path, floats: list[str]) -> list[str]:
+    """Return the columns of floats that may have been whole numbers of more than 64 bits."""
+    if not floats:
+        return []
+    large = (
+        f"coalesce(max(abs({name(c)})) >= {TOO_WIDE} AND bool_and({name(c)} = trunc({name(c)})), false)"
+        for c in floats
+    )
+    (found,) = duck.rows(f"SELECT {', '.join(large)} FROM read_parquet({text(target)})")
+    return [column for column, is_large in zip(floats, found, strict=True) if is_large]
+
+
+def _all(duck: Duck, source: str, columns: list[str], pattern: str) -> list[str]:
+    """Return those columns, read as JSON, of which every value is written like the pattern."""
+    if not columns:
+        return []
+    alike = (
+        f"coalesce(bool_and(regexp_full_match({name(c)}->>'$', {text(pattern)})), true)"
+        for c in columns
+    )
+    (found,) = duck.rows(f"SELECT {', '.join(alike)} FROM {source}")
+    return [column for column, all_alike in zip(columns, found, strict=True) if all_alike]
 
 
 def _without_bad_lines(

@@ -21,6 +21,7 @@ from uploads.work.commit import fail_item
 from uploads.work.outcome import Outcome, Problem
 
 BATCH_MAX_ITEMS = 50
+BATCH_LEAST_SECONDS = 0.2
 PLAYLISTS = frozenset(
     {"text/x-ffconcat", "application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/x-mpegurl"}
 )
@@ -137,19 +138,21 @@ def _add_batches(plan: Step, items: list[Item], operation: Operation[Any]) -> li
 
 
 def batches(items: Iterable[Item]) -> Iterable[list[Item]]:
-    """Put items together until a batch has some seconds of work, fewer when all are few.
+    """Put items together until a batch has some seconds of work, ever fewer towards the end.
 
-    Every worker gets at least two batches, so that the last one is never waited for long.
+    A batch is at most half of one worker's share of what is left, so that nobody waits long for
+    the last one (guided self-scheduling, Polychronopoulos and Kuck 1987).
     """
     waiting = list(items)
-    total = sum(item.weight for item in waiting)
-    target = min(conf.STEP_SECONDS, max(0.2, total / (2 * conf.WORKERS)))
+    left = sum(item.weight for item in waiting)
     batch: list[Item] = []
     weight = 0.0
     for item in waiting:
+        target = min(conf.STEP_SECONDS, max(BATCH_LEAST_SECONDS, left / (2 * conf.WORKERS)))
         full = weight + item.weight / 2 > target or len(batch) >= BATCH_MAX_ITEMS
         if batch and full:
             yield batch
+            left -= weight
             batch, weight = [], 0.0
         batch.append(item)
         weight += item.weight
