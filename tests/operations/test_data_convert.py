@@ -181,6 +181,39 @@ def test_a_table_of_which_hardly_anything_fits_is_refused(
     assert caught.value.code == "table_damaged"
 
 
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "\ufeffSEP=;\n"])
+def test_a_first_line_that_tells_excel_the_separator_is_no_row(
+    first: str, text: Callable[..., Path], perform: Perform
+) -> None:
+    path = text("excel.csv", f"{first}a;b\n1,5;2\n")
+    (made,) = results(perform("data.convert", path, format="csv"))
+    assert made.path.read_text() == 'a,b\n"1,5",2\n'
+
+
+@pytest.mark.parametrize("before", [0, 30_000])
+def test_numbers_of_parts_are_no_floats(
+    before: int, text: Callable[..., Path], perform: Perform
+) -> None:
+    path = text("parts.csv", "part\n" + "10001\n" * before + "12E3\n1E5\n")
+    (made,) = results(perform("data.convert", path, format="csv"))
+    assert made.path.read_text().splitlines()[-2:] == ["12E3", "1E5"]
+    path = text("floats.csv", "x\n1e-05\n1.5E10\n1e+20\n")
+    (made,) = results(perform("data.convert", path, format="csv"))
+    assert list(map(float, made.path.read_text().splitlines()[1:])) == [1e-05, 1.5e10, 1e20]
+
+
+def test_json_is_written_without_what_json_does_not_know(
+    text: Callable[..., Path], perform: Perform
+) -> None:
+    path = text("odd.csv", "x\n1.5\nnan\n-inf\n")
+    (made,) = results(perform("data.convert", path, format="json"))
+    assert json.loads(made.path.read_text(), parse_constant=pytest.fail) == [
+        {"x": 1.5},
+        {"x": None},
+        {"x": None},
+    ]
+
+
 def test_lines_that_are_no_json_are_listed(
     text: Callable[..., Path], perform: Perform, listener: Listener
 ) -> None:

@@ -1,5 +1,7 @@
 """CSV and TSV into Parquet: dialect, types, and rows that do not fit."""
 
+import codecs
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,8 +107,11 @@ class TextFile:
 
     def _look(self, more: str) -> Dialect:
         options = [f"max_line_size = {LONGEST_LINE}", f"buffer_size = {BUFFER_BYTES}"]
-        if self.reading.separator:
-            options.append(f"delim = {text(self.reading.separator)}")
+        said = self._said_separator()
+        if said:
+            options.append("skip = 1")
+        if self.reading.separator or said:
+            options.append(f"delim = {text(self.reading.separator or said)}")
         elif self.given.media_type == "text/tab-separated-values":
             options.append("delim = '\t'")
         if self.reading.header != "auto":
@@ -117,6 +122,13 @@ class TextFile:
         )
         strict = () if "strict_mode" not in more else ("strict_mode = false",)
         return Dialect((*_options(row), *strict), tuple(_columns(row)))
+
+    def _said_separator(self) -> str:
+        """Return the separator of a first line such as `sep=;`, by which Excel is told of it."""
+        with self.path.open("rb") as file:
+            line = file.read(16).removeprefix(codecs.BOM_UTF8)
+        said = re.match(r'"?sep=([^\w\s"]|\t)"?\r?\n', line.decode("latin-1"), re.IGNORECASE)
+        return said[1] if said else ""
 
     # --- reading ---
 

@@ -21,7 +21,9 @@ ODD = "a value of another type"
 
 TEXT, FLOAT = "VARCHAR", "DOUBLE"
 _WHOLE = r"\s*[+-]?(0|[1-9][0-9]*)\s*"
-_NO_PLAIN_NUMBER = r"\s*[+-]?0[0-9].*|.*_.*"
+# No program writes a float so, but 12E3 is the number of many a part.
+_CODE = r"\s*[0-9]+[eE][0-9]+\s*"
+_NO_PLAIN_NUMBER = rf"\s*[+-]?0[0-9].*|.*_.*|{_CODE}"
 _STAMP = r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?)?"
 _WIDER = {"BIGINT": "DOUBLE", "DATE": "TIMESTAMP"}
 _WORDS = {"%d": "day", "%m": "month", "%Y": "year", "%y": "year"}
@@ -29,7 +31,7 @@ _WORDS = {"%d": "day", "%m": "month", "%Y": "year", "%y": "year"}
 # Whether the typed value says what is written, by the type; NULL or false where it does not.
 _FITS = {
     "BIGINT": f"v IS NOT NULL AND regexp_full_match(c, {text(_WHOLE)})",
-    "DOUBLE": f"CASE WHEN abs(v) < {EXACT} THEN true "
+    "DOUBLE": f"CASE WHEN abs(v) < {EXACT} THEN NOT regexp_full_match(c, {text(_CODE)}) "
     f"ELSE v IS NOT NULL AND NOT regexp_full_match(c, {text(_WHOLE)}) END",
     "BOOLEAN": "lower(c) IN ('true', 'false')",
     "DATE": "isfinite(v) AND strlen(c) <= 10",

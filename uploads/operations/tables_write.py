@@ -55,7 +55,7 @@ def write(table: Table, target: Path, writing: Writing, duck: Duck, span: Span) 
     if writing.format == "parquet" and table.path.parent == duck.folder:
         table.path.rename(target)
     else:
-        chosen = _chosen(table, duck, nested=writing.format == "csv")
+        chosen = ", ".join(_held(name(c), kind, writing.format) for c, kind in table.columns)
         sql = f"COPY (SELECT {chosen} FROM {table.source}) TO {text(target)} {_form(writing)}"
         count = duck.one(sql, within(span, 0, 0.8), "writing")
         _check(count, table, duck)
@@ -94,14 +94,13 @@ def _check(count: int, table: Table, duck: Duck) -> None:
         raise StepError("verification_failed", name=duck.step.name, reason=reason)
 
 
-def _chosen(table: Table, duck: Duck, *, nested: bool) -> str:
-    """Return the columns for SQL; lists and objects as JSON where a format has no such thing."""
-    if not nested:
-        return "*"
-    return ", ".join(
-        f"to_json({name(column)})::VARCHAR AS {name(column)}" if _nested(kind) else name(column)
-        for column, kind in table.columns
-    )
+def _held(column: str, kind: str, form: Format) -> str:
+    """Return a column for SQL as a format holds it: CSV no lists or objects, JSON no NaN or infinity."""
+    if form == "csv" and _nested(kind):
+        return f"to_json({column})::VARCHAR AS {column}"
+    if form in {"ndjson", "json"} and kind in {"DOUBLE", "FLOAT"}:
+        return f"CASE WHEN isfinite({column}) THEN {column} END AS {column}"
+    return column
 
 
 def _nested(kind: str) -> bool:
