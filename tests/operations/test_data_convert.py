@@ -214,6 +214,49 @@ def test_json_is_written_without_what_json_does_not_know(
     ]
 
 
+YEARS = [
+    (["country", 2020, 2021, 2022], ["Chad", 1.5, 1.7, 2], True),
+    ([None, 2022, 2020], ["Chad", 15, 17], True),
+    (["country", 2020, 2021, "note"], ["Chad", 15, 17, "low"], True),
+    (["name", 2001, 2002], ["Ann", 2003, 2004], False),  # from and until
+    (["Chad", 2020, 1999, 2021], ["Mali", 15, 17, 3], False),
+    ([7, 2020, 2021], [8, 15, 17], False),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "heads"), YEARS)
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_years_beside_a_text_are_names_of_columns(
+    first: list[Any], second: list[Any], heads: bool, kind: str, tmp_path: Path, perform: Perform
+) -> None:
+    path = tmp_path / f"years.{kind}"
+    if kind == "csv":
+        rows = (",".join("" if cell is None else str(cell) for cell in r) for r in (first, second))
+        path.write_text("".join(f"{row}\n" for row in rows))
+    else:
+        with xlsxwriter.Workbook(str(path)) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(0, 0, first)
+            sheet.write_row(1, 0, second)
+    (made,) = results(perform("data.convert", path, format="ndjson"))
+    found = [json.loads(line) for line in made.path.read_text().splitlines()]
+    assert len(found) == (1 if heads else 2)
+    assert (str(first[1]) in found[0]) == heads
+    assert [cell for cell in found[-1].values() if cell is not None] == second
+
+
+def test_lengths_of_time_are_told_in_hours(tmp_path: Path, perform: Perform) -> None:
+    path = tmp_path / "times.xlsx"
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet, hours = book.add_worksheet(), book.add_format({"num_format": "[h]:mm:ss"})
+        sheet.write_row(0, 0, ["worked", "n"])
+        for row, days in enumerate((1.5, 0.25), start=1):
+            sheet.write_number(row, 0, days, hours)
+            sheet.write_number(row, 1, row)
+    (made,) = results(perform("data.convert", path, format="csv"))
+    assert made.path.read_text() == "worked,n\n36:00:00,1\n6:00:00,2\n"
+
+
 def test_lines_that_are_no_json_are_listed(
     text: Callable[..., Path], perform: Perform, listener: Listener
 ) -> None:

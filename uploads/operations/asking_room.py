@@ -12,9 +12,9 @@ from uploads.naming import own_name
 from uploads.operations.base import Context, Output
 from uploads.operations.duck import Duck, QueryError, Span, duck, name
 from uploads.operations.tables import KINDS, read, rejects
-from uploads.operations.tables_cells import unique
 from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table, table_name
+from uploads.operations.tables_heading import unique
 from uploads.operations.tables_text import TextFile
 
 if TYPE_CHECKING:

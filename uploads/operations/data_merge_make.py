@@ -9,8 +9,8 @@ from uploads.naming import own_name
 from uploads.operations.base import Context, Output
 from uploads.operations.duck import Duck, duck, name, text, within
 from uploads.operations.tables import read, rejects
-from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Given, Reading, Table, table_name
+from uploads.operations.tables_heading import unique
 from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_page import WHOLE_NUMBERS, words
 from uploads.operations.tables_rows import PLACE, kept, no_column, numbered

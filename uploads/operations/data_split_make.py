@@ -10,9 +10,9 @@ from uploads.errors import InputError, StepError
 from uploads.operations.base import Context, Output
 from uploads.operations.duck import Duck, duck, name, text, within
 from uploads.operations.tables import read, rejects, told_of
-from uploads.operations.tables_cells import unique
 from uploads.operations.tables_convert import safe
 from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_heading import unique
 from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_rows import PLACE, columns_named, kept, listed, numbered
 from uploads.operations.tables_write import Writing

@@ -17,8 +17,8 @@ from uploads.operations.db_asked import (
 from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, QueryError, duck, name, text
 from uploads.operations.outside import Outside
 from uploads.operations.places import Style, filled
-from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Table
+from uploads.operations.tables_heading import unique
 from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_write import Writing
 

@@ -15,6 +15,7 @@ from urllib.parse import quote as url_quote
 from uploads.errors import InputError
 from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, Span, name, text, within
 from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_heading import names_times, unique
 
 TOLD_EACH = 2000
 SHEET_FILE = re.compile(r"xl/worksheets/[^/]+\.xml")
@@ -94,9 +95,16 @@ def cell_of(value: Any) -> tuple[str, str]:
     if isinstance(value, time):
         return "time", value.isoformat()
     if isinstance(value, timedelta):
-        return "text", str(value)
+        return "text", _hours(value)
     shown = value.hex() if isinstance(value, bytes) else str(value)
     return "text", '"' + shown.replace('"', '""').replace("\0", "\ufffd") + '"'
+
+
+def _hours(value: timedelta) -> str:
+    """Return a length of time as a sheet shows it: 36:00:00."""
+    seconds = round(abs(value.total_seconds()))
+    sign = "-" if value < timedelta(0) else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def type_of(kinds: set[str]) -> str:
@@ -213,6 +221,8 @@ def _sheet(
         return None
     ahead = [row for row in [next(filled, None)] if row is not None]
     named = all(isinstance(cell, str) for cell in first if cell is not None)
+    if not named and ahead:
+        named = names_times([_shown(cell) for cell in first], [_shown(cell) for cell in ahead[0]])
     titled = reading.header == "yes" or (reading.header == "auto" and named and bool(ahead))
     columns = unique([_title(cell, place) for place, cell in enumerate(first, start=1)], titled)
     body = ahead if titled else [first, *ahead]
@@ -220,23 +230,15 @@ def _sheet(
 
 
 def _title(cell: Any, place: int) -> str:
-    return str(cell).strip() if cell is not None else f"column_{place}"
+    return _shown(cell).strip() if cell is not None else f"column_{place}"
 
 
-def unique(names: Sequence[str], titled: bool = True) -> list[str]:
-    """Return column names that differ, also without regard to case; numbers where nothing is titled."""
-    if not titled:
-        return [f"column_{place}" for place in range(1, len(names) + 1)]
-    taken: set[str] = set()
-    made = []
-    for wanted in names:
-        candidate, count = wanted or "column", 1
-        while candidate.casefold() in taken:
-            count += 1
-            candidate = f"{wanted or 'column'}_{count}"
-        taken.add(candidate.casefold())
-        made.append(candidate)
-    return made
+def _shown(cell: Any) -> str:
+    """Return a cell as a name has it: 2024 for the number, the day for its midnight."""
+    if isinstance(cell, datetime) and cell.time() == time():
+        cell = cell.date()
+    shown = cell_of(cell)[1]
+    return str(cell) if isinstance(cell, str) else shown
 
 
 def sqlite_name(called: str) -> str:

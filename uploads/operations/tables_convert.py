@@ -9,8 +9,8 @@ from uploads.operations.base import Context, Output
 from uploads.operations.data import SEPARATORS
 from uploads.operations.duck import Duck, duck, within
 from uploads.operations.tables import read, rejects, told_of
-from uploads.operations.tables_cells import unique
 from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_heading import unique
 from uploads.operations.tables_out import hand_out
 from uploads.operations.tables_page import rows_page
 from uploads.operations.tables_write import SUFFIXES, TOGETHER, Writing, write_together

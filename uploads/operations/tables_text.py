@@ -19,10 +19,12 @@ from uploads.operations.duck import (
 )
 from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table
+from uploads.operations.tables_heading import names_times
 from uploads.operations.tables_types import FLOAT, TEXT, TextColumn, is_odd, survey, typed
 
 FIRST_ROWS = 20_000
 NOTHING = "(empty)"
+LONG_LINES = (f"max_line_size = {LONGEST_LINE}", f"buffer_size = {BUFFER_BYTES}")
 REASONS = {
     "TOO MANY COLUMNS": "too many values",
     "MISSING COLUMNS": "too few values",
@@ -93,20 +95,31 @@ class TextFile:
 
     def _sniff(self) -> Dialect:
         """Find the dialect: by all first rows if they agree, else by most of them."""
-        found = []
+        found: list[tuple[Dialect, str]] = []
         for more in ("", ", ignore_errors = true", ", ignore_errors = true, strict_mode = false"):
             try:
-                found.append(self._look(more))
+                found.append((self._look(more, self.reading.header), more))
             except QueryError as error:
                 failed = error
             if len(found) == 2:
                 break
         if not found:
             raise failed
-        return max(found, key=lambda dialect: len(dialect.columns))
+        best, more = max(found, key=lambda pair: len(pair[0].columns))
+        if self.reading.header == "auto" and "header = false" in best.options:
+            top = self._top(best)
+            return self._look(more, "yes") if len(top) == 2 and names_times(*top) else best
+        return best
 
-    def _look(self, more: str) -> Dialect:
-        options = [f"max_line_size = {LONGEST_LINE}", f"buffer_size = {BUFFER_BYTES}"]
+    def _top(self, dialect: Dialect) -> list[list[str]]:
+        """Return the first two rows as they are written."""
+        named = ", ".join(f"c{number}: '{TEXT}'" for number in range(len(dialect.columns)))
+        options = ", ".join([*dialect.options, *LONG_LINES, f"columns = {{{named}}}"])
+        sql = f"FROM read_csv({text(self.path)}, auto_detect = false, ignore_errors = true, {options})"
+        return [[cell or "" for cell in row] for row in self.duck.rows(f"{sql} LIMIT 2")]
+
+    def _look(self, more: str, header: str) -> Dialect:
+        options = [*LONG_LINES]
         said = self._said_separator()
         if said:
             options.append("skip = 1")
@@ -114,8 +127,8 @@ class TextFile:
             options.append(f"delim = {text(self.reading.separator or said)}")
         elif self.given.media_type == "text/tab-separated-values":
             options.append("delim = '\t'")
-        if self.reading.header != "auto":
-            options.append(f"header = {'true' if self.reading.header == 'yes' else 'false'}")
+        if header != "auto":
+            options.append(f"header = {'true' if header == 'yes' else 'false'}")
         (row,) = self.duck.rows(
             "SELECT Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, Columns, DateFormat, "
             f"TimestampFormat FROM sniff_csv({text(self.path)}, {', '.join(options)}{more})"
@@ -161,8 +174,7 @@ class TextFile:
             f"rejects_table = {text(self._errors)}",
             f"rejects_scan = {text(self._errors + '_scan')}",
             f"rejects_limit = {self.duck.step.limits.table_max_rejects + 1}",
-            f"max_line_size = {LONGEST_LINE}",
-            f"buffer_size = {BUFFER_BYTES}",
+            *LONG_LINES,
         ]
         return f"read_csv({text(self.path)}, {', '.join(options)})"
 

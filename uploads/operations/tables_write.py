@@ -15,8 +15,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from uploads.errors import InputError, StepError
 from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, Span, name, text, within
-from uploads.operations.tables_cells import sqlite_name, unique
+from uploads.operations.tables_cells import sqlite_name
 from uploads.operations.tables_given import Table
+from uploads.operations.tables_heading import unique
 
 Format = Literal["parquet", "csv", "ndjson", "json", "xlsx", "sqlite"]
 Compression = Literal["none", "gzip", "zstd"]

@@ -19,7 +19,7 @@ from uploads.conf import conf
 from uploads.errors import TidemillError, sentence
 from uploads.models import Glimpse, Upload
 from uploads.operations.registry import find
-from uploads.operations.tables_cells import unique
+from uploads.operations.tables_heading import unique
 from uploads.storage import store
 from uploads.work.bounds import Bounds, operation_limits
 from uploads.work.sandbox import run_child

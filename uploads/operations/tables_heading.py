@@ -1,0 +1,50 @@
+"""Names of columns: whether a first row of years or days gives them, and that they differ; it knows no kind of file."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+YEAR = re.compile(r"(?:19|20)\d\d")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+NUMBER = re.compile(r"[\d\s.,+-]*\d")
+
+
+def names_times(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Tell whether years in equal steps, or days in order, stand beside a text and above other values.
+
+    Such as `country, 2020, 2021` above `Chad, 1.5, 1.7`. What is empty is an empty text.
+    """
+    for kind in (YEAR, DAY):
+        places = [place for place, cell in enumerate(first) if kind.fullmatch(cell)]
+        others = [cell for cell in first if not kind.fullmatch(cell)]
+        if len(places) < 2 or not others or any(map(NUMBER.fullmatch, others)):
+            continue
+        below = [cell for cell in second[places[0] : places[-1] + 1] if cell]
+        if _in_steps([first[place] for place in places], equal=kind is YEAR) and any(
+            not kind.fullmatch(cell) for cell in below
+        ):
+            return True
+    return False
+
+
+def _in_steps(cells: Sequence[str], *, equal: bool) -> bool:
+    if equal:
+        steps = {int(after) - int(before) for before, after in pairwise(cells)}
+        return len(steps) == 1 and steps != {0}
+    return all(a < b for a, b in pairwise(cells)) or all(a > b for a, b in pairwise(cells))
+
+
+def unique(names: Sequence[str], titled: bool = True) -> list[str]:
+    """Return column names that differ, also without regard to case; numbers where nothing is titled."""
+    if not titled:
+        return [f"column_{place}" for place in range(1, len(names) + 1)]
+    taken: set[str] = set()
+    made = []
+    for wanted in names:
+        candidate, count = wanted or "column", 1
+        while candidate.casefold() in taken:
+            count += 1
+            candidate = f"{wanted or 'column'}_{count}"
+        taken.add(candidate.casefold())
+        made.append(candidate)
+    return made
