@@ -21,7 +21,7 @@ from uploads.work.commit import fail_item
 from uploads.work.outcome import Outcome, Problem
 
 BATCH_MAX_ITEMS = 50
-BATCH_LEAST_SECONDS = 0.2
+BATCH_LEAST_SECONDS, BATCH_SMALL_SECONDS = 0.2, 0.75  # of few items; at the end of many
 PLAYLISTS = frozenset(
     {"text/x-ffconcat", "application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/x-mpegurl"}
 )
@@ -141,14 +141,16 @@ def batches(items: Iterable[Item]) -> Iterable[list[Item]]:
     """Put items together until a batch has some seconds of work, ever fewer towards the end.
 
     A batch is at most half of one worker's share of what is left, so that nobody waits long for
-    the last one (guided self-scheduling, Polychronopoulos and Kuck 1987).
+    the last one (guided self-scheduling, Polychronopoulos and Kuck 1987). But each costs the
+    start of a process.
     """
     waiting = list(items)
     left = sum(item.weight for item in waiting)
+    least = max(BATCH_LEAST_SECONDS, min(BATCH_SMALL_SECONDS, left / (2 * conf.WORKERS)))
     batch: list[Item] = []
     weight = 0.0
     for item in waiting:
-        target = min(conf.STEP_SECONDS, max(BATCH_LEAST_SECONDS, left / (2 * conf.WORKERS)))
+        target = min(conf.STEP_SECONDS, max(least, left / (2 * conf.WORKERS)))
         full = weight + item.weight / 2 > target or len(batch) >= BATCH_MAX_ITEMS
         if batch and full:
             yield batch
