@@ -8,6 +8,7 @@ import pikepdf
 import pypdfium2
 import pytest
 import pyvips
+from pikepdf import Array, Dictionary, Name
 
 from tests.operations import pdfs
 from tests.operations.conftest import Listener, Told, flat
@@ -84,6 +85,27 @@ def test_links_and_bookmarks_lead_to_the_same_pages(folder: Path, perform: Perfo
     kept = [["One", 0, ["Within / one", 1]], ["Two", 2]]
     assert pdfs.titles(made)[0] == ["one", 0, *kept]
     assert pdfs.titles(made)[1] == ["two", 3, ["One", 3, ["Within / one", 4]], ["Two", 5]]
+
+
+@pytest.mark.parametrize(("operation", "options"), [("pdf.merge", {}), ("pdf.split", {"every": 2})])
+def test_bookmarks_keep_their_place_on_the_page_and_lead_into_no_other_file(
+    operation: str, options: Any, folder: Path, perform: Perform
+) -> None:
+    pdf = pdfs.blank(2)
+    with pdf.open_outline() as outline:
+        near = pikepdf.OutlineItem("Near")
+        near.destination = Array([pdf.pages[1].obj, Name.XYZ, 72.5, 700.25, None])
+        elsewhere = pikepdf.OutlineItem("Elsewhere")
+        action = Dictionary(S=Name.GoToR, F=pikepdf.String("b.pdf"), D=Array([1, Name.Fit]))
+        elsewhere.action = action
+        outline.root.extend([near, elsewhere])
+    pdf.save(folder / "one.pdf")
+    made = only(perform(operation, folder / "one.pdf", **options))
+    with pikepdf.open(made) as found, found.open_outline() as outline:
+        marks = outline.root[0].children if operation == "pdf.merge" else outline.root
+        assert [mark.title for mark in marks] == ["Near"]
+        view = list(marks[0].destination)[2:]
+        assert [edge if edge is None else float(edge) for edge in view] == [72.5, 700.25, None]
 
 
 def test_forms_of_one_name_stay_apart(folder: Path, perform: Perform) -> None:

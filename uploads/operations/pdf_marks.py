@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import pikepdf
@@ -61,7 +62,9 @@ class Places:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, Name | int | float) or value is None else str(value)
+    # A number with a fraction is a `Decimal`; as text it would lead nowhere.
+    known = isinstance(value, Name | int | float | Decimal) or value is None
+    return value if known else str(value)
 
 
 def read(pdf: pikepdf.Pdf, places: Places) -> list[Mark]:
@@ -77,8 +80,10 @@ def _read(items: Sequence[OutlineItem], places: Places, left: list[int]) -> Iter
             return
         left[0] -= 1
         destination = item.destination
-        if destination is None and isinstance(item.action, Dictionary):
-            destination = item.action.get(Name.D)
+        action = item.action
+        # The pages of another file (GoToR) are not this one's.
+        if isinstance(action, Dictionary) and action.get(Name.S) == Name.GoTo:
+            destination = action.get(Name.D) if destination is None else destination
         found = places.find(destination)
         kids = tuple(_read(item.children, places, left))
         if found or kids:
