@@ -151,22 +151,14 @@ def test_a_bad_file_is_named_and_nothing_is_left_out_in_silence(
 
 
 def test_hidden_layers_stay_hidden(folder: Path, perform: Perform) -> None:
-    files = []
-    for name in ("a", "b"):
-        pdf = pdfs.blank(1)
-        layer = pdf.make_indirect(
-            pikepdf.Dictionary(Type=pikepdf.Name.OCG, Name=pikepdf.String(name))
-        )
-        pdf.pages[0].Resources.Properties = pikepdf.Dictionary(L1=layer)
-        pdf.Root.OCProperties = pikepdf.Dictionary(
-            OCGs=pikepdf.Array([layer]), D=pikepdf.Dictionary(OFF=pikepdf.Array([layer]))
-        )
-        pdf.save(folder / f"{name}.pdf")
-        files.append(folder / f"{name}.pdf")
-    with pikepdf.open(only(perform("pdf.merge", *files))) as pdf:
+    files = [pdfs.layered(folder / f"{number}.pdf", others_too=number == 1) for number in range(3)]
+    made = only(perform("pdf.merge", *files))
+    with pikepdf.open(made) as pdf:
         hidden = {layer.objgen for layer in pdf.Root.OCProperties.D.OFF}
         assert hidden == {page.Resources.Properties.L1.objgen for page in pdf.pages}
-        assert len(hidden) == 2
+        assert len(hidden) == 3
+    white = [255.0] * 3
+    assert [drawn(made, place).getpoint(250, 842 - 650) for place in range(6)] == [white] * 6
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
