@@ -230,3 +230,17 @@ def test_each_page_of_a_fax_is_one(perform: Perform, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         perform("pdf.from_images", fax, limits=Limits(image_max_frames=2))
     assert caught.value.code == "media_too_large" and "3 frames" in str(caught.value)
+
+
+@pytest.mark.parametrize("paper", ["a4", "picture"])
+def test_a_fax_with_fewer_dots_down_than_across_is_as_tall_as_its_paper(
+    paper: str, perform: Perform, tmp_path: Path
+) -> None:
+    fax = tmp_path / "coarse.tif"
+    page = flat(1728, 1145, 255).copy(interpretation="b-w", xres=204 / 25.4, yres=98 / 25.4)
+    page.tiffsave(str(fax))
+    with pikepdf.open(only(perform("pdf.from_images", fax, paper=paper))) as pdf:
+        width, _, _, height = (float(v) for v in pdf.pages[0].Contents.read_bytes().split()[1:5])
+        assert height / width == pytest.approx((1145 / 98) / (1728 / 204), rel=0.01)
+        left, bottom, right, top = (float(edge) for edge in pdf.pages[0].mediabox)
+        assert top - bottom > right - left
