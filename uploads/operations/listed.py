@@ -20,8 +20,9 @@ TAGS: Final = {
     "SHA512": "sha512",
     "BLAKE2b": "blake2b",
 }
-# coreutils: `HEX  name`, `HEX *name`, with a backslash before it when the name is escaped.
-GNU: Final = re.compile(r"(\\?)([0-9A-Fa-f]{32,128}) [ *](.+)")
+# coreutils: `HEX  name`, `HEX *name`, with a backslash before it when the name is escaped; `md5 -r`
+# of BSD and macOS: `HEX name`.
+GNU: Final = re.compile(r"(\\?)([0-9A-Fa-f]{32,128}) [ *]?(.+)")
 BSD: Final = re.compile(r"(\\?)(MD5|SHA1|SHA256|SHA512|BLAKE2b) \((.+)\) = ([0-9A-Fa-f]{32,128})")
 NAMED_SO: Final = re.compile(
     r"(md5|sha1|sha256|sha512|b2)sums?(\.txt)?|checksums\.(json|csv|txt)|.+\.(md5|sha1|sha256|sha512|b2)",
