@@ -158,13 +158,27 @@ def _member(
 ) -> Iterator[Output]:
     unpacking.count()
     flow.allowed = None
+    name = called(member.name)
     if member.issym() or member.islnk():
-        unpacking.leave_out("links", member.name)
+        unpacking.leave_out("links", name)
     elif not member.isfile() and not member.isdir():
-        unpacking.leave_out("devices", member.name)
-    elif member.isfile() and unpacking.wants(member.name):
-        yield unpacking.write(member.name, _content(archive, member))
+        unpacking.leave_out("devices", name)
+    elif member.isfile() and unpacking.wants(name):
+        yield unpacking.write(name, _content(archive, member))
     _skip(archive)
+
+
+def called(name: str) -> str:
+    """Return a member's name; bytes that are no UTF-8 are read as Western letters, so none is lost."""
+    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeError:
+        pass
+    try:
+        return raw.decode("cp1252")
+    except UnicodeError:  # it has no letter for five bytes
+        return raw.decode("cp437")
 
 
 def _skip(archive: tarfile.TarFile) -> None:

@@ -98,7 +98,8 @@ def _content(
 
 def _kind(member: ZipInfo) -> str:
     mode = member.external_attr >> 16 if member.create_system == UNIX else 0
-    if member.is_dir():
+    # Some programs of Windows end a folder's name so.
+    if member.is_dir() or (member.filename.endswith("\\") and not member.file_size):
         return "folder"
     if stat.S_ISLNK(mode):
         return "links"
