@@ -1,0 +1,39 @@
+"""Where a JPEG or PNG file ends: what lies behind it, as moving photographs have it, is no part of it."""
+
+SIGNATURE_BYTES, CHUNK_BYTES = 8, 12  # of a PNG; a chunk's length, kind and checksum
+JPEG_BEGIN_BYTES, MARKER_BYTES = 2, 2
+END = 0xD9
+# Markers without a length: a stuffed byte, restarts.
+BARE = {0x00, 0x01, *range(0xD0, 0xD8)}
+
+
+def behind(content: bytes) -> bytes:
+    """Return what lies behind the end of a JPEG or PNG; nothing where no end is found, or only zeros."""
+    end = _end_of_png(content) if content.startswith(b"\x89PNG") else _end_of_jpeg(content)
+    rest = content[end:]
+    return rest if rest.strip(b"\0") else b""
+
+
+def _end_of_png(content: bytes) -> int:
+    at = SIGNATURE_BYTES
+    while at < len(content):
+        kind = content[at + 4 : at + 8]
+        at += int.from_bytes(content[at : at + 4], "big") + CHUNK_BYTES
+        if kind == b"IEND":
+            break
+    return min(at, len(content))
+
+
+def _end_of_jpeg(content: bytes) -> int:
+    at = JPEG_BEGIN_BYTES
+    while (at := content.find(b"\xff", at)) >= 0 and at + 1 < len(content):
+        marker = content[at + 1]
+        if marker == END:
+            return at + MARKER_BYTES
+        if marker == 0xFF:  # filling
+            at += 1
+        elif marker in BARE:
+            at += MARKER_BYTES
+        else:  # what follows a scan's own header is found by its next marker
+            at += MARKER_BYTES + int.from_bytes(content[at + 2 : at + 4], "big")
+    return len(content)
