@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pillow_heif
 import pytest
 import pyvips
 
@@ -165,6 +166,38 @@ def test_the_place_goes_unless_all_is_kept(
     assert ("exif-ifd0-Model" in fields) is camera
     assert any("GPS" in field for field in fields) is place
     assert (b"GPS" in result.path.read_bytes()) is place
+
+
+IPTC = b"".join(
+    b"\x1c\x02" + bytes([dataset]) + len(text).to_bytes(2, "big") + text
+    for dataset, text in ((80, b"Ada"), (90, b"Lisbon"), (101, b"Portugal"), (116, b"(c) Ada"))
+)
+
+
+@pytest.mark.parametrize("metadata", ["keep", "keep_all"])
+def test_names_of_places_go_unless_all_is_kept(
+    metadata: str, perform: Perform, tmp_path: Path
+) -> None:
+    image, source = halves(200, 100), tmp_path / "named.jpg"
+    block = b"Photoshop 3.0\0008BIM\x04\x04\0\0" + len(IPTC).to_bytes(4, "big") + IPTC
+    image.set_type(pyvips.GValue.blob_type, "iptc-data", block)
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", b"<photoshop:City>Faro</photoshop:City>")
+    image.jpegsave(str(source))
+    made = perform("image.convert", source, metadata=metadata)[0].path.read_bytes()
+    assert b"(c) Ada" in made
+    places = [word in made for word in (b"Lisbon", b"Portugal", b"Faro")]
+    assert places == [metadata == "keep_all"] * 3
+
+
+def test_notes_of_a_heic_stay_if_all_is_kept(perform: Perform, tmp_path: Path) -> None:
+    image, source = halves(64, 48), tmp_path / "noted.heic"
+    heif = pillow_heif.from_bytes("RGB", (64, 48), image.write_to_memory())
+    heif.save(source, quality=90, xmp=b"<x>exif:GPSLatitude</x>")
+    kept = opened(perform("image.convert", source, metadata="keep_all")[0])
+    assert b"GPSLatitude" in kept.get("xmp-data")
+    assert (
+        "xmp-data" not in opened(perform("image.convert", source, metadata="keep")[0]).get_fields()
+    )
 
 
 def test_wide_colours_come_out_as_srgb(perform: Perform, tmp_path: Path) -> None:

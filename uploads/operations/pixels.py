@@ -15,6 +15,7 @@ import pyvips
 from uploads.errors import InputError
 from uploads.operations import heic
 from uploads.operations.limits import Limits
+from uploads.operations.picture_notes import without_private
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
 Target = Literal["jpeg", "png", "webp", "avif", "tiff", "gif"]
@@ -239,7 +240,7 @@ def write(
     if metadata == "strip":
         keep: list[str] | str = "none"
     else:
-        image, keep = _without_private(image, all_kept=metadata == "keep_all"), "all"
+        image, keep = without_private(image, all_kept=metadata == "keep_all"), "all"
     if target == "jpeg" and image.hasalpha():
         image = image.flatten(background=list(background))
     how: dict[Target, dict[str, Any]] = {
@@ -253,20 +254,6 @@ def write(
     if target in QUALITIES:
         how[target]["Q"] = quality or QUALITIES[target]
     image.write_to_file(str(path), keep=keep, **how[target])
-
-
-def _without_private(image: Any, *, all_kept: bool) -> Any:
-    """Drop what no longer fits (the embedded small picture) and, unless all is kept, the place."""
-    fields = image.get_fields()
-    gone = [f for f in fields if f.startswith("exif-ifd1-") or f == "jpeg-thumbnail-data"]
-    if not all_kept:
-        gone += [f for f in fields if f.startswith("exif-ifd3-")]
-        xmp = image.get("xmp-data") if "xmp-data" in fields else b""
-        gone += ["xmp-data"] if b"GPS" in xmp else []
-    image = image.copy()
-    for field in gone:
-        image.remove(field)
-    return image
 
 
 def size_of(image: Any) -> tuple[int, int]:
