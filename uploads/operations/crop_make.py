@@ -31,6 +31,7 @@ def make(source: Path, step: "Context[Crop]") -> Iterator[Output]:
     target: Target = "jpeg" if header.kind == "heic" else header.kind
     path = step.path(f"source{SUFFIXES[target]}")
     options = step.options
+    pixels.refuse_long(part.width, part.height, target, step.name)
     quality = options.quality if target in QUALITIES else None
     pixels.write(part, path, target, quality, options.metadata)
     _check(path, part, step)

@@ -42,6 +42,8 @@ SUFFIXES: dict[Target, str] = {
 ANIMATED = {"gif", "webp"}
 QUALITIES: dict[Target, int] = {"jpeg": 80, "webp": 80, "avif": 50}
 LONGEST_EDGE = 65_500
+# The longest edge that a format holds, as far as libvips writes it.
+LONGEST: dict[Target, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384, "gif": 65_535}
 LEFT_TO_FILTER = 1.25
 WHITE = (255, 255, 255)
 MAGIC: tuple[tuple[bytes, Kind], ...] = (
@@ -150,6 +152,17 @@ def refuse_many(frames: int, name: str, limits: Limits) -> None:
         raise InputError("media_too_large", name=name, reason=reason)
 
 
+def refuse_long(width: int, height: int, target: Target, name: str) -> None:
+    """Raise `InputError` for a result that is longer than its format can hold."""
+    most = LONGEST.get(target, 0)
+    if most and max(width, height) > most:
+        wrong = (
+            f"“{name}” would become {width} × {height} pixels; {target.upper()} holds at most "
+            f"{most} a side."
+        )
+        raise InputError.because(wrong, "Choose a smaller size, or PNG.")
+
+
 def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: bool) -> Any:
     """Decode a picture once, upright, in sRGB and at most as large as the box, into memory.
 
@@ -169,7 +182,8 @@ def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: 
 
 
 def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on: str) -> Any:
-    box = box or Box(LONGEST_EDGE, LONGEST_EDGE)
+    edge = max(header.width, header.height)
+    box = box or Box(edge, edge)
     how: dict[str, Any] = {**box.how(), "fail_on": fail_on}
     width, height = box.width, box.height
     if header.kind == "heic":
@@ -194,6 +208,9 @@ def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on
         image = pyvips.Image.thumbnail(f"{source}{pages}", width, height=height, **how)
     if image.interpretation not in {"srgb", "b-w"}:
         image = image.colourspace("b-w" if image.bands <= 2 else "srgb")
+    # Behind colours and how opaque it is, a TIFF may hold masks of those who edited it.
+    most = 2 if image.interpretation == "b-w" else 4
+    image = image if image.bands <= most else image.extract_band(0, n=most)
     return image.copy_memory()
 
 
