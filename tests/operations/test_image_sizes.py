@@ -160,6 +160,17 @@ def test_the_best_quality_that_fits_is_taken(photo: Photo, perform: Perform) -> 
     assert size(made) == (800, 600)
 
 
+def test_what_can_not_be_small_enough_is_told_as_it_was_written(
+    perform: Perform, listener: Listener, tmp_path: Path
+) -> None:
+    image, source = flat(400, 300, 90, 80, 70).copy(interpretation="srgb"), tmp_path / "noted.jpg"
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", b"x" * 60_000)
+    image.jpegsave(str(source))
+    made = perform("image.convert", source, metadata="keep_all", max_kb=59)[0]
+    assert (made.meta["width"], made.meta["height"]) == size(made)
+    assert "smaller was not possible" in listener.warnings[0]
+
+
 def test_what_is_small_enough_is_left_alone(
     photo: Photo, perform: Perform, listener: Listener
 ) -> None:
