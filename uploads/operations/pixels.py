@@ -138,10 +138,14 @@ def read_header(source: Path, name: str) -> Header:
 
 def refuse_large(header: Header, name: str, limits: Limits, frames: int = 1) -> None:
     """Raise `InputError` (`image_too_large`, `media_too_large`) before anything is decoded."""
-    if header.width * header.height * frames > limits.image_max_pixels:
-        limit = f"{limits.image_max_pixels / 1e6:g}"
+    area, limit = header.width * header.height, f"{limits.image_max_pixels / 1e6:g}"
+    if area > limits.image_max_pixels:
         size = {"width": header.width, "height": header.height}
         raise InputError("image_too_large", name=name, limit=limit, **size)
+    if area * frames > limits.image_max_pixels:
+        size_words = f"{frames} frames of {header.width} × {header.height} pixels"
+        reason = f"{size_words}; at most {limit} megapixels in all are allowed."
+        raise InputError("media_too_large", name=name, reason=reason)
     refuse_many(frames, name, limits)
 
 
