@@ -251,6 +251,23 @@ def test_a_still_of_an_animation_says_so(
     assert listener.warnings == ["Only the first of 5 pictures in the file was converted."]
 
 
+def moving_png(path: Path, frames: int) -> Path:
+    """Write a PNG that says of itself that it moves."""
+    flat(60, 40, 9, 99, 199).copy(interpretation="srgb").write_to_file(str(path))
+    content, body = path.read_bytes(), b"acTL" + struct.pack(">II", frames, 0)
+    chunk = struct.pack(">I", 8) + body + struct.pack(">I", zlib.crc32(body))
+    path.write_bytes(content[:33] + chunk + content[33:])
+    return path
+
+
+@pytest.mark.parametrize("operation", ["image.convert", "image.crop", "image.watermark"])
+def test_a_still_of_a_moving_png_says_so(
+    operation: str, perform: Perform, listener: Listener, tmp_path: Path
+) -> None:
+    perform(operation, moving_png(tmp_path / "a.png", 7))
+    assert "Only the first of 7 pictures in the file" in listener.warnings[0]
+
+
 def test_too_many_frames_are_refused(perform: Perform, tmp_path: Path) -> None:
     source = animation(tmp_path / "a.gif", 5)
     with pytest.raises(InputError, match="5 frames; at most 4"):

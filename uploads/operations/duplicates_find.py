@@ -240,6 +240,8 @@ def _pixels(picture: Picture, step: "Context[Duplicates]") -> str:
 def _whole(picture: Picture, step: "Context[Duplicates]") -> Any:
     """Return all frames with all pixels; raises `InputError` for too many, or where they differ in size."""
     file, header = picture.file, picture.header
+    if header.kind == "png" and header.frames > 1:
+        raise InputError.because(f"“{file.name}” is a moving PNG, of which only one frame is read.")
     pixels.refuse_large(header, file.name, step.limits, header.frames)
     image, _ = pixels.decode(file.path, header, file.name, None, frames=header.frames > 1)
     image = image.addalpha() if not image.hasalpha() else image

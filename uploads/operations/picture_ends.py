@@ -1,6 +1,10 @@
-"""Where a JPEG or PNG file ends: what lies behind it, as moving photographs have it, is no part of it."""
+"""What libvips does not tell of a JPEG or PNG: what lies behind it, as in moving photographs; its frames."""
+
+from pathlib import Path
 
 SIGNATURE_BYTES, CHUNK_BYTES = 8, 12  # of a PNG; a chunk's length, kind and checksum
+HEAD_BYTES, CHECKSUM_BYTES = 8, 4
+MOST_CHUNKS = 1000
 JPEG_BEGIN_BYTES, MARKER_BYTES = 2, 2
 END = 0xD9
 # Markers without a length: a stuffed byte, restarts.
@@ -12,6 +16,20 @@ def behind(content: bytes) -> bytes:
     end = _end_of_png(content) if content.startswith(b"\x89PNG") else _end_of_jpeg(content)
     rest = content[end:]
     return rest if rest.strip(b"\0") else b""
+
+
+def frames_of_png(source: Path) -> int:
+    """Return how many frames a PNG has; libvips reads the first one alone."""
+    with source.open("rb") as file:
+        file.seek(SIGNATURE_BYTES)
+        for _ in range(MOST_CHUNKS):
+            head = file.read(HEAD_BYTES)
+            if head[4:] == b"acTL":
+                return max(1, int.from_bytes(file.read(4), "big"))
+            if len(head) < HEAD_BYTES or head[4:] == b"IDAT":
+                break
+            file.seek(int.from_bytes(head[:4], "big") + CHECKSUM_BYTES, 1)
+    return 1
 
 
 def _end_of_png(content: bytes) -> int:

@@ -15,6 +15,7 @@ import pyvips
 from uploads.errors import InputError
 from uploads.operations import heic
 from uploads.operations.limits import Limits
+from uploads.operations.picture_ends import frames_of_png
 from uploads.operations.picture_notes import without_private
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
@@ -131,6 +132,7 @@ def read_header(source: Path, name: str) -> Header:
     except UNREADABLE as error:
         raise InputError("image_damaged", name=name, reason=reason_of(error)) from error
     frames = image.get("n-pages") if image.get_typeof("n-pages") else 1
+    frames = frames_of_png(source) if kind == "png" else frames
     turned = image.get_typeof("orientation") and image.get("orientation") >= 5
     width, height = (image.height, image.width) if turned else (image.width, image.height)
     return Header(kind, width, height, frames)
