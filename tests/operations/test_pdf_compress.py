@@ -1,5 +1,6 @@
 """`pdf.compress`: smaller, never larger, and it looks the same."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,3 +138,19 @@ def test_a_locked_one_is_not_changed(folder: Path, perform: Perform) -> None:
     with pytest.raises(InputError) as caught:
         perform("pdf.compress", path)
     assert caught.value.code == "pdf_locked"
+
+
+def test_a_signature_is_told_of_only_where_it_is_lost(
+    folder: Path, perform: Perform, listener: Listener
+) -> None:
+    path = pdfs.form(folder / "signed.pdf")
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pdf.Root.AcroForm.SigFlags = 3
+        pdf.pages[0].PieceInfo = Dictionary(Other=pdf.make_stream(os.urandom(20_000)))
+        pdf.save(path)
+    smaller = perform("pdf.compress", path)[0]
+    assert ["signed.pdf” was signed" in text for text in listener.warnings] == [True]
+    listener.warnings.clear()
+    path.write_bytes(smaller.path.read_bytes())
+    assert perform("pdf.compress", path)[0].meta["copied"]
+    assert listener.warnings == []
