@@ -1,15 +1,20 @@
 """`archive.unpack`: names of old and odd archives; none loses its letters, none becomes another file."""
 
+import gzip
 import tarfile
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from random import Random
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+import py7zr
 import pytest
 
 from tests.operations import archives
 from tests.operations.conftest import Listener
+from uploads.errors import InputError
 from uploads.operations import Output
 
 Perform = Callable[..., list[Output]]
@@ -70,3 +75,45 @@ def test_a_stored_member_with_a_wide_header_is_whole_without_a_list(
     source.write_bytes(content[: content.index(b"PK\x01\x02")])
     assert places(perform("archive.unpack", source)) == ["source/large.bin", "source/small.txt"]
     assert [text[:23] for text in listener.warnings] == ["The archive is damaged:"]
+
+
+def test_a_name_that_is_said_in_a_field_of_its_own_is_read(
+    perform: Perform, tmp_path: Path
+) -> None:
+    source, stored = tmp_path / "japan.zip", "日本.txt".encode("cp932")
+    field = b"\1" + zlib.crc32(stored).to_bytes(4, "little") + "日本.txt".encode()
+    with ZipFile(source, "w") as made:
+        member = ZipInfo("0" * len(stored))
+        member.extra = (0x7075).to_bytes(2, "little") + len(field).to_bytes(2, "little") + field
+        made.writestr(member, b"hi")
+    source.write_bytes(source.read_bytes().replace(b"0" * len(stored), stored))
+    assert places(perform("archive.unpack", source)) == ["source/日本.txt"]
+
+
+def test_a_name_twice_in_a_7z_keeps_its_ending(perform: Perform, tmp_path: Path) -> None:
+    source = tmp_path / "twice.7z"
+    with py7zr.SevenZipFile(source, "w") as made:
+        for content in (b"1", b"2", b"3"):
+            made.writestr(content, "a.txt")
+    made_files = perform("archive.unpack", source)
+    assert places(made_files) == ["source/a.txt"] * 3
+    assert [output.path.read_bytes() for output in made_files] == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage"])
+def test_a_single_file_gives_what_comes_before_the_damage(
+    damage: str, perform: Perform, listener: Listener, tmp_path: Path
+) -> None:
+    whole = Random(1).randbytes(600_000)
+    packed = gzip.compress(whole)
+    source = tmp_path / "log.bin.gz"
+    source.write_bytes(packed[:-9000] if damage == "cut" else packed + b"more")
+    (made,) = perform("archive.unpack", source)
+    content = made.path.read_bytes()
+    assert whole.startswith(content) and len(content) > 500_000
+    assert made.meta["name"] == "log.bin"
+    assert "The archive is damaged" in listener.warnings[0]
+    source.write_bytes(packed[:9])
+    with pytest.raises(InputError) as caught:
+        perform("archive.unpack", source)
+    assert caught.value.code == "archive_damaged"

@@ -129,10 +129,24 @@ def _single(flow: Flow, unpacking: Unpacking) -> Iterator[Output]:
     unpacking.count()
     name = unpacking.step.name
     ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
-    called = name[: len(name) - len(ending)] or name
-    output = unpacking.write(called, flow.pieces())
+    file = unpacking.open(name[: len(name) - len(ending)] or name)
+    damage, written = None, 0
+    try:
+        for piece in flow.pieces():
+            written += file.write(piece)
+    except DamagedError as error:
+        damage = error
+    except BaseException:
+        file.drop()
+        raise
+    if damage is not None and not written:
+        file.drop()
+        raise damage
+    output = file.keep()
     output.meta["folder"] = ""
     yield output
+    if damage is not None:
+        raise damage
 
 
 def _members(flow: Flow, unpacking: Unpacking) -> Iterator[Output]:
