@@ -119,6 +119,19 @@ def test_a_picture_is_as_sharp_as_its_largest_place_needs(folder: Path, perform:
     assert abs(picture(made.path)[1] - 400) <= 2, "four inches, turned, on page 2"
 
 
+def test_a_page_of_large_units_has_large_pictures(scan: Path, perform: Perform) -> None:
+    with pikepdf.open(scan, allow_overwriting_input=True) as pdf:
+        for page in pdf.pages:
+            page.obj.UserUnit = 10
+        pdf.save(scan)
+        (before,) = pdf.pages[0].Resources.XObject.as_dict().values()
+        width = int(before.Width)
+    made = result(perform("pdf.compress", scan, dpi=72))
+    with pikepdf.open(made.path) as pdf:
+        (after,) = pdf.pages[0].Resources.XObject.as_dict().values()
+        assert int(after.Width) == width
+
+
 def test_pictures_stay_where_encoding_them_would_show(
     scan: Path, perform: Perform, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

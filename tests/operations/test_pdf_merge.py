@@ -127,6 +127,20 @@ def test_each_begins_on_a_right_hand_page(folder: Path, perform: Perform) -> Non
         assert [float(edge) for edge in pdf.pages[1].mediabox] == [0, 0, 300, 400]
 
 
+def test_an_empty_page_is_as_large_as_the_one_before_is_seen(
+    folder: Path, perform: Perform
+) -> None:
+    lying, cropped = pdfs.blank(1), pdfs.blank(1)
+    lying.pages[0].obj.Rotate = 270
+    cropped.pages[0].obj.CropBox = Array([100, 100, 300, 350])
+    files = [folder / "lying.pdf", folder / "cropped.pdf", folder / "last.pdf"]
+    for pdf, path in zip((lying, cropped, pdfs.blank(1)), files, strict=True):
+        pdf.save(path)
+    with pypdfium2.PdfDocument(only(perform("pdf.merge", *files, right_hand=True))) as document:
+        sizes = [document.get_page_size(place) for place in range(4)]
+    assert sizes == [(842, 595), (842, 595), (200, 250), (200, 250)]
+
+
 def test_more_files_than_may_be_open_at_once(
     folder: Path, child: Callable[..., Told], tmp_path: Path
 ) -> None:

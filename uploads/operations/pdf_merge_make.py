@@ -60,10 +60,18 @@ def _append(growing: Growing, path: Path, name: str, step: "Context[Merge]") -> 
 
 
 def _fill_up(pdf: pikepdf.Pdf) -> None:
-    """Append an empty page of the last one's size after an odd number of pages."""
+    """Append an empty page, as large as the last one is seen, after an odd number of pages."""
     if len(pdf.pages) % 2:
-        left, bottom, right, top = (float(edge) for edge in pdf.pages[-1].mediabox)
-        pdf.add_blank_page(page_size=(max(3.0, right - left), max(3.0, top - bottom)))
+        last = pdf.pages[-1]
+        left, bottom, right, top = (float(edge) for edge in last.cropbox)
+        size = (max(3.0, right - left), max(3.0, top - bottom))
+        pdf.add_blank_page(page_size=size[::-1] if _lies(last) else size)
+
+
+def _lies(page: pikepdf.Page) -> bool:
+    """Tell whether a page is shown turned by a quarter."""
+    turn = page.obj.get(pikepdf.Name.Rotate, 0)
+    return isinstance(turn, int) and turn % 180 == 90
 
 
 def from_images(sources: Sequence[Path], step: "Context[FromImages]") -> Iterator[Output]:

@@ -37,7 +37,8 @@ class Finder:
     def look(self, page: pikepdf.Page) -> None:
         """Read one page; raises what pikepdf raises for a damaged one."""
         self._left = MOST_DRAWINGS
-        self._drawn(page.obj, page.resources, SAME, 0)
+        unit = float(page.obj.get(Name.UserUnit, 1)) or 1.0  # points that one of its own has
+        self._drawn(page.obj, page.resources, (unit, 0, 0, unit), 0)
 
     def _drawn(self, content: Any, resources: Any, base: Matrix, depth: int) -> None:
         if not isinstance(resources, Dictionary) or depth > MOST_DEPTH:
