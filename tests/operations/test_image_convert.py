@@ -221,6 +221,16 @@ def test_cmyk_becomes_ordinary_colours(perform: Perform, tmp_path: Path) -> None
     assert red > 150 > max(green, blue)
 
 
+@pytest.mark.parametrize("target", ["jpeg", "png"])
+def test_dots_an_inch_stay_when_notes_go(target: str, perform: Perform, tmp_path: Path) -> None:
+    source = tmp_path / "scan.tif"
+    page = halves(120, 90).icc_export(output_profile="srgb", depth=8)
+    page.copy(xres=300 / 25.4, yres=300 / 25.4).tiffsave(str(source))
+    made = perform("image.convert", source, format=target)[0]
+    assert opened(made).xres * 25.4 == pytest.approx(300, abs=0.1)
+    assert not opened(made).get_typeof("icc-profile-data")
+
+
 def test_transparency_becomes_white_in_jpeg(perform: Perform, tmp_path: Path) -> None:
     source = tmp_path / "clear.png"
     flat(64, 64, 0, 0, 0, 0).copy(interpretation="srgb").write_to_file(str(source))

@@ -16,7 +16,7 @@ from uploads.errors import InputError
 from uploads.operations import heic
 from uploads.operations.limits import Limits
 from uploads.operations.picture_ends import frames_of_png
-from uploads.operations.picture_notes import without_private
+from uploads.operations.picture_notes import say_density, without_private
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
 Target = Literal["jpeg", "png", "webp", "avif", "tiff", "gif"]
@@ -277,6 +277,8 @@ def write(
     if target in QUALITIES:
         how[target]["Q"] = quality or QUALITIES[target]
     image.write_to_file(str(path), keep=keep, **how[target])
+    if target == "jpeg" and metadata == "strip":
+        say_density(path, image)
 
 
 def size_of(image: Any) -> tuple[int, int]:
