@@ -211,6 +211,32 @@ def test_wide_colours_come_out_as_srgb(perform: Perform, tmp_path: Path) -> None
     assert (red, green, blue) == pytest.approx((0, 200, 0), abs=8)
 
 
+def test_wide_colours_that_are_named_after_srgb_come_out_right(
+    perform: Perform, tmp_path: Path
+) -> None:
+    """As programs of Android name them: “Display P3 Gamut with sRGB Transfer”."""
+    pure = flat(64, 64, 0, 200, 0).copy(interpretation="srgb")
+    wide = pure.icc_transform("p3", input_profile="srgb", embedded=False)
+    profile = bytes(wide.get("icc-profile-data"))
+    named = profile.replace("sP3C".encode("utf-16-be"), "sRGB".encode("utf-16-be"))
+    assert named != profile
+    wide.set_type(pyvips.GValue.blob_type, "icc-profile-data", named)
+    source = tmp_path / "android.png"
+    wide.write_to_file(str(source))
+    red, green, blue = opened(perform("image.convert", source, format="png")[0])(3, 3)[:3]
+    assert (red, green, blue) == pytest.approx((0, 200, 0), abs=8)
+
+
+def test_srgb_is_left_alone(perform: Perform, tmp_path: Path) -> None:
+    source = tmp_path / "usual.png"
+    halves(64, 64).icc_export(output_profile="srgb", depth=8).write_to_file(str(source))
+    before, after = (
+        opened(Output(source)),
+        opened(perform("image.convert", source, format="png")[0]),
+    )
+    assert (before - after).abs().max() == 0
+
+
 def test_cmyk_becomes_ordinary_colours(perform: Perform, tmp_path: Path) -> None:
     source = tmp_path / "print.jpg"
     image = flat(64, 64, 0, 255, 255, 0)

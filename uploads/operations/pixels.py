@@ -14,6 +14,7 @@ import pyvips
 
 from uploads.errors import InputError
 from uploads.operations import heic
+from uploads.operations.colours import is_srgb
 from uploads.operations.limits import Limits
 from uploads.operations.picture_ends import frames_of_png
 from uploads.operations.picture_notes import say_density, without_private
@@ -237,9 +238,8 @@ def to_srgb(image: Any) -> dict[str, str]:
         return {"export_profile": "srgb"}
     if not image.get_typeof("icc-profile-data"):
         return {}
-    profile = image.get("icc-profile-data")
-    named_srgb = b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
-    return {} if named_srgb else {"export_profile": "srgb"}
+    known = is_srgb(bytes(image.get("icc-profile-data")))
+    return {} if known else {"export_profile": "srgb"}
 
 
 def shrink(image: Any, box: Box) -> Any:
