@@ -158,6 +158,17 @@ def test_of_several_files_of_one_name_each_goes_with_its_line(
     assert listener.warnings == ["1 missing: a/y.jpg."]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_list_that_powershell_wrote_is_read(
+    encoding: str, run: Run, tree: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "list"
+    digest = sha256((tree / "notes.txt").read_bytes()).hexdigest()
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    kept.write_bytes(f"{mark}{digest} *notes.txt\r\n".encode(encoding))
+    assert states(run(Verify(manifest=kept), tree))["notes.txt"] == "ok"
+
+
 def test_a_list_with_one_space_is_read(run: Run, tree: Path, tmp_path: Path) -> None:
     """As `md5 -r` of BSD and macOS writes it."""
     kept = tmp_path / "list"

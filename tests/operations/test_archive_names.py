@@ -117,3 +117,15 @@ def test_a_single_file_gives_what_comes_before_the_damage(
     with pytest.raises(InputError) as caught:
         perform("archive.unpack", source)
     assert caught.value.code == "archive_damaged"
+
+
+@pytest.mark.parametrize("name", ["empty.tar.gz", "empty.TGZ"])
+def test_a_packed_tar_without_files_says_so(name: str, perform: Perform, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / name, "w:gz"):
+        pass
+    with pytest.raises(InputError) as caught:
+        perform("archive.unpack", tmp_path / name)
+    assert caught.value.code == "archive_empty"
+    zeros = tmp_path / "zeros.bin.gz"
+    zeros.write_bytes(gzip.compress(bytes(2000)))
+    assert places(perform("archive.unpack", zeros)) == ["/zeros.bin"]

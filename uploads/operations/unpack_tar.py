@@ -4,6 +4,7 @@ Knows no limits and no names; `unpacking` does.
 """
 
 import io
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from uploads.packed import ENDINGS, PACKINGS, UNREADABLE, packing_of
 
 TAR: Final = "application/x-tar"
 FLOWS: Final = frozenset({TAR, *(packing.media_type for packing in PACKINGS)})
+TAR_NAMES: Final = re.compile(r"\.(tar\.[a-z0-9]+|t[gbx]z2?|tzst)$", re.IGNORECASE)
 HEADER_BYTES: Final = 1024**2  # pax headers of one member; tarfile reads them into memory
 # What tarfile trips over in headers that are none.
 UNPARSABLE: Final = (tarfile.TarError, ValueError, ArithmeticError, LookupError, TypeError)
@@ -107,7 +109,8 @@ def unpack(source: Path, unpacking: Unpacking) -> Iterator[Output]:
 
     with source.open("rb", buffering=0) as file:
         flow = Flow(file, archive_type(sniff(source, "").media_type), unpacking)
-        if _begins_tar(flow.peek(tarfile.BLOCKSIZE)):
+        head = flow.peek(tarfile.BLOCKSIZE)
+        if _begins_tar(head) or _is_empty_tar(head, unpacking.step.name):
             yield from _members(flow, unpacking)
         else:
             yield from _single(flow, unpacking)
@@ -123,6 +126,11 @@ def _begins_tar(block: bytes) -> bool:
     except UNPARSABLE:
         return block[257:262] == b"ustar"  # a tar whose first header is broken
     return True
+
+
+def _is_empty_tar(block: bytes, name: str) -> bool:
+    """Tell whether it is a tar without files: zeros, which only the name tells from other zeros."""
+    return len(block) == tarfile.BLOCKSIZE and not any(block) and bool(TAR_NAMES.search(name))
 
 
 def _single(flow: Flow, unpacking: Unpacking) -> Iterator[Output]:
