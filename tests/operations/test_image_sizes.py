@@ -115,6 +115,18 @@ def test_a_transparent_picture_keeps_a_transparent_border_or_gets_the_colour(
     assert near(solid.getpoint(40, 40), (100, 148, 20), 30)
 
 
+def test_the_small_picture_shows_the_result_with_its_border_and_ground(
+    perform: Perform, tmp_path: Path
+) -> None:
+    source = tmp_path / "clear.png"
+    flat(900, 300, 0, 0, 0, 0).copy(interpretation="srgb").write_to_file(str(source))
+    options = {"mode": "pad", "width": 800, "height": 800, "background": "#206040"}
+    _, small = perform("image.convert", source, format="jpeg", **options)
+    assert (small.role, size(small)) == ("preview", (320, 320))
+    for place in ((160, 20), (160, 160)):
+        assert opened(small).getpoint(*place) == pytest.approx([0x20, 0x60, 0x40], abs=4)
+
+
 def test_a_grey_picture_gets_a_coloured_border(perform: Perform, tmp_path: Path) -> None:
     source = tmp_path / "grey.png"
     flat(60, 30, 90).copy(interpretation="b-w").write_to_file(str(source))

@@ -57,7 +57,8 @@ def convert(source: Path, step: "Context[Convert]") -> Iterator[Output]:
         # The largest stands for its picture, however small it is.
         yield Output(path, meta={**meta, "preview": True} if small and place else meta)
     if not previewed:
-        yield preview(image, step)
+        flat = target == "jpeg" and sized.hasalpha()
+        yield preview(sized.flatten(background=_colour(options)) if flat else sized, step)
 
 
 def _target(options: "Convert", header: Header) -> Target:
