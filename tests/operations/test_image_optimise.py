@@ -142,6 +142,30 @@ def test_a_film_behind_a_picture_stays_there_or_goes_with_the_notes(
     assert "5,132 bytes behind the picture" in listener.warnings[0]
 
 
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("kind", ["plain", "cmyk", "wide"])
+def test_notes_go_where_nothing_can_be_packed_better(
+    kind: str, turn: int, tmp_path: Path, perform: Perform
+) -> None:
+    image = flat(8, 8, 90, 80, 70).copy(interpretation="srgb")
+    image = {"plain": image, "cmyk": image.colourspace("cmyk")}.get(kind) or image.icc_export(
+        output_profile="p3", depth=8
+    )
+    image.set_type(pyvips.GValue.gint_type, "orientation", turn)
+    keep = "icc" if turn == 1 else "all"
+    path = saved(image, tmp_path / "small.jpg", optimize_coding=True, keep=keep)
+    said = b"At home, 54.1 N 10.2 E"
+    comment = b"\xff\xfe" + (len(said) + 2).to_bytes(2, "big") + said
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + comment + content[2:])
+    made = perform("image.optimise", path, metadata="strip")[0].path
+    assert said not in made.read_bytes() and made.stat().st_size < path.stat().st_size
+    before, after = opened(path), opened(made)
+    assert (before - after).abs().max() == 0
+    assert (after.get("orientation") if after.get_typeof("orientation") else 1) == turn
+    assert after.get_typeof("icc-profile-data") == before.get_typeof("icc-profile-data")
+
+
 def test_zeros_behind_a_picture_are_nothing(
     tmp_path: Path, perform: Perform, listener: Listener
 ) -> None:

@@ -11,7 +11,7 @@ from uploads.errors import InputError
 from uploads.operations import pixels
 from uploads.operations.base import Context, Output
 from uploads.operations.jpeg_packed import packed
-from uploads.operations.picture_ends import behind
+from uploads.operations.picture_ends import behind, without_notes
 from uploads.operations.pixels import Header
 from uploads.operations.preview import EDGE, preview
 
@@ -106,7 +106,8 @@ def _decoded(content: bytes, step: "Context[Optimise]") -> Any:
 def _jpeg(source: Path, before: Any, step: "Context[Optimise]") -> bytes:
     if step.options.metadata == "keep":
         return packed(source, "ALL", step)
-    made = packed(source, "ICC", step)
+    # Of a small picture what mozjpeg makes may be larger, and notes have to go all the same.
+    made = min(packed(source, "ICC", step), without_notes(source.read_bytes()), key=len)
     exif = b"Exif\0\0" + TURN % _turn(before)
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     return made if _turn(before) == 1 else _with(segment, made, JPEG_BEGIN_BYTES)

@@ -6,7 +6,9 @@ SIGNATURE_BYTES, CHUNK_BYTES = 8, 12  # of a PNG; a chunk's length, kind and che
 HEAD_BYTES, CHECKSUM_BYTES = 8, 4
 MOST_CHUNKS = 1000
 JPEG_BEGIN_BYTES, MARKER_BYTES = 2, 2
-END = 0xD9
+END, SCAN, COMMENT = 0xD9, 0xDA, 0xFE
+# The first of them is JFIF's; Adobe's tells how colours are stored.
+APP0, APP15, ADOBE = 0xE0, 0xEF, 0xEE
 # Markers without a length: a stuffed byte, restarts.
 BARE = {0x00, 0x01, *range(0xD0, 0xD8)}
 
@@ -16,6 +18,28 @@ def behind(content: bytes) -> bytes:
     end = _end_of_png(content) if content.startswith(b"\x89PNG") else _end_of_jpeg(content)
     rest = content[end:]
     return rest if rest.strip(b"\0") else b""
+
+
+def without_notes(content: bytes) -> bytes:
+    """Return a JPEG that decodes, without notes and what lies behind it; its profile of colours stays."""
+    end, at = _end_of_jpeg(content), JPEG_BEGIN_BYTES
+    made = [content[:at]]
+    while at + MARKER_BYTES < end and content[at] == 0xFF and content[at + 1] != SCAN:
+        size = MARKER_BYTES + int.from_bytes(content[at + 2 : at + 4], "big")
+        size = 1 if content[at + 1] == 0xFF else size
+        piece = content[at : at + size]
+        made += [] if _is_note(piece) else [piece]
+        at += size
+    return b"".join(made) + content[at:end]
+
+
+def _is_note(segment: bytes) -> bool:
+    said = segment[4:]
+    if segment[1] == APP0:
+        return not said.startswith(b"JFIF")
+    if segment[1] == APP0 + 2:
+        return not said.startswith(b"ICC_PROFILE")
+    return segment[1] == COMMENT or (APP0 < segment[1] <= APP15 and segment[1] != ADOBE)
 
 
 def frames_of_png(source: Path) -> int:
