@@ -108,6 +108,19 @@ def test_bookmarks_keep_their_place_on_the_page_and_lead_into_no_other_file(
         assert [edge if edge is None else float(edge) for edge in view] == [72.5, 700.25, None]
 
 
+def test_bookmarks_of_the_web_lead_there(folder: Path, perform: Perform) -> None:
+    pdf = pdfs.blank(1)
+    with pdf.open_outline() as outline:
+        web = pikepdf.OutlineItem("Web")
+        web.action = Dictionary(S=Name.URI, URI=pikepdf.String("https://mill.example.org/"))
+        outline.root.append(web)
+    pdf.save(folder / "one.pdf")
+    made = only(perform("pdf.merge", folder / "one.pdf"))
+    with pikepdf.open(made) as found, found.open_outline() as outline:
+        (mark,) = outline.root[0].children
+        assert str(mark.action.URI) == "https://mill.example.org/"
+
+
 def test_forms_of_one_name_stay_apart(folder: Path, perform: Perform) -> None:
     files = [pdfs.form(folder / f"{name}.pdf", name) for name in ("Ada", "Bob")]
     with pikepdf.open(only(perform("pdf.merge", *files))) as pdf:

@@ -10,17 +10,19 @@ from pikepdf import Array, Dictionary, Name, OutlineItem, String
 
 MOST_MARKS = 20_000
 MOST_DEPTH = 12
-TITLE_CHARACTERS = 500
+TITLE_CHARACTERS, LINK_CHARACTERS = 500, 2000
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One bookmark: its page's place from 0 (None: it only holds others), how it is shown, its own."""
+    """One bookmark: its page's place from 0 (None: it only holds others, or leads to the link's page
+    of the web), how it is shown, its own."""
 
     title: str
     place: int | None
     view: tuple[Any, ...] = ()
     kids: tuple["Mark", ...] = field(default=())
+    link: str = ""
 
     def within(self, places: range) -> "Mark | None":
         """Return the mark as it is in a document of these pages alone, or None."""
@@ -81,14 +83,16 @@ def _read(items: Sequence[OutlineItem], places: Places, left: list[int]) -> Iter
         left[0] -= 1
         destination = item.destination
         action = item.action
+        kind = action.get(Name.S) if isinstance(action, Dictionary) else None
         # The pages of another file (GoToR) are not this one's.
-        if isinstance(action, Dictionary) and action.get(Name.S) == Name.GoTo:
-            destination = action.get(Name.D) if destination is None else destination
+        if kind == Name.GoTo and destination is None:
+            destination = action.get(Name.D)
+        link = str(action.get(Name.URI, ""))[:LINK_CHARACTERS] if kind == Name.URI else ""
         found = places.find(destination)
         kids = tuple(_read(item.children, places, left))
-        if found or kids:
+        if found or kids or link:
             place, view = found or (None, ())
-            yield Mark(str(item.title)[:TITLE_CHARACTERS], place, view, kids)
+            yield Mark(str(item.title)[:TITLE_CHARACTERS], place, view, kids, link)
 
 
 def write(pdf: pikepdf.Pdf, marks: Sequence[Mark]) -> None:
@@ -105,6 +109,8 @@ def _item(mark: Mark, pages: Sequence[Any]) -> OutlineItem:
     item = OutlineItem(mark.title)
     if mark.place is not None:
         item.destination = Array([pages[mark.place], *(mark.view or (Name.Fit,))])
+    elif mark.link:
+        item.action = Dictionary(S=Name.URI, URI=String(mark.link))
     item.is_closed = bool(mark.kids)
     item.children.extend(_item(kid, pages) for kid in mark.kids)
     return item
