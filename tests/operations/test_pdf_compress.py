@@ -132,6 +132,35 @@ def test_a_page_of_large_units_has_large_pictures(scan: Path, perform: Perform) 
         assert int(after.Width) == width
 
 
+@pytest.mark.parametrize("shown_by", ["note", "pattern"])
+def test_a_picture_that_a_note_or_a_pattern_shows_large_stays_sharp(
+    shown_by: str, folder: Path, perform: Perform
+) -> None:
+    pdf = pdfs.blank(9)
+    page = pdf.pages[2]  # not one of those that are compared
+    photo = pdf.make_stream(halves(1200, 1200).jpegsave_buffer(Q=97))
+    photo.Type, photo.Subtype, photo.ColorSpace = Name.XObject, Name.Image, Name.DeviceRGB
+    photo.Width, photo.Height, photo.BitsPerComponent = 1200, 1200, 8
+    photo.Filter = Name.DCTDecode
+    pictures = Dictionary(XObject=Dictionary(Im0=photo))
+    large = pdf.make_stream(b"q 500 0 0 500 0 0 cm /Im0 Do Q")
+    large.Resources, large.BBox = pictures, Array([0, 0, 500, 500])
+    page.obj.Resources = Dictionary(pictures)
+    page.contents_add(b"q 36 0 0 36 300 300 cm /Im0 Do Q")
+    if shown_by == "note":
+        large.Type, large.Subtype = Name.XObject, Name.Form
+        note = Dictionary(Type=Name.Annot, Subtype=Name.Stamp, Rect=Array([40, 40, 540, 540]))
+        note.AP = Dictionary(N=large)
+        page.obj.Annots = Array([pdf.make_indirect(note)])
+    else:
+        large.PatternType, large.PaintType, large.TilingType = 1, 1, 1
+        large.XStep = large.YStep = 500
+        page.obj.Resources.Pattern = Dictionary(P0=large)
+    pdf.save(folder / "shared.pdf")
+    with pikepdf.open(result(perform("pdf.compress", folder / "shared.pdf")).path) as made:
+        assert int(made.pages[2].Resources.XObject.Im0.Width) == 1200
+
+
 def test_pictures_stay_where_encoding_them_would_show(
     scan: Path, perform: Perform, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
