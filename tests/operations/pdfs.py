@@ -112,6 +112,19 @@ def form(path: Path, value: str = "Ada") -> Path:
     return path
 
 
+def layered(path: Path, *, others_too: bool = False) -> Path:
+    """Write two pages with a blue square on a hidden layer; hidden with all others if that is wanted."""
+    pdf = blank(2)
+    layer = pdf.make_indirect(Dictionary(Type=Name.OCG, Name=String("Hidden")))
+    hidden = Dictionary(BaseState=Name.OFF) if others_too else Dictionary(OFF=Array([layer]))
+    pdf.Root.OCProperties = Dictionary(OCGs=Array([layer]), D=hidden)
+    for page in pdf.pages:
+        page.obj.Resources.Properties = Dictionary(L1=layer)
+        page.contents_add(b"/OC /L1 BDC 0 0 1 rg 200 600 100 100 re f EMC")
+    pdf.save(path)
+    return path
+
+
 def locked(path: Path, *, owner: str = "", user: str = "", **allowed: bool) -> Path:
     """Write a document that opens with the user's password and is changed with the owner's."""
     allow = Permissions(**allowed) if allowed else Permissions()

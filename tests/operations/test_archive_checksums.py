@@ -143,6 +143,40 @@ def test_folders_may_be_others(run: Run, tree: Path, tmp_path: Path) -> None:
     assert states(run(Verify(manifest=kept, names="name"), tree))["trip/a.bin"] == "ok"
 
 
+def test_of_several_files_of_one_name_each_goes_with_its_line(
+    run: Run, tmp_path: Path, listener: Listener
+) -> None:
+    moved, kept = tmp_path / "moved", tmp_path / "list"
+    for place, content in {"new/x.jpg": b"2", "old/x.jpg": b"1", "only/y.jpg": b"4"}.items():
+        (moved / place).parent.mkdir(parents=True)
+        (moved / place).write_bytes(content)
+    lines = {"a/x.jpg": b"1", "b/x.jpg": b"2", "a/y.jpg": b"3", "b/y.jpg": b"4"}
+    digests = {name: sha256(content).hexdigest() for name, content in lines.items()}
+    kept.write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
+    found = states(run(Verify(manifest=kept, names="name"), moved))
+    assert found == {"new/x.jpg": "ok", "old/x.jpg": "ok", "only/y.jpg": "ok", "a/y.jpg": "missing"}
+    assert listener.warnings == ["1 missing: a/y.jpg."]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_list_that_powershell_wrote_is_read(
+    encoding: str, run: Run, tree: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "list"
+    digest = sha256((tree / "notes.txt").read_bytes()).hexdigest()
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    kept.write_bytes(f"{mark}{digest} *notes.txt\r\n".encode(encoding))
+    assert states(run(Verify(manifest=kept), tree))["notes.txt"] == "ok"
+
+
+def test_a_list_with_one_space_is_read(run: Run, tree: Path, tmp_path: Path) -> None:
+    """As `md5 -r` of BSD and macOS writes it."""
+    kept = tmp_path / "list"
+    digest = sha256((tree / "notes.txt").read_bytes()).hexdigest()
+    kept.write_text(f"{digest} notes.txt\n")
+    assert states(run(Verify(manifest=kept), tree))["notes.txt"] == "ok"
+
+
 @pytest.mark.parametrize(
     "text",
     [

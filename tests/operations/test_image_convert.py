@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pillow_heif
 import pytest
 import pyvips
 
@@ -167,6 +168,38 @@ def test_the_place_goes_unless_all_is_kept(
     assert (b"GPS" in result.path.read_bytes()) is place
 
 
+IPTC = b"".join(
+    b"\x1c\x02" + bytes([dataset]) + len(text).to_bytes(2, "big") + text
+    for dataset, text in ((80, b"Ada"), (90, b"Lisbon"), (101, b"Portugal"), (116, b"(c) Ada"))
+)
+
+
+@pytest.mark.parametrize("metadata", ["keep", "keep_all"])
+def test_names_of_places_go_unless_all_is_kept(
+    metadata: str, perform: Perform, tmp_path: Path
+) -> None:
+    image, source = halves(200, 100), tmp_path / "named.jpg"
+    block = b"Photoshop 3.0\0008BIM\x04\x04\0\0" + len(IPTC).to_bytes(4, "big") + IPTC
+    image.set_type(pyvips.GValue.blob_type, "iptc-data", block)
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", b"<photoshop:City>Faro</photoshop:City>")
+    image.jpegsave(str(source))
+    made = perform("image.convert", source, metadata=metadata)[0].path.read_bytes()
+    assert b"(c) Ada" in made
+    places = [word in made for word in (b"Lisbon", b"Portugal", b"Faro")]
+    assert places == [metadata == "keep_all"] * 3
+
+
+def test_notes_of_a_heic_stay_if_all_is_kept(perform: Perform, tmp_path: Path) -> None:
+    image, source = halves(64, 48), tmp_path / "noted.heic"
+    heif = pillow_heif.from_bytes("RGB", (64, 48), image.write_to_memory())
+    heif.save(source, quality=90, xmp=b"<x>exif:GPSLatitude</x>")
+    kept = opened(perform("image.convert", source, metadata="keep_all")[0])
+    assert b"GPSLatitude" in kept.get("xmp-data")
+    assert (
+        "xmp-data" not in opened(perform("image.convert", source, metadata="keep")[0]).get_fields()
+    )
+
+
 def test_wide_colours_come_out_as_srgb(perform: Perform, tmp_path: Path) -> None:
     pure = flat(64, 64, 0, 200, 0).copy(interpretation="srgb")
     wide = pure.icc_transform("p3", input_profile="srgb", embedded=False)
@@ -178,6 +211,32 @@ def test_wide_colours_come_out_as_srgb(perform: Perform, tmp_path: Path) -> None
     assert (red, green, blue) == pytest.approx((0, 200, 0), abs=8)
 
 
+def test_wide_colours_that_are_named_after_srgb_come_out_right(
+    perform: Perform, tmp_path: Path
+) -> None:
+    """As programs of Android name them: “Display P3 Gamut with sRGB Transfer”."""
+    pure = flat(64, 64, 0, 200, 0).copy(interpretation="srgb")
+    wide = pure.icc_transform("p3", input_profile="srgb", embedded=False)
+    profile = bytes(wide.get("icc-profile-data"))
+    named = profile.replace("sP3C".encode("utf-16-be"), "sRGB".encode("utf-16-be"))
+    assert named != profile
+    wide.set_type(pyvips.GValue.blob_type, "icc-profile-data", named)
+    source = tmp_path / "android.png"
+    wide.write_to_file(str(source))
+    red, green, blue = opened(perform("image.convert", source, format="png")[0])(3, 3)[:3]
+    assert (red, green, blue) == pytest.approx((0, 200, 0), abs=8)
+
+
+def test_srgb_is_left_alone(perform: Perform, tmp_path: Path) -> None:
+    source = tmp_path / "usual.png"
+    halves(64, 64).icc_export(output_profile="srgb", depth=8).write_to_file(str(source))
+    before, after = (
+        opened(Output(source)),
+        opened(perform("image.convert", source, format="png")[0]),
+    )
+    assert (before - after).abs().max() == 0
+
+
 def test_cmyk_becomes_ordinary_colours(perform: Perform, tmp_path: Path) -> None:
     source = tmp_path / "print.jpg"
     image = flat(64, 64, 0, 255, 255, 0)
@@ -186,6 +245,16 @@ def test_cmyk_becomes_ordinary_colours(perform: Perform, tmp_path: Path) -> None
     assert result.interpretation == "srgb"
     red, green, blue = result(3, 3)[:3]
     assert red > 150 > max(green, blue)
+
+
+@pytest.mark.parametrize("target", ["jpeg", "png"])
+def test_dots_an_inch_stay_when_notes_go(target: str, perform: Perform, tmp_path: Path) -> None:
+    source = tmp_path / "scan.tif"
+    page = halves(120, 90).icc_export(output_profile="srgb", depth=8)
+    page.copy(xres=300 / 25.4, yres=300 / 25.4).tiffsave(str(source))
+    made = perform("image.convert", source, format=target)[0]
+    assert opened(made).xres * 25.4 == pytest.approx(300, abs=0.1)
+    assert not opened(made).get_typeof("icc-profile-data")
 
 
 def test_transparency_becomes_white_in_jpeg(perform: Perform, tmp_path: Path) -> None:
@@ -216,6 +285,23 @@ def test_a_still_of_an_animation_says_so(
     result = perform("image.convert", animation(tmp_path / "a.gif", 5), format="jpeg")[0]
     assert (result.meta["width"], result.meta["height"]) == (60, 40)
     assert listener.warnings == ["Only the first of 5 pictures in the file was converted."]
+
+
+def moving_png(path: Path, frames: int) -> Path:
+    """Write a PNG that says of itself that it moves."""
+    flat(60, 40, 9, 99, 199).copy(interpretation="srgb").write_to_file(str(path))
+    content, body = path.read_bytes(), b"acTL" + struct.pack(">II", frames, 0)
+    chunk = struct.pack(">I", 8) + body + struct.pack(">I", zlib.crc32(body))
+    path.write_bytes(content[:33] + chunk + content[33:])
+    return path
+
+
+@pytest.mark.parametrize("operation", ["image.convert", "image.crop", "image.watermark"])
+def test_a_still_of_a_moving_png_says_so(
+    operation: str, perform: Perform, listener: Listener, tmp_path: Path
+) -> None:
+    perform(operation, moving_png(tmp_path / "a.png", 7))
+    assert "Only the first of 7 pictures in the file" in listener.warnings[0]
 
 
 def test_too_many_frames_are_refused(perform: Perform, tmp_path: Path) -> None:

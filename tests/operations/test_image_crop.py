@@ -55,6 +55,28 @@ def test_nothing_but_border_is_left_as_it_is(
     assert (made.width, made.height) == (50, 40) and "nothing but border" in listener.warnings[0]
 
 
+@pytest.mark.parametrize("clear", [False, True])
+def test_a_thin_line_is_no_border(clear: bool, tmp_path: Path, perform: Perform) -> None:
+    ground = flat(200, 150, 255, 255, 255, *([0] if clear else []))
+    ink = [20, 20, 20, *([255] if clear else [])]
+    drawing = (
+        ground.copy_memory()
+        .draw_rect(ink, 30, 20, 140, 1)
+        .draw_rect(ink, 60, 60, 50, 40, fill=True)
+    )
+    made = perform("image.crop", saved(drawing, tmp_path / "line.png"))
+    assert (result(made).width, result(made).height) == (140, 80)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (40, 1)])
+def test_what_has_hardly_a_pixel_is_left_as_it_is(
+    size: tuple[int, int], suffix: str, tmp_path: Path, perform: Perform
+) -> None:
+    made = perform("image.crop", saved(flat(*size, 9, 9, 9), tmp_path / f"dot{suffix}"))
+    assert (result(made).width, result(made).height) == size
+
+
 @pytest.mark.parametrize(
     ("shape", "size"), [("1:1", (400, 400)), ("16:9", (600, 338)), ("9:16", (225, 400))]
 )

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 import pyvips
+from PIL import Image
 
 from tests.operations.conftest import Listener, flat
 from uploads.errors import Cancelled, InputError
-from uploads.operations import Output
+from uploads.operations import Limits, Output
 from uploads.operations.lookalikes import MOST_PROPOSED
 
 Perform = Callable[..., list[Output]]
+SIZES = ((90, 60), (60, 40))
 TEXTS = ("the mill wheel turns while grain falls", "each beam of light on old oak doors there")
 
 
@@ -120,6 +122,29 @@ def test_exact_means_every_pixel(folder: Path, perform: Perform) -> None:
     made = perform("image.duplicates", first, same, nearly, likeness="same")
     assert grouped(made) == [{"first.png", "same.webp"}]
     assert {row["how"] for row in rows(made)} == {"the largest", "the same picture"}
+
+
+def test_what_is_too_large_as_a_whole_or_has_pages_of_many_sizes_spoils_nothing(
+    folder: Path, perform: Perform, listener: Listener
+) -> None:
+    pictures = [Image.frombytes("RGB", size, drawn(7, *size).write_to_memory()) for size in SIZES]
+    for name, packing in (("a.tif", "tiff_lzw"), ("b.tif", "tiff_deflate")):
+        first, *others = pictures
+        first.save(folder / name, save_all=True, append_images=others, compression=packing)
+    frames = [drawn(seed, 90, 60) for seed in range(4)]
+    strip = pyvips.Image.arrayjoin(frames, across=1).copy()
+    strip.set_type(pyvips.GValue.gint_type, "page-height", 60)
+    for name, effort in (("c.webp", 0), ("d.webp", 6)):
+        strip.webpsave(str(folder / name), lossless=True, effort=effort)
+    same = [save(drawn(5, 90, 60), folder / f"e{end}") for end in (".png", ".tif")]
+    paths = [*(folder / name for name in ("a.tif", "b.tif", "c.webp", "d.webp")), *same]
+    limits = Limits(image_max_pixels=20_000)
+    made = perform("image.duplicates", *paths, likeness="same", limits=limits)
+    assert grouped(made) == [{"e.png", "e.tif"}]
+    assert sorted(word.split("”")[0] for word in listener.warnings) == [
+        f"Not compared as a whole: “{name}" for name in ("a.tif", "b.tif", "c.webp", "d.webp")
+    ]
+    assert "4 frames of 90 × 60 pixels; at most 0.02 megapixels" in listener.warnings[-1]
 
 
 def test_more_copies_than_are_proposed_at_once_are_one_group(

@@ -1,5 +1,6 @@
 """`image.optimise`: fewer bytes, not a pixel changed; turn and colours stay, notes as asked."""
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,84 @@ def test_whoever_wants_notes_removed_is_warned_where_they_stay(
     made = perform("image.optimise", path, metadata="strip")[0].path.read_bytes()
     assert made == path.read_bytes()
     assert "with its notes and place" in listener.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["motion.jpg", "progressive.jpg", "longer.png"])
+def test_a_film_behind_a_picture_stays_there_or_goes_with_the_notes(
+    name: str, tmp_path: Path, perform: Perform, listener: Listener
+) -> None:
+    how = {"interlace": True} if "progressive" in name else {}
+    path = saved(halves(200, 200), tmp_path / name, **how)
+    film = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 20
+    path.write_bytes(path.read_bytes() + film)
+    made = perform("image.optimise", path)[0].path.read_bytes()
+    assert made.endswith(film) and len(made) < path.stat().st_size
+    assert listener.warnings == []
+    stripped = perform("image.optimise", path, metadata="strip")[0].path.read_bytes()
+    assert b"ftyp" not in stripped
+    assert "5,132 bytes behind the picture" in listener.warnings[0]
+
+
+@pytest.mark.parametrize("turn", [1, 6])
+@pytest.mark.parametrize("kind", ["plain", "cmyk", "wide"])
+def test_notes_go_where_nothing_can_be_packed_better(
+    kind: str, turn: int, tmp_path: Path, perform: Perform
+) -> None:
+    image = flat(8, 8, 90, 80, 70).copy(interpretation="srgb")
+    image = {"plain": image, "cmyk": image.colourspace("cmyk")}.get(kind) or image.icc_export(
+        output_profile="p3", depth=8
+    )
+    image.set_type(pyvips.GValue.gint_type, "orientation", turn)
+    keep = "icc" if turn == 1 else "all"
+    path = saved(image, tmp_path / "small.jpg", optimize_coding=True, keep=keep)
+    said = b"At home, 54.1 N 10.2 E"
+    comment = b"\xff\xfe" + (len(said) + 2).to_bytes(2, "big") + said
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + comment + content[2:])
+    made = perform("image.optimise", path, metadata="strip")[0].path
+    assert said not in made.read_bytes() and made.stat().st_size < path.stat().st_size
+    before, after = opened(path), opened(made)
+    assert (before - after).abs().max() == 0
+    assert (after.get("orientation") if after.get_typeof("orientation") else 1) == turn
+    assert after.get_typeof("icc-profile-data") == before.get_typeof("icc-profile-data")
+
+
+def test_zeros_behind_a_picture_are_nothing(
+    tmp_path: Path, perform: Perform, listener: Listener
+) -> None:
+    path = saved(halves(200, 200), tmp_path / "padded.jpg")
+    path.write_bytes(path.read_bytes() + bytes(500))
+    assert perform("image.optimise", path)[0].path.read_bytes().endswith(b"\xff\xd9")
+
+
+@pytest.mark.parametrize("metadata", ["keep", "strip"])
+def test_sixteen_bits_that_say_what_eight_do_are_packed_as_eight(
+    metadata: str, tmp_path: Path, perform: Perform, listener: Listener
+) -> None:
+    deep = (halves(200, 100).cast("ushort") * 257).cast("ushort").copy(interpretation="rgb16")
+    path = saved(deep, tmp_path / "deep.png")
+    result = perform("image.optimise", path, metadata=metadata)[0].path
+    assert result.stat().st_size < path.stat().st_size and opened(result).format == "uchar"
+    assert (opened(result) - halves(200, 100)).abs().max() == 0
+    assert listener.warnings == []
+
+
+def with_chunk(path: Path, kind: bytes, body: bytes) -> Path:
+    """Put a chunk right behind the header of a PNG."""
+    content = path.read_bytes()
+    chunk = len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+    path.write_bytes(content[:33] + chunk + content[33:])
+    return path
+
+
+def test_what_colours_come_from_stays_when_notes_go(tmp_path: Path, perform: Perform) -> None:
+    gamma = with_chunk(
+        saved(halves(200, 100), tmp_path / "gamma.png"), b"gAMA", (100_000).to_bytes(4, "big")
+    )
+    both = with_chunk(saved(noted(1), tmp_path / "both.png"), b"sRGB", b"\0")
+    assert b"gAMA" in perform("image.optimise", gamma, metadata="strip")[0].path.read_bytes()
+    made = perform("image.optimise", both, metadata="strip")[0].path
+    assert opened(made).get("icc-profile-data") == opened(both).get("icc-profile-data")
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, perform: Perform) -> None:

@@ -8,8 +8,10 @@ import pytest
 import pyvips
 
 from tests.operations.conftest import Listener, flat
-from uploads.errors import InputError
+from uploads.errors import InputError, RequestError
 from uploads.operations import Output
+from uploads.operations.options import parse_options
+from uploads.operations.sheet import Sheet
 
 Perform = Callable[..., list[Output]]
 
@@ -88,3 +90,21 @@ def test_nothing_but_bad_pictures_is_an_error(perform: Perform, tmp_path: Path) 
 def test_the_first_page_is_shown_small(colours: list[Path], perform: Perform) -> None:
     made = perform("image.sheet", *colours)
     assert [output.role for output in made] == ["result", "preview"]
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ({"columns": 20, "rows": 40, "cell": 2000}, "42520 × 93720"),
+        ({"columns": 20, "rows": 1, "cell": 1000, "format": "webp"}, "21260 × 1230"),
+    ],
+)
+def test_a_page_that_no_file_holds_is_refused_in_words(options: dict[str, Any], size: str) -> None:
+    with pytest.raises(RequestError, match=f"a page would have {size} pixels"):
+        parse_options(Sheet, options)
+
+
+def test_a_full_page_is_as_large_as_was_reckoned(colours: list[Path], perform: Perform) -> None:
+    options = {"columns": 2, "rows": 3, "cell": 100, "format": "png"}
+    page = opened(pages(perform("image.sheet", *colours, **options))[0])
+    assert (page.width, page.height) == parse_options(Sheet, options).page_size

@@ -8,8 +8,8 @@ import pytest
 import pyvips
 
 from tests.operations.conftest import Listener, flat
-from uploads.errors import RequestError
-from uploads.operations import Output
+from uploads.errors import InputError, RequestError
+from uploads.operations import Limits, Output
 from uploads.operations.image import Convert
 from uploads.operations.options import parse_options
 
@@ -115,6 +115,18 @@ def test_a_transparent_picture_keeps_a_transparent_border_or_gets_the_colour(
     assert near(solid.getpoint(40, 40), (100, 148, 20), 30)
 
 
+def test_the_small_picture_shows_the_result_with_its_border_and_ground(
+    perform: Perform, tmp_path: Path
+) -> None:
+    source = tmp_path / "clear.png"
+    flat(900, 300, 0, 0, 0, 0).copy(interpretation="srgb").write_to_file(str(source))
+    options = {"mode": "pad", "width": 800, "height": 800, "background": "#206040"}
+    _, small = perform("image.convert", source, format="jpeg", **options)
+    assert (small.role, size(small)) == ("preview", (320, 320))
+    for place in ((160, 20), (160, 160)):
+        assert opened(small).getpoint(*place) == pytest.approx([0x20, 0x60, 0x40], abs=4)
+
+
 def test_a_grey_picture_gets_a_coloured_border(perform: Perform, tmp_path: Path) -> None:
     source = tmp_path / "grey.png"
     flat(60, 30, 90).copy(interpretation="b-w").write_to_file(str(source))
@@ -160,6 +172,17 @@ def test_the_best_quality_that_fits_is_taken(photo: Photo, perform: Perform) -> 
     assert size(made) == (800, 600)
 
 
+def test_what_can_not_be_small_enough_is_told_as_it_was_written(
+    perform: Perform, listener: Listener, tmp_path: Path
+) -> None:
+    image, source = flat(400, 300, 90, 80, 70).copy(interpretation="srgb"), tmp_path / "noted.jpg"
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", b"x" * 60_000)
+    image.jpegsave(str(source))
+    made = perform("image.convert", source, metadata="keep_all", max_kb=59)[0]
+    assert (made.meta["width"], made.meta["height"]) == size(made)
+    assert "smaller was not possible" in listener.warnings[0]
+
+
 def test_what_is_small_enough_is_left_alone(
     photo: Photo, perform: Perform, listener: Listener
 ) -> None:
@@ -189,3 +212,63 @@ def test_the_largest_result_stands_for_its_picture_however_small(
     made = perform("image.convert", photo("a.jpg", 400, 300), sizes=sizes)
     assert [bool(output.meta.get("preview")) for output in made] == flags
     assert all(output.role == "result" for output in made), "a small one needs no other preview"
+
+
+@pytest.mark.parametrize(
+    ("target", "width", "most"),
+    [("webp", 16_384, "16383"), ("avif", 16_385, "16384"), ("jpeg", 65_501, "65500")],
+)
+def test_what_is_longer_than_its_format_holds_is_refused_in_words(
+    target: str, width: int, most: str, perform: Perform, tmp_path: Path
+) -> None:
+    source = tmp_path / "long.png"
+    flat(width, 3, 1, 2, 3).copy(interpretation="srgb").write_to_file(str(source))
+    with pytest.raises(InputError, match=f"{target.upper()} holds at most {most} a side"):
+        perform("image.convert", source, format=target)
+    if target == "webp":
+        with pytest.raises(InputError, match="WEBP holds at most"):
+            perform("image.watermark", source, format=target)
+    made = perform("image.convert", source, format="png")[0]
+    assert (made.meta["width"], made.meta["height"]) == (width, 3)
+    fitted = perform("image.convert", source, format=target, width=16_000)[0]
+    assert fitted.meta["width"] == 16_000
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mode": "percent", "percent": 400},
+        {"mode": "stretch", "width": 500, "height": 400},
+        {"mode": "pad", "width": 500, "height": 400},
+        {"width": 500, "enlarge": True},
+    ],
+)
+def test_what_would_have_too_many_pixels_is_refused_in_words(
+    options: Any, photo: Photo, perform: Perform
+) -> None:
+    limits = Limits(image_max_pixels=100_000)
+    source = photo("a.png", 320, 240)
+    assert perform("image.convert", source, limits=limits)[0].meta["width"] == 320
+    with pytest.raises(InputError, match=r"would become .* at most 0\.1 megapixels"):
+        perform("image.convert", source, limits=limits, **options)
+
+
+def test_a_strip_has_at_least_a_pixel(photo: Photo, perform: Perform) -> None:
+    options = {"mode": "fill", "width": 16_384, "height": 16, "sizes": [16]}
+    made = perform("image.convert", photo("a.png", 320, 240), **options)[0]
+    assert (made.meta["width"], made.meta["height"]) == (16, 1)
+
+
+@pytest.mark.parametrize("operation", ["image.convert", "image.watermark", "image.sheet"])
+def test_what_editors_store_behind_the_colours_is_left_out(
+    operation: str, perform: Perform, tmp_path: Path
+) -> None:
+    source = tmp_path / "masks.tif"
+    layers = flat(90, 60, 200, 40, 40, 255, 0, 9)
+    layers.copy(interpretation="srgb").tiffsave(str(source))
+    options = {"captions": "none", "columns": 1} if operation == "image.sheet" else {}
+    made = perform(operation, source, **options)[0]
+    image = pyvips.Image.new_from_file(str(made.path))
+    assert image.bands == 3
+    seen = image.getpoint(image.width // 2, image.height // 2)
+    assert seen[0] > 180 > 60 > seen[1]

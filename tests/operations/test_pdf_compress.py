@@ -1,5 +1,6 @@
 """`pdf.compress`: smaller, never larger, and it looks the same."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,48 @@ def test_a_picture_is_as_sharp_as_its_largest_place_needs(folder: Path, perform:
     assert abs(picture(made.path)[1] - 400) <= 2, "four inches, turned, on page 2"
 
 
+def test_a_page_of_large_units_has_large_pictures(scan: Path, perform: Perform) -> None:
+    with pikepdf.open(scan, allow_overwriting_input=True) as pdf:
+        for page in pdf.pages:
+            page.obj.UserUnit = 10
+        pdf.save(scan)
+        (before,) = pdf.pages[0].Resources.XObject.as_dict().values()
+        width = int(before.Width)
+    made = result(perform("pdf.compress", scan, dpi=72))
+    with pikepdf.open(made.path) as pdf:
+        (after,) = pdf.pages[0].Resources.XObject.as_dict().values()
+        assert int(after.Width) == width
+
+
+@pytest.mark.parametrize("shown_by", ["note", "pattern"])
+def test_a_picture_that_a_note_or_a_pattern_shows_large_stays_sharp(
+    shown_by: str, folder: Path, perform: Perform
+) -> None:
+    pdf = pdfs.blank(9)
+    page = pdf.pages[2]  # not one of those that are compared
+    photo = pdf.make_stream(halves(1200, 1200).jpegsave_buffer(Q=97))
+    photo.Type, photo.Subtype, photo.ColorSpace = Name.XObject, Name.Image, Name.DeviceRGB
+    photo.Width, photo.Height, photo.BitsPerComponent = 1200, 1200, 8
+    photo.Filter = Name.DCTDecode
+    pictures = Dictionary(XObject=Dictionary(Im0=photo))
+    large = pdf.make_stream(b"q 500 0 0 500 0 0 cm /Im0 Do Q")
+    large.Resources, large.BBox = pictures, Array([0, 0, 500, 500])
+    page.obj.Resources = Dictionary(pictures)
+    page.contents_add(b"q 36 0 0 36 300 300 cm /Im0 Do Q")
+    if shown_by == "note":
+        large.Type, large.Subtype = Name.XObject, Name.Form
+        note = Dictionary(Type=Name.Annot, Subtype=Name.Stamp, Rect=Array([40, 40, 540, 540]))
+        note.AP = Dictionary(N=large)
+        page.obj.Annots = Array([pdf.make_indirect(note)])
+    else:
+        large.PatternType, large.PaintType, large.TilingType = 1, 1, 1
+        large.XStep = large.YStep = 500
+        page.obj.Resources.Pattern = Dictionary(P0=large)
+    pdf.save(folder / "shared.pdf")
+    with pikepdf.open(result(perform("pdf.compress", folder / "shared.pdf")).path) as made:
+        assert int(made.pages[2].Resources.XObject.Im0.Width) == 1200
+
+
 def test_pictures_stay_where_encoding_them_would_show(
     scan: Path, perform: Perform, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,3 +180,19 @@ def test_a_locked_one_is_not_changed(folder: Path, perform: Perform) -> None:
     with pytest.raises(InputError) as caught:
         perform("pdf.compress", path)
     assert caught.value.code == "pdf_locked"
+
+
+def test_a_signature_is_told_of_only_where_it_is_lost(
+    folder: Path, perform: Perform, listener: Listener
+) -> None:
+    path = pdfs.form(folder / "signed.pdf")
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pdf.Root.AcroForm.SigFlags = 3
+        pdf.pages[0].PieceInfo = Dictionary(Other=pdf.make_stream(os.urandom(20_000)))
+        pdf.save(path)
+    smaller = perform("pdf.compress", path)[0]
+    assert ["signed.pdf” was signed" in text for text in listener.warnings] == [True]
+    listener.warnings.clear()
+    path.write_bytes(smaller.path.read_bytes())
+    assert perform("pdf.compress", path)[0].meta["copied"]
+    assert listener.warnings == []

@@ -8,6 +8,7 @@ import pikepdf
 import pypdfium2
 import pytest
 import pyvips
+from pikepdf import Array, Dictionary, Name
 
 from tests.operations import pdfs
 from tests.operations.conftest import Listener, Told, flat
@@ -86,6 +87,40 @@ def test_links_and_bookmarks_lead_to_the_same_pages(folder: Path, perform: Perfo
     assert pdfs.titles(made)[1] == ["two", 3, ["One", 3, ["Within / one", 4]], ["Two", 5]]
 
 
+@pytest.mark.parametrize(("operation", "options"), [("pdf.merge", {}), ("pdf.split", {"every": 2})])
+def test_bookmarks_keep_their_place_on_the_page_and_lead_into_no_other_file(
+    operation: str, options: Any, folder: Path, perform: Perform
+) -> None:
+    pdf = pdfs.blank(2)
+    with pdf.open_outline() as outline:
+        near = pikepdf.OutlineItem("Near")
+        near.destination = Array([pdf.pages[1].obj, Name.XYZ, 72.5, 700.25, None])
+        elsewhere = pikepdf.OutlineItem("Elsewhere")
+        action = Dictionary(S=Name.GoToR, F=pikepdf.String("b.pdf"), D=Array([1, Name.Fit]))
+        elsewhere.action = action
+        outline.root.extend([near, elsewhere])
+    pdf.save(folder / "one.pdf")
+    made = only(perform(operation, folder / "one.pdf", **options))
+    with pikepdf.open(made) as found, found.open_outline() as outline:
+        marks = outline.root[0].children if operation == "pdf.merge" else outline.root
+        assert [mark.title for mark in marks] == ["Near"]
+        view = list(marks[0].destination)[2:]
+        assert [edge if edge is None else float(edge) for edge in view] == [72.5, 700.25, None]
+
+
+def test_bookmarks_of_the_web_lead_there(folder: Path, perform: Perform) -> None:
+    pdf = pdfs.blank(1)
+    with pdf.open_outline() as outline:
+        web = pikepdf.OutlineItem("Web")
+        web.action = Dictionary(S=Name.URI, URI=pikepdf.String("https://mill.example.org/"))
+        outline.root.append(web)
+    pdf.save(folder / "one.pdf")
+    made = only(perform("pdf.merge", folder / "one.pdf"))
+    with pikepdf.open(made) as found, found.open_outline() as outline:
+        (mark,) = outline.root[0].children
+        assert str(mark.action.URI) == "https://mill.example.org/"
+
+
 def test_forms_of_one_name_stay_apart(folder: Path, perform: Perform) -> None:
     files = [pdfs.form(folder / f"{name}.pdf", name) for name in ("Ada", "Bob")]
     with pikepdf.open(only(perform("pdf.merge", *files))) as pdf:
@@ -103,6 +138,20 @@ def test_each_begins_on_a_right_hand_page(folder: Path, perform: Perform) -> Non
     assert pdfs.count(made) == 7
     with pikepdf.open(made) as pdf:
         assert [float(edge) for edge in pdf.pages[1].mediabox] == [0, 0, 300, 400]
+
+
+def test_an_empty_page_is_as_large_as_the_one_before_is_seen(
+    folder: Path, perform: Perform
+) -> None:
+    lying, cropped = pdfs.blank(1), pdfs.blank(1)
+    lying.pages[0].obj.Rotate = 270
+    cropped.pages[0].obj.CropBox = Array([100, 100, 300, 350])
+    files = [folder / "lying.pdf", folder / "cropped.pdf", folder / "last.pdf"]
+    for pdf, path in zip((lying, cropped, pdfs.blank(1)), files, strict=True):
+        pdf.save(path)
+    with pypdfium2.PdfDocument(only(perform("pdf.merge", *files, right_hand=True))) as document:
+        sizes = [document.get_page_size(place) for place in range(4)]
+    assert sizes == [(842, 595), (842, 595), (200, 250), (200, 250)]
 
 
 def test_more_files_than_may_be_open_at_once(
@@ -129,22 +178,14 @@ def test_a_bad_file_is_named_and_nothing_is_left_out_in_silence(
 
 
 def test_hidden_layers_stay_hidden(folder: Path, perform: Perform) -> None:
-    files = []
-    for name in ("a", "b"):
-        pdf = pdfs.blank(1)
-        layer = pdf.make_indirect(
-            pikepdf.Dictionary(Type=pikepdf.Name.OCG, Name=pikepdf.String(name))
-        )
-        pdf.pages[0].Resources.Properties = pikepdf.Dictionary(L1=layer)
-        pdf.Root.OCProperties = pikepdf.Dictionary(
-            OCGs=pikepdf.Array([layer]), D=pikepdf.Dictionary(OFF=pikepdf.Array([layer]))
-        )
-        pdf.save(folder / f"{name}.pdf")
-        files.append(folder / f"{name}.pdf")
-    with pikepdf.open(only(perform("pdf.merge", *files))) as pdf:
+    files = [pdfs.layered(folder / f"{number}.pdf", others_too=number == 1) for number in range(3)]
+    made = only(perform("pdf.merge", *files))
+    with pikepdf.open(made) as pdf:
         hidden = {layer.objgen for layer in pdf.Root.OCProperties.D.OFF}
         assert hidden == {page.Resources.Properties.L1.objgen for page in pdf.pages}
-        assert len(hidden) == 2
+        assert len(hidden) == 3
+    white = [255.0] * 3
+    assert [drawn(made, place).getpoint(250, 842 - 650) for place in range(6)] == [white] * 6
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -216,3 +257,17 @@ def test_each_page_of_a_fax_is_one(perform: Perform, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         perform("pdf.from_images", fax, limits=Limits(image_max_frames=2))
     assert caught.value.code == "media_too_large" and "3 frames" in str(caught.value)
+
+
+@pytest.mark.parametrize("paper", ["a4", "picture"])
+def test_a_fax_with_fewer_dots_down_than_across_is_as_tall_as_its_paper(
+    paper: str, perform: Perform, tmp_path: Path
+) -> None:
+    fax = tmp_path / "coarse.tif"
+    page = flat(1728, 1145, 255).copy(interpretation="b-w", xres=204 / 25.4, yres=98 / 25.4)
+    page.tiffsave(str(fax))
+    with pikepdf.open(only(perform("pdf.from_images", fax, paper=paper))) as pdf:
+        width, _, _, height = (float(v) for v in pdf.pages[0].Contents.read_bytes().split()[1:5])
+        assert height / width == pytest.approx((1145 / 98) / (1728 / 204), rel=0.01)
+        left, bottom, right, top = (float(edge) for edge in pdf.pages[0].mediabox)
+        assert top - bottom > right - left

@@ -44,6 +44,12 @@ def test_a_picture_of_each_page_named_by_its_number(three: Path, perform: Perfor
         assert image.getpoint(500, 20) == [255, 255, 255]
 
 
+@pytest.mark.parametrize("form", ["png", "jpeg"])
+def test_a_picture_says_how_large_its_page_was(form: str, three: Path, perform: Perform) -> None:
+    made = perform("pdf.pages", three, dpi=200, format=form)[0]
+    assert pyvips.Image.new_from_file(str(made.path)).xres * 25.4 == pytest.approx(200, abs=0.5)
+
+
 def test_a_small_picture_of_each_large_one(three: Path, perform: Perform) -> None:
     made = perform("pdf.pages", three)
     assert [output.role for output in made] == ["result", "preview"] * 3

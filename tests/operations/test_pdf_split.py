@@ -107,6 +107,15 @@ def test_a_page_that_is_too_large_alone_is_told(
     assert "Page 01 alone has 0.1 MB" in listener.warnings[0]
 
 
+def test_hidden_layers_stay_hidden(folder: Path, perform: Perform) -> None:
+    source = pdfs.layered(folder / "layers.pdf")
+    made = [output.path for output in perform("pdf.split", source) if output.role == "result"]
+    for path in (source, *made):
+        with pypdfium2.PdfDocument(path) as document:
+            seen = document[0].render().to_pil().convert("RGB")
+        assert seen.getpixel((250, 842 - 650)) == (255, 255, 255), path.name
+
+
 def test_form_fields_stay_with_their_page(folder: Path, perform: Perform) -> None:
     with pikepdf.open(pdfs.form(folder / "form.pdf")) as pdf:
         pdf.add_blank_page()

@@ -80,6 +80,7 @@ UNPACK_PRESETS = (
     label="Unpack archives",
     accepts=ARCHIVES,
     options=Unpack,
+    version=2,
     presets=UNPACK_PRESETS,
     seconds=lambda size: 0.3 + size / 20e6,
     # 7z and zstd keep a window of what they have unpacked.

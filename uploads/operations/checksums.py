@@ -90,6 +90,7 @@ VERIFY_PRESETS = (
     label="Compare with checksums",
     accepts=["*/*"],
     options=Verify,
+    version=2,
     takes="all",
     presets=VERIFY_PRESETS,
     seconds=lambda size: 0.2 + size / 400e6,

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -55,32 +55,77 @@ def _among(files: list[Placed], step: "Context[Verify]") -> tuple[Path, list[Pla
 
 
 def _rows(entries: list[Entry], files: list[Placed], step: "Context[Verify]") -> Iterator[Row]:
-    key = _by_name if step.options.names == "name" else _by_path
-    here: dict[str, list[Placed]] = {}
-    for file in files:
-        here.setdefault(key(file.name), []).append(file)
-    meter = Meter(step, sum(file.size for file in files), "comparing")
-    seen: set[str] = set()
+    """Yield a row for each entry and each file of none; first those that are as they were.
+
+    So of several files of one name, each goes with the entry that it fits.
+    """
+    here = _Here(files, _by_name if step.options.names == "name" else _by_path, step)
+    left = []
     for entry in entries:
-        found = here.get(key(entry.name), [])
-        if found:
-            file = found.pop(0) if len(found) > 1 else found[0]
-            seen.add(file.name)
-            yield _compared(entry, file, meter)
+        if (file := here.same(entry)) is not None:
+            yield "ok", file.name, entry.digest, entry.digest
+        else:
+            left.append(entry)
+    for entry in left:
+        if (file := here.called_so(entry)) is not None:
+            yield "changed", file.name, entry.digest, here.checksum(file, entry.algorithms[-1])
         else:
             yield "missing", entry.name, entry.digest, ""
     for file in files:
-        if file.name not in seen:
+        if file.name not in here.owners:
             yield "extra", file.name, "", ""
 
 
-def _compared(entry: Entry, file: Placed, meter: Meter) -> Row:
-    digest = ""
-    for algorithm in entry.algorithms:
-        digest = checksum(file.path, algorithm, meter)
-        if digest == entry.digest:
-            return "ok", file.name, entry.digest, digest
-    return "changed", file.name, entry.digest, digest
+class _Here:
+    """The files by what a list calls them, their checksums, each made once, and whose each one is."""
+
+    def __init__(
+        self, files: list[Placed], key: Callable[[str], str], step: "Context[Verify]"
+    ) -> None:
+        self.owners: dict[str, str] = {}
+        self._key = key
+        self._meter = Meter(step, sum(file.size for file in files), "comparing")
+        self._files: dict[str, list[Placed]] = {}
+        for file in files:
+            self._files.setdefault(key(file.name), []).append(file)
+        self._sums: dict[tuple[str, str], str] = {}
+        self._alike: dict[tuple[str, str], dict[str, list[Placed]]] = {}
+
+    def same(self, entry: Entry) -> Placed | None:
+        """Return the file that an entry's checksum fits, and let it be this entry's."""
+        for algorithm in entry.algorithms:
+            found = self._by_sum(self._key(entry.name), algorithm).get(entry.digest, [])
+            if (file := self._taken(found, entry)) is not None:
+                return file
+        return None
+
+    def called_so(self, entry: Entry) -> Placed | None:
+        """Return a file of the entry's name that is no other entry's, and let it be this one's."""
+        return self._taken(self._files.get(self._key(entry.name), []), entry)
+
+    def _taken(self, files: list[Placed], entry: Entry) -> Placed | None:
+        # A list may hold a file twice, such as with two kinds of checksums.
+        free = [file for file in files if self.owners.get(file.name, entry.name) == entry.name]
+        file = next(
+            (file for file in free if shown(file.name) == entry.name), free[0] if free else None
+        )
+        if file is not None:
+            self.owners[file.name] = entry.name
+        return file
+
+    def checksum(self, file: Placed, algorithm: str) -> str:
+        key = (file.name, algorithm)
+        if key not in self._sums:
+            self._sums[key] = checksum(file.path, algorithm, self._meter)
+        return self._sums[key]
+
+    def _by_sum(self, name: str, algorithm: str) -> dict[str, list[Placed]]:
+        key = (name, algorithm)
+        if key not in self._alike:
+            self._alike[key] = {}
+            for file in self._files.get(name, []):
+                self._alike[key].setdefault(self.checksum(file, algorithm), []).append(file)
+        return self._alike[key]
 
 
 def _by_path(name: str) -> str:

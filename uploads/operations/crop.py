@@ -87,6 +87,7 @@ PRESETS = (
     label="Crop pictures",
     accepts=ACCEPTED,
     options=Crop,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.01 + 0.08 * (size / 1e6) ** 0.5,
     needs_memory=lambda size: 128 * 1024**2 + min(36 * size, 3 * 1024**3),

@@ -13,6 +13,9 @@ from uploads.operations.preview import preview
 if TYPE_CHECKING:
     from uploads.operations.crop import Crop
 
+EXACT = {"png", "gif"}
+# What is found in so many pixels either way may be a speck.
+SPECK_PIXELS = 3
 Box = tuple[int, int, int, int]  # left, top, width, height
 
 
@@ -27,10 +30,11 @@ def make(source: Path, step: "Context[Crop]") -> Iterator[Output]:
     if header.frames > 1:
         step.warn(f"Only the first of {header.frames} pictures in the file was cropped.")
     step.report(0.5, "cropping")
-    part = image.crop(*_box(image, step))
+    part = image.crop(*_box(image, step, header.kind))
     target: Target = "jpeg" if header.kind == "heic" else header.kind
     path = step.path(f"source{SUFFIXES[target]}")
     options = step.options
+    pixels.refuse_long(part.width, part.height, target, step.name)
     quality = options.quality if target in QUALITIES else None
     pixels.write(part, path, target, quality, options.metadata)
     _check(path, part, step)
@@ -40,10 +44,14 @@ def make(source: Path, step: "Context[Crop]") -> Iterator[Output]:
     yield preview(part, step)
 
 
-def _box(image: Any, step: "Context[Crop]") -> Box:
+def _box(image: Any, step: "Context[Crop]", kind: str) -> Box:
     if step.options.box:
         return _asked(image, step)
-    return _shaped(image, step) if step.options.how == "shape" else _trimmed(image, step)
+    if step.options.how == "shape":
+        return _shaped(image, step)
+    # A speck of dust on a scan does not count, but a thin line of a drawing or a screenshot does.
+    lines = kind in EXACT or min(image.width, image.height) < SPECK_PIXELS
+    return _trimmed(image, step, lines=lines)
 
 
 def _asked(image: Any, step: "Context[Crop]") -> Box:
@@ -78,18 +86,20 @@ def _shaped(image: Any, step: "Context[Crop]") -> Box:
     return round(left * share), round(top * share), width, height
 
 
-def _trimmed(image: Any, step: "Context[Crop]") -> Box:
+def _trimmed(image: Any, step: "Context[Crop]", *, lines: bool) -> Box:
     """Return what lies within a border of the colour of the first corner, with its margin."""
     options = step.options
     corner = image.getpoint(0, 0)
     if image.hasalpha() and corner[-1] == 0:
         left, top, width, height = image[image.bands - 1].find_trim(
-            threshold=options.tolerance, background=[0]
+            threshold=options.tolerance, background=[0], line_art=lines
         )
     else:
         plain = image[0 : image.bands - 1] if image.hasalpha() else image
         ground = corner[: plain.bands]
-        left, top, width, height = plain.find_trim(threshold=options.tolerance, background=ground)
+        left, top, width, height = plain.find_trim(
+            threshold=options.tolerance, background=ground, line_art=lines
+        )
     if not width or not height:
         step.warn("There is nothing but border: it was left as it is.")
         return 0, 0, image.width, image.height

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from uploads.errors import InputError
+from uploads.errors import InputError, sentence
 from uploads.operations import pixels
 from uploads.operations.base import Context
 from uploads.operations.likeness import how_alike
@@ -192,7 +192,7 @@ def _gather(
             drawn = []
             for number in proposed:
                 other = by_number[number]
-                if how := _how(picture, copy, other, spool.copy(other), step.options.likeness):
+                if how := _how(picture, copy, other, spool.copy(other), step):
                     index.remove(by_number.pop(number).number)
                     drawn += _joined(groups.pop(number), how)
             groups[picture.number] += drawn
@@ -206,8 +206,11 @@ def _joined(group: list[Picture], how: str) -> list[Picture]:
     return group
 
 
-def _how(picture: Picture, copy: bytes, other: Picture, others: bytes, likeness: str) -> str:
+def _how(
+    picture: Picture, copy: bytes, other: Picture, others: bytes, step: "Context[Duplicates]"
+) -> str:
     """Return how alike two pictures are, "" when that is not enough."""
+    likeness = step.options.likeness
     a, b = picture.header, other.header
     if (a.frames > 1) != (b.frames > 1):
         return ""
@@ -216,15 +219,30 @@ def _how(picture: Picture, copy: bytes, other: Picture, others: bytes, likeness:
     if alike is None or likeness != "same":
         return alike or ""
     whole = (a.width, a.height, a.frames) == (b.width, b.height, b.frames)
-    return "same" if whole and _pixels(picture) == _pixels(other) else ""
+    return "same" if whole and _pixels(picture, step) == _pixels(other, step) else ""
 
 
-def _pixels(picture: Picture) -> str:
-    """Return a checksum of the pixels as they are seen; kept, as a picture may be compared often."""
+def _pixels(picture: Picture, step: "Context[Duplicates]") -> str:
+    """Return a checksum of the pixels as they are seen; kept, as a picture may be compared often.
+
+    What can't be decoded as a whole is like nothing else, which a warning says.
+    """
     if not picture.pixels:
-        file, header = picture.file, picture.header
-        image, _ = pixels.decode(file.path, header, file.name, None, frames=header.frames > 1)
-        image = image.addalpha() if not image.hasalpha() else image
-        image = image.colourspace("srgb").cast("uchar")
-        picture.pixels = hashlib.sha256(image.write_to_memory()).hexdigest()
+        try:
+            picture.pixels = hashlib.sha256(_whole(picture, step).write_to_memory()).hexdigest()
+        except InputError as error:
+            picture.pixels = f"unknown {picture.number}"
+            values = {**error.values, "name": picture.file.name}
+            step.warn(f"Not compared as a whole: {sentence(error.code, values)}")
     return picture.pixels
+
+
+def _whole(picture: Picture, step: "Context[Duplicates]") -> Any:
+    """Return all frames with all pixels; raises `InputError` for too many, or where they differ in size."""
+    file, header = picture.file, picture.header
+    if header.kind == "png" and header.frames > 1:
+        raise InputError.because(f"“{file.name}” is a moving PNG, of which only one frame is read.")
+    pixels.refuse_large(header, file.name, step.limits, header.frames)
+    image, _ = pixels.decode(file.path, header, file.name, None, frames=header.frames > 1)
+    image = image.addalpha() if not image.hasalpha() else image
+    return image.colourspace("srgb").cast("uchar")

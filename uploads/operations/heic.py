@@ -31,7 +31,8 @@ def pixels(source: Path) -> Any:
     image = image.crop(0, 0, width, height)
     grey = "grey16" if size == 2 else "b-w"
     image = image.copy(interpretation="srgb" if bands > 2 else grey)
-    for field, key in (("icc-profile-data", "icc_profile"), ("exif-data", "exif")):
+    notes = (("icc-profile-data", "icc_profile"), ("exif-data", "exif"), ("xmp-data", "xmp"))
+    for field, key in notes:
         if file.info.get(key):
             image.set_type(pyvips.GValue.blob_type, field, file.info[key])
     for field in ("orientation", "exif-ifd0-Orientation"):

@@ -186,7 +186,7 @@ def seconds_by(size: int, options: Convert) -> float:
     label="Convert pictures",
     accepts=ACCEPTED,
     options=Convert,
-    version=2,
+    version=3,
     presets=PRESETS,
     seconds_by=seconds_by,
     # Twelve megapixels (2.7 MB) take 130 MB; a decoded picture is some ten times its file.

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from uploads.errors import InputError
 from uploads.operations import pixels
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.pixels import ANIMATED, LONGEST_EDGE, Box, Header, Target
@@ -27,7 +28,10 @@ def convert(source: Path, step: "Context[Convert]") -> Iterator[Output]:
     target = _target(options, header)
     frames = _frames(header, target, step)
     pixels.refuse_large(header, step.name, step.limits, header.frames if frames else 1)
-    wanted = sorted(_wanted(options, _seen(header, options)), key=lambda entry: -_edge(entry[1]))
+    seen = _seen(header, options)
+    wanted = sorted(_wanted(options, seen), key=lambda entry: -_edge(entry[1]))
+    for _, box in wanted:
+        _refuse_size(*_size(box, seen, options), header.frames if frames else 1, target, step)
     first = wanted[0][1]
     box = first.turned() if first and options.turn in QUARTERS else first
     image, damaged = pixels.decode(source, header, step.name, box, frames=frames)
@@ -53,7 +57,8 @@ def convert(source: Path, step: "Context[Convert]") -> Iterator[Output]:
         # The largest stands for its picture, however small it is.
         yield Output(path, meta={**meta, "preview": True} if small and place else meta)
     if not previewed:
-        yield preview(image, step)
+        flat = target == "jpeg" and sized.hasalpha()
+        yield preview(sized.flatten(background=_colour(options)) if flat else sized, step)
 
 
 def _target(options: "Convert", header: Header) -> Target:
@@ -88,7 +93,8 @@ def _wanted(options: "Convert", header: Header) -> list[tuple[str, Box | None]]:
             max(1, round(edge * options.percent / 100)) for edge in (header.width, header.height)
         )
         return [("source", Box(width, height, resize="force"))]
-    width, height = options.width or LONGEST_EDGE, options.height or LONGEST_EDGE
+    room = max(LONGEST_EDGE, header.width, header.height)
+    width, height = options.width or room, options.height or room
     boxed = options.width or options.height
     if not options.sizes:
         return [("source", _box(width, height, options).within(header) if boxed else None)]
@@ -96,7 +102,9 @@ def _wanted(options: "Convert", header: Header) -> list[tuple[str, Box | None]]:
     for size in dict.fromkeys(options.sizes):
         scale = size / max(width, height)
         shaped = options.mode != "fit"
-        edges = (round(width * scale), round(height * scale)) if shaped else (size, size)
+        edges = (size, size)
+        if shaped:
+            edges = max(1, round(width * scale)), max(1, round(height * scale))
         wanted.append((f"source-{size}", _box(*edges, options).within(header)))
     return wanted
 
@@ -105,6 +113,31 @@ def _box(width: int, height: int, options: "Convert") -> Box:
     crop = CROPS.get(options.mode, "none")
     resize: pixels.Resize = "both" if options.enlarge else "down"
     return Box(width, height, crop, "force" if options.mode == "stretch" else resize)
+
+
+def _size(box: Box | None, seen: Header, options: "Convert") -> tuple[int, int]:
+    """Return width and height of the result that a box gives."""
+    if box is None:
+        return seen.width, seen.height
+    if options.mode != "fit":
+        return box.width, box.height
+    scale = min(box.width / seen.width, box.height / seen.height)
+    scale = scale if options.enlarge else min(1.0, scale)
+    return max(1, round(seen.width * scale)), max(1, round(seen.height * scale))
+
+
+def _refuse_size(
+    width: int, height: int, frames: int, target: Target, step: "Context[Convert]"
+) -> None:
+    """Raise `InputError` for a result that its format, or the memory here, can't hold."""
+    pixels.refuse_long(width, height, target, step.name)
+    most = step.limits.image_max_pixels
+    if width * height * frames > most:
+        wrong = (
+            f"“{step.name}” would become {width} × {height} pixels; at most {most / 1e6:g} "
+            "megapixels are allowed."
+        )
+        raise InputError.because(wrong, "Choose a smaller size.")
 
 
 def _edge(box: Box | None) -> float:

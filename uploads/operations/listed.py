@@ -1,5 +1,6 @@
 """Reads a list of checksums: what coreutils and BSD write, and our JSON and CSV; hashes nothing."""
 
+import codecs
 import csv
 import json
 import re
@@ -20,8 +21,9 @@ TAGS: Final = {
     "SHA512": "sha512",
     "BLAKE2b": "blake2b",
 }
-# coreutils: `HEX  name`, `HEX *name`, with a backslash before it when the name is escaped.
-GNU: Final = re.compile(r"(\\?)([0-9A-Fa-f]{32,128}) [ *](.+)")
+# coreutils: `HEX  name`, `HEX *name`, with a backslash before it when the name is escaped; `md5 -r`
+# of BSD and macOS: `HEX name`.
+GNU: Final = re.compile(r"(\\?)([0-9A-Fa-f]{32,128}) [ *]?(.+)")
 BSD: Final = re.compile(r"(\\?)(MD5|SHA1|SHA256|SHA512|BLAKE2b) \((.+)\) = ([0-9A-Fa-f]{32,128})")
 NAMED_SO: Final = re.compile(
     r"(md5|sha1|sha256|sha512|b2)sums?(\.txt)?|checksums\.(json|csv|txt)|.+\.(md5|sha1|sha256|sha512|b2)",
@@ -47,13 +49,19 @@ def read_list(path: Path) -> list[Entry]:
     """Return the entries of a list; raises `InputError` (`manifest_unreadable`)."""
     if path.stat().st_size > MAX_BYTES:
         raise _unreadable("it is larger than 256 MiB.")
-    text = path.read_text("utf-8-sig", "replace")
+    text = _text(path.read_bytes())
     start = text.lstrip()[:1]
     if start == "{":
         return _of_rows(_json_rows(text))
     if text.startswith("name,"):
         return _of_rows(list(csv.DictReader(text.splitlines())))
     return _lines(text)
+
+
+def _text(content: bytes) -> str:
+    """Return a list's text; what PowerShell redirects into a file is UTF-16."""
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if wide else "utf-8-sig", "replace")
 
 
 def _json_rows(text: str) -> list[Any]:

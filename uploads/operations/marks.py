@@ -28,6 +28,8 @@ def watermark(source: Path, step: "Context[Watermark]") -> Iterator[Output]:
     options = step.options
     header = pixels.read_header(source, step.name)
     pixels.refuse_large(header, step.name, step.limits)
+    target = _target(options.format, header.kind)
+    pixels.refuse_long(header.width, header.height, target, step.name)
     if header.frames > 1:
         step.warn(f"Only the first of {header.frames} pictures in the file was marked.")
     image, damaged = pixels.decode(source, header, step.name, None, frames=False)
@@ -35,7 +37,6 @@ def watermark(source: Path, step: "Context[Watermark]") -> Iterator[Output]:
         step.warn("The file is damaged or ends early; a part of the picture may be missing.")
     step.report(0.4)
     marked = _marked(image, _mark(image, step), options)
-    target = _target(options.format, header.kind)
     path = step.path("source" + pixels.SUFFIXES[target])
     step.report(0.6)
     pixels.write(marked, path, target, options.quality, options.metadata)

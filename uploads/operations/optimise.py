@@ -39,6 +39,7 @@ PRESETS = (
     label="Optimise pictures",
     accepts=ACCEPTED,
     options=Optimise,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.1 + size / 1.5e6,
     # Of a PNG the whole picture lies in memory a few times.

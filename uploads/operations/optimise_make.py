@@ -11,6 +11,7 @@ from uploads.errors import InputError
 from uploads.operations import pixels
 from uploads.operations.base import Context, Output
 from uploads.operations.jpeg_packed import packed
+from uploads.operations.picture_ends import behind, without_notes
 from uploads.operations.pixels import Header
 from uploads.operations.preview import EDGE, preview
 
@@ -27,6 +28,8 @@ LEVELS: Final = {"fast": 1, "normal": 3, "most": 5}
 HEAD_BYTES: Final = 256 * 1024
 # Further pictures behind the first: both libraries would drop or break them.
 FURTHER: Final = {"jpeg": b"MPF\0", "png": b"acTL"}
+# What colours and the size on paper come from, where notes go.
+COLOURS: Final = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
 # EXIF that says nothing but how the picture is to be turned: TIFF, big-endian, one entry.
 TURN: Final = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0%c\0\0\0\0\0\0"
 JPEG_BEGIN_BYTES, PNG_BEGIN_BYTES = 2, 33  # the signature; of a PNG with IHDR, which comes first
@@ -47,7 +50,7 @@ def make(source: Path, step: "Context[Optimise]") -> Iterator[Output]:
         _tell_of_further(step)
     else:
         pack: Callable[..., bytes] = {"jpeg": _jpeg, "png": _png}[header.kind]
-        smaller = pack(source, before, step)
+        smaller = pack(source, before, step) + _rest(content, step)
         made = smaller if len(smaller) < len(content) else content
     if made is not content:
         step.report(0.8, "comparing")
@@ -65,6 +68,18 @@ def _tell_of_further(step: "Context[Optimise]") -> None:
             "There are further pictures in the file: it was left as it is, with its notes and place. "
             "“Convert pictures” removes them, and the further pictures."
         )
+
+
+def _rest(content: bytes, step: "Context[Optimise]") -> bytes:
+    """Return what stays behind the picture: it is found from the end, so it may move."""
+    rest = behind(content)
+    if rest and step.options.metadata == "strip":
+        step.warn(
+            f"{len(rest):,} bytes behind the picture, such as the film of a moving photograph, were "
+            "removed with the notes."
+        )
+        return b""
+    return rest
 
 
 def _written(
@@ -91,7 +106,8 @@ def _decoded(content: bytes, step: "Context[Optimise]") -> Any:
 def _jpeg(source: Path, before: Any, step: "Context[Optimise]") -> bytes:
     if step.options.metadata == "keep":
         return packed(source, "ALL", step)
-    made = packed(source, "ICC", step)
+    # Of a small picture what mozjpeg makes may be larger, and notes have to go all the same.
+    made = min(packed(source, "ICC", step), without_notes(source.read_bytes()), key=len)
     exif = b"Exif\0\0" + TURN % _turn(before)
     segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     return made if _turn(before) == 1 else _with(segment, made, JPEG_BEGIN_BYTES)
@@ -113,10 +129,12 @@ def _png(source: Path, before: Any, step: "Context[Optimise]") -> bytes:
 
 
 def _by_oxipng(source: Path, step: "Context[Optimise]", *, kept: bool) -> bytes:
-    strip = oxipng.StripChunks.none() if kept else oxipng.StripChunks.safe()
-    level = LEVELS[step.options.effort]
+    content, level = source.read_bytes(), LEVELS[step.options.effort]
+    # The word alone would take the profile's place.
+    stay = [name for name in COLOURS if name != b"sRGB" or b"iCCP" not in content[:HEAD_BYTES]]
+    strip = oxipng.StripChunks.none() if kept else oxipng.StripChunks.keep(stay)
     try:
-        return bytes(oxipng.optimize_from_memory(source.read_bytes(), level=level, strip=strip))
+        return bytes(oxipng.optimize_from_memory(content, level=level, strip=strip))
     except oxipng.PngError as error:
         reason = f"{str(error)[:200].rstrip('.')}."
         raise InputError("image_damaged", name=step.name, reason=reason) from error
@@ -135,7 +153,8 @@ def _is_same(before: Any, made: bytes, step: "Context[Optimise]") -> bool:
     after = _decoded(made, step)
     same = (before.width, before.height) == (after.width, after.height)
     same = same and _turn(before) == _turn(after) and _profile(before) == _profile(after)
-    return same and not _apart(_seen(before), _seen(after))
+    deep = "ushort" in {before.format, after.format}
+    return same and not _apart(_seen(before, deep=deep), _seen(after, deep=deep))
 
 
 def _untouched(content: bytes, step: "Context[Optimise]") -> bytes:
@@ -155,10 +174,14 @@ def _apart(a: Any, b: Any) -> bool:
     return bool((a.bands, a.format) != (b.bands, b.format) or (a - b).abs().max() > 0)
 
 
-def _seen(image: Any) -> Any:
-    """Return red, green, blue and how opaque, of a palette and of grey as well; CMYK as it is."""
+def _seen(image: Any, *, deep: bool) -> Any:
+    """Return red, green, blue and how opaque, of a palette and of grey as well; CMYK as it is.
+
+    If `deep`, 16 bits of each: 8 bits say the same where both bytes of the 16 are equal.
+    """
     if image.interpretation == "cmyk":
         return image
-    deep = image.format == "ushort"
     image = image if image.hasalpha() else image.addalpha()
+    if deep and image.format == "uchar":
+        return (image.colourspace("srgb") * 257).cast("ushort")
     return image.colourspace("rgb16" if deep else "srgb")

@@ -36,6 +36,7 @@ PRESETS = (
     label="Compress PDFs",
     accepts=[PDF],
     options=Compress,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.5 + size / 3e6,
     needs_memory=lambda size: 384 * 1024**2 + min(2 * size, 2 * 1024**3),

@@ -44,6 +44,9 @@ def compress(source: Path, step: "Context[Compress]") -> Iterator[Output]:
         step.log("Already small: copied.")
         shutil.copyfile(source, target)
         meta |= {"copied": True, "pictures": 0}
+    else:
+        with pdf_file.reading(step.name), pikepdf.open(source) as pdf:
+            pdf_save.warn_of_signature(pdf, step.name, step)
     yield Output(target, meta=meta)
     yield from pdf_save.first_page(target, step)
 
@@ -78,18 +81,17 @@ def _smaller(source: Path, target: Path, step: "Context[Compress]") -> tuple[int
 def _write(source: Path, target: Path, step: "Context[Compress]", *, pictures: bool) -> int:
     """Write the document; returns how many of its pictures became smaller."""
     changed = 0
-    with pdf_file.opened(source, step.name, step, "modify_other") as pdf:
-        pdf_save.warn_of_signature(pdf, step.name, step)
-        with pdf_file.reading(step.name):
-            if pictures:
-                changed = _shrink(pdf, step)
-            for holder in (pdf.Root, *(page.obj for page in pdf.pages)):
-                for key in DISPENSABLE:
-                    if key in holder:
-                        del holder[key]
-            pdf.remove_unreferenced_resources()
-            step.report(0.75, "packing")
-            pdf_save.save(pdf, target, small=True)
+    opened = pdf_file.opened(source, step.name, step, "modify_other")
+    with opened as pdf, pdf_file.reading(step.name):
+        if pictures:
+            changed = _shrink(pdf, step)
+        for holder in (pdf.Root, *(page.obj for page in pdf.pages)):
+            for key in DISPENSABLE:
+                if key in holder:
+                    del holder[key]
+        pdf.remove_unreferenced_resources()
+        step.report(0.75, "packing")
+        pdf_save.save(pdf, target, small=True)
     return changed
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 import pikepdf
@@ -9,17 +10,19 @@ from pikepdf import Array, Dictionary, Name, OutlineItem, String
 
 MOST_MARKS = 20_000
 MOST_DEPTH = 12
-TITLE_CHARACTERS = 500
+TITLE_CHARACTERS, LINK_CHARACTERS = 500, 2000
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One bookmark: its page's place from 0 (None: it only holds others), how it is shown, its own."""
+    """One bookmark: its page's place from 0 (None: it only holds others, or leads to the link's page
+    of the web), how it is shown, its own."""
 
     title: str
     place: int | None
     view: tuple[Any, ...] = ()
     kids: tuple["Mark", ...] = field(default=())
+    link: str = ""
 
     def within(self, places: range) -> "Mark | None":
         """Return the mark as it is in a document of these pages alone, or None."""
@@ -61,7 +64,9 @@ class Places:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, Name | int | float) or value is None else str(value)
+    # A number with a fraction is a `Decimal`; as text it would lead nowhere.
+    known = isinstance(value, Name | int | float | Decimal) or value is None
+    return value if known else str(value)
 
 
 def read(pdf: pikepdf.Pdf, places: Places) -> list[Mark]:
@@ -77,13 +82,17 @@ def _read(items: Sequence[OutlineItem], places: Places, left: list[int]) -> Iter
             return
         left[0] -= 1
         destination = item.destination
-        if destination is None and isinstance(item.action, Dictionary):
-            destination = item.action.get(Name.D)
+        action = item.action
+        kind = action.get(Name.S) if isinstance(action, Dictionary) else None
+        # The pages of another file (GoToR) are not this one's.
+        if kind == Name.GoTo and destination is None:
+            destination = action.get(Name.D)
+        link = str(action.get(Name.URI, ""))[:LINK_CHARACTERS] if kind == Name.URI else ""
         found = places.find(destination)
         kids = tuple(_read(item.children, places, left))
-        if found or kids:
+        if found or kids or link:
             place, view = found or (None, ())
-            yield Mark(str(item.title)[:TITLE_CHARACTERS], place, view, kids)
+            yield Mark(str(item.title)[:TITLE_CHARACTERS], place, view, kids, link)
 
 
 def write(pdf: pikepdf.Pdf, marks: Sequence[Mark]) -> None:
@@ -100,6 +109,8 @@ def _item(mark: Mark, pages: Sequence[Any]) -> OutlineItem:
     item = OutlineItem(mark.title)
     if mark.place is not None:
         item.destination = Array([pages[mark.place], *(mark.view or (Name.Fit,))])
+    elif mark.link:
+        item.action = Dictionary(S=Name.URI, URI=String(mark.link))
     item.is_closed = bool(mark.kids)
     item.children.extend(_item(kid, pages) for kid in mark.kids)
     return item

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pikepdf
-from pikepdf import Array, Dictionary, Name
 
 from uploads.errors import InputError, remedy, sentence
-from uploads.operations import pdf_file, pdf_marks, pdf_picture, pdf_save, pixels
+from uploads.operations import pdf_file, pdf_layers, pdf_marks, pdf_picture, pdf_save, pixels
 from uploads.operations.base import Context, Output, Source
 from uploads.operations.pdf_growing import Growing
 from uploads.operations.pdf_marks import Mark, Places
@@ -56,35 +55,23 @@ def _append(growing: Growing, path: Path, name: str, step: "Context[Merge]") -> 
         growing.pdf.add_pages_from(given)
         made = list(growing.pdf.pages)[begin:]
         pdf_marks.relink(list(given.pages), made, places.of_page)
-        _add_layers(growing.pdf, given)
+        pdf_layers.add(growing.pdf, given)
         return tuple(pdf_marks.read(given, places)) if step.options.bookmarks else ()
 
 
 def _fill_up(pdf: pikepdf.Pdf) -> None:
-    """Append an empty page of the last one's size after an odd number of pages."""
+    """Append an empty page, as large as the last one is seen, after an odd number of pages."""
     if len(pdf.pages) % 2:
-        left, bottom, right, top = (float(edge) for edge in pdf.pages[-1].mediabox)
-        pdf.add_blank_page(page_size=(max(3.0, right - left), max(3.0, top - bottom)))
+        last = pdf.pages[-1]
+        left, bottom, right, top = (float(edge) for edge in last.cropbox)
+        size = (max(3.0, right - left), max(3.0, top - bottom))
+        pdf.add_blank_page(page_size=size[::-1] if _lies(last) else size)
 
 
-def _add_layers(pdf: pikepdf.Pdf, given: pikepdf.Pdf) -> None:
-    """Carry over which layers of a document are hidden; its pages name them already."""
-    layers = given.Root.get(Name.OCProperties)
-    if not isinstance(layers, Dictionary) or not isinstance(layers.get(Name.OCGs), Array):
-        return
-    carried = pdf.copy_foreign(layers if layers.is_indirect else given.make_indirect(layers))
-    if Name.OCProperties not in pdf.Root:
-        pdf.Root.OCProperties = carried
-        return
-    known = pdf.Root.OCProperties
-    known.OCGs.extend(carried.OCGs)
-    shown, more = known.get(Name.D), carried.get(Name.D)
-    if not (isinstance(shown, Dictionary) and isinstance(more, Dictionary)):
-        return
-    for key in (Name.OFF, Name.ON, Name.Order):
-        if isinstance(more.get(key), Array):
-            before = shown.get(key)
-            shown[key] = Array([*(before if isinstance(before, Array) else ()), *more[key]])
+def _lies(page: pikepdf.Page) -> bool:
+    """Tell whether a page is shown turned by a quarter."""
+    turn = page.obj.get(pikepdf.Name.Rotate, 0)
+    return isinstance(turn, int) and turn % 180 == 90
 
 
 def from_images(sources: Sequence[Path], step: "Context[FromImages]") -> Iterator[Output]:

@@ -79,6 +79,7 @@ PRESETS = (
     label="Recognise text (OCR)",
     accepts=[PDF, *ACCEPTED],
     options=Recognise,
+    version=2,
     presets=PRESETS,
     lacks=ocr_data.lacks,
     seconds=lambda size: 1.0 + size / 0.2e6,

@@ -90,6 +90,7 @@ PRESETS = (
     label="PDF pages as pictures",
     accepts=[PDF],
     options=Pages,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.3 + size / 0.4e6,
     needs_memory=lambda size: 320 * 1024**2,

@@ -1,6 +1,6 @@
 """Puts a picture on a page of a PDF: JPEGs bit by bit, upright, on paper; knows no operation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,10 @@ LEAST_DPI, USUAL_DPI = 72.0, 150.0
 # What programs write that know no density.
 MEANINGLESS_DPI = {72, 96}
 LONGEST_POINTS = 14_400
+# Which densities are meant, and how far apart across and down: faxes have 204 × 98 dots an inch.
+LEAST_NOTED, MOST_NOTED, MOST_APART = 50, 2400, 4
+# Turns in EXIF from which on width and height change places.
+LYING = 5
 EMBEDDED = {"jpeg", "png"}
 QUALITY = 92
 # How the unit square must be turned for each EXIF orientation (CIPA DC-008, tag 274).
@@ -104,7 +108,7 @@ def add_page(growing: Growing, source: Path, name: str, sheet: Sheet, step: Cont
     wrapped.unlink()  # an open file stays until it is closed
     (picture,) = only.obj.Resources.XObject.as_dict().values()
     drawn = pdf.copy_foreign(picture)
-    page, box = _place(header, sheet, _density(source))
+    page, box = _place(_shaped(header, source), sheet, _density(source))
     a, b, c, d, e, f = TURNS[turn]
     left, bottom, width, height = box
     matrix = (a * width, b * height, c * width, d * height, left + e * width, bottom + f * height)
@@ -171,6 +175,22 @@ def _orientation(source: Path) -> int:
     image = _header(source)
     found = image.get("orientation") if image.get_typeof("orientation") else 1
     return found if found in TURNS else 1
+
+
+def _shaped(header: pixels.Header, source: Path) -> pixels.Header:
+    """Return the size in square dots: a fax has twice as many across as down."""
+    try:
+        image = _header(source)
+    except pyvips.Error:
+        return header
+    across, down = (round(pace * 25.4) for pace in (image.xres, image.yres))
+    if across == down or not all(LEAST_NOTED <= dots <= MOST_NOTED for dots in (across, down)):
+        return header
+    if not 1 / MOST_APART <= across / down <= MOST_APART:
+        return header
+    if _orientation(source) >= LYING:
+        across, down = down, across
+    return replace(header, height=round(header.height * across / down))
 
 
 def _density(source: Path) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pikepdf
-from pikepdf import Dictionary, Name, Stream
+from pikepdf import Array, Dictionary, Name, Stream
 
 Matrix = tuple[float, float, float, float]
 Key = tuple[int, int]
@@ -37,7 +37,25 @@ class Finder:
     def look(self, page: pikepdf.Page) -> None:
         """Read one page; raises what pikepdf raises for a damaged one."""
         self._left = MOST_DRAWINGS
-        self._drawn(page.obj, page.resources, SAME, 0)
+        unit = float(page.obj.get(Name.UserUnit, 1)) or 1.0  # points that one of its own has
+        self._drawn(page.obj, page.resources, (unit, 0, 0, unit), 0)
+        for holder in _unmeasured(page):
+            self._leave(holder.get(Name.Resources), 0)
+
+    def _leave(self, resources: Any, depth: int) -> None:
+        """Let pictures be as sharp as they are: how large a note or a pattern shows them isn't read."""
+        objects = resources.get(Name.XObject) if isinstance(resources, Dictionary) else None
+        if not isinstance(objects, Dictionary) or depth > MOST_DEPTH:
+            return
+        for drawn in objects.as_dict().values():
+            self._left -= 1
+            if self._left < 0:
+                return
+            if isinstance(drawn, Stream) and drawn.get(Name.Subtype) == Name.Image:
+                placed = self.found.setdefault(drawn.objgen, Placed(drawn))
+                placed.width = placed.height = math.inf
+            elif isinstance(drawn, Stream):
+                self._leave(drawn.get(Name.Resources), depth + 1)
 
     def _drawn(self, content: Any, resources: Any, base: Matrix, depth: int) -> None:
         if not isinstance(resources, Dictionary) or depth > MOST_DEPTH:
@@ -61,6 +79,22 @@ class Finder:
         placed = self.found.setdefault(picture.objgen, Placed(picture))
         placed.width = max(placed.width, math.hypot(a, b))
         placed.height = max(placed.height, math.hypot(c, d))
+
+
+def _unmeasured(page: pikepdf.Page) -> Iterator[Any]:
+    """Yield what shows pictures beside the page's own content: its notes' looks, and its patterns."""
+    notes = page.obj.get(Name.Annots)
+    for note in notes if isinstance(notes, Array) else ():
+        looks = note.get(Name.AP) if isinstance(note, Dictionary) else None
+        look = looks.get(Name.N) if isinstance(looks, Dictionary) else None
+        # A box that is ticked or not has a look for each.
+        several = isinstance(look, Dictionary) and not isinstance(look, Stream)
+        found = look.as_dict().values() if several else (look,)
+        yield from (one for one in found if isinstance(one, Stream))
+    resources = page.resources
+    patterns = resources.get(Name.Pattern) if isinstance(resources, Dictionary) else None
+    if isinstance(patterns, Dictionary):
+        yield from (one for one in patterns.as_dict().values() if isinstance(one, Stream))
 
 
 def _drawings(content: Any, base: Matrix) -> Iterator[tuple[Any, Matrix]]:

@@ -64,6 +64,7 @@ PRESETS = (
     label="Split PDFs",
     accepts=[PDF],
     options=Split,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.3 + size / 5e6,
     needs_memory=lambda size: 256 * 1024**2 + min(size // 2, 2 * 1024**3),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pikepdf
 
 from uploads.errors import InputError
-from uploads.operations import pdf_file, pdf_marks, pdf_save
+from uploads.operations import pdf_file, pdf_layers, pdf_marks, pdf_save
 from uploads.operations.base import Context, Output
 from uploads.operations.page_ranges import parse_pages
 from uploads.operations.pdf_marks import Mark, Places
@@ -131,6 +131,7 @@ class _Dividing:
         """Write these pages with their links, forms and bookmarks, and nothing else."""
         with pikepdf.new() as made:
             made.add_pages_from(self.pdf, list(places))
+            pdf_layers.add(made, self.pdf)
             begin = places[0]
             inside = {
                 page: place - begin

@@ -14,7 +14,10 @@ import pyvips
 
 from uploads.errors import InputError
 from uploads.operations import heic
+from uploads.operations.colours import is_srgb
 from uploads.operations.limits import Limits
+from uploads.operations.picture_ends import frames_of_png
+from uploads.operations.picture_notes import say_density, without_private
 
 Kind = Literal["jpeg", "png", "webp", "avif", "tiff", "gif", "heic"]
 Target = Literal["jpeg", "png", "webp", "avif", "tiff", "gif"]
@@ -41,6 +44,8 @@ SUFFIXES: dict[Target, str] = {
 ANIMATED = {"gif", "webp"}
 QUALITIES: dict[Target, int] = {"jpeg": 80, "webp": 80, "avif": 50}
 LONGEST_EDGE = 65_500
+# The longest edge that a format holds, as far as libvips writes it.
+LONGEST: dict[Target, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 16_384, "gif": 65_535}
 LEFT_TO_FILTER = 1.25
 WHITE = (255, 255, 255)
 MAGIC: tuple[tuple[bytes, Kind], ...] = (
@@ -128,6 +133,7 @@ def read_header(source: Path, name: str) -> Header:
     except UNREADABLE as error:
         raise InputError("image_damaged", name=name, reason=reason_of(error)) from error
     frames = image.get("n-pages") if image.get_typeof("n-pages") else 1
+    frames = frames_of_png(source) if kind == "png" else frames
     turned = image.get_typeof("orientation") and image.get("orientation") >= 5
     width, height = (image.height, image.width) if turned else (image.width, image.height)
     return Header(kind, width, height, frames)
@@ -135,10 +141,14 @@ def read_header(source: Path, name: str) -> Header:
 
 def refuse_large(header: Header, name: str, limits: Limits, frames: int = 1) -> None:
     """Raise `InputError` (`image_too_large`, `media_too_large`) before anything is decoded."""
-    if header.width * header.height * frames > limits.image_max_pixels:
-        limit = f"{limits.image_max_pixels / 1e6:g}"
+    area, limit = header.width * header.height, f"{limits.image_max_pixels / 1e6:g}"
+    if area > limits.image_max_pixels:
         size = {"width": header.width, "height": header.height}
         raise InputError("image_too_large", name=name, limit=limit, **size)
+    if area * frames > limits.image_max_pixels:
+        size_words = f"{frames} frames of {header.width} × {header.height} pixels"
+        reason = f"{size_words}; at most {limit} megapixels in all are allowed."
+        raise InputError("media_too_large", name=name, reason=reason)
     refuse_many(frames, name, limits)
 
 
@@ -147,6 +157,17 @@ def refuse_many(frames: int, name: str, limits: Limits) -> None:
     if frames > limits.image_max_frames:
         reason = f"{frames} frames; at most {limits.image_max_frames} are allowed."
         raise InputError("media_too_large", name=name, reason=reason)
+
+
+def refuse_long(width: int, height: int, target: Target, name: str) -> None:
+    """Raise `InputError` for a result that is longer than its format can hold."""
+    most = LONGEST.get(target, 0)
+    if most and max(width, height) > most:
+        wrong = (
+            f"“{name}” would become {width} × {height} pixels; {target.upper()} holds at most "
+            f"{most} a side."
+        )
+        raise InputError.because(wrong, "Choose a smaller size, or PNG.")
 
 
 def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: bool) -> Any:
@@ -168,7 +189,8 @@ def decode(source: Path, header: Header, name: str, box: Box | None, *, frames: 
 
 
 def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on: str) -> Any:
-    box = box or Box(LONGEST_EDGE, LONGEST_EDGE)
+    edge = max(header.width, header.height)
+    box = box or Box(edge, edge)
     how: dict[str, Any] = {**box.how(), "fail_on": fail_on}
     width, height = box.width, box.height
     if header.kind == "heic":
@@ -193,6 +215,9 @@ def _decode(source: Path, header: Header, box: Box | None, frames: bool, fail_on
         image = pyvips.Image.thumbnail(f"{source}{pages}", width, height=height, **how)
     if image.interpretation not in {"srgb", "b-w"}:
         image = image.colourspace("b-w" if image.bands <= 2 else "srgb")
+    # Behind colours and how opaque it is, a TIFF may hold masks of those who edited it.
+    most = 2 if image.interpretation == "b-w" else 4
+    image = image if image.bands <= most else image.extract_band(0, n=most)
     return image.copy_memory()
 
 
@@ -213,9 +238,8 @@ def to_srgb(image: Any) -> dict[str, str]:
         return {"export_profile": "srgb"}
     if not image.get_typeof("icc-profile-data"):
         return {}
-    profile = image.get("icc-profile-data")
-    named_srgb = b"sRGB" in profile or "sRGB".encode("utf-16-be") in profile
-    return {} if named_srgb else {"export_profile": "srgb"}
+    known = is_srgb(bytes(image.get("icc-profile-data")))
+    return {} if known else {"export_profile": "srgb"}
 
 
 def shrink(image: Any, box: Box) -> Any:
@@ -239,7 +263,7 @@ def write(
     if metadata == "strip":
         keep: list[str] | str = "none"
     else:
-        image, keep = _without_private(image, all_kept=metadata == "keep_all"), "all"
+        image, keep = without_private(image, all_kept=metadata == "keep_all"), "all"
     if target == "jpeg" and image.hasalpha():
         image = image.flatten(background=list(background))
     how: dict[Target, dict[str, Any]] = {
@@ -253,20 +277,8 @@ def write(
     if target in QUALITIES:
         how[target]["Q"] = quality or QUALITIES[target]
     image.write_to_file(str(path), keep=keep, **how[target])
-
-
-def _without_private(image: Any, *, all_kept: bool) -> Any:
-    """Drop what no longer fits (the embedded small picture) and, unless all is kept, the place."""
-    fields = image.get_fields()
-    gone = [f for f in fields if f.startswith("exif-ifd1-") or f == "jpeg-thumbnail-data"]
-    if not all_kept:
-        gone += [f for f in fields if f.startswith("exif-ifd3-")]
-        xmp = image.get("xmp-data") if "xmp-data" in fields else b""
-        gone += ["xmp-data"] if b"GPS" in xmp else []
-    image = image.copy()
-    for field in gone:
-        image.remove(field)
-    return image
+    if target == "jpeg" and metadata == "strip":
+        say_density(path, image)
 
 
 def size_of(image: Any) -> tuple[int, int]:

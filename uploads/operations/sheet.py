@@ -10,6 +10,13 @@ from uploads.operations.image import ACCEPTED, COLOUR
 from uploads.operations.options import option
 from uploads.operations.times import refuse
 
+# Lines of a caption, and room between pictures, as shares of a picture's size.
+CAPTION_SHARE, GAP_SHARE = 0.11, 0.06
+LEAST_CAPTION, LEAST_GAP = 14, 6
+# A page lies in memory as a whole; formats hold so many pixels a side.
+MOST_PIXELS = 100_000_000
+LONGEST = {"jpeg": 65_500, "webp": 16_383, "png": 100_000}
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -40,6 +47,27 @@ class Sheet:
     def __post_init__(self) -> None:
         if not COLOUR.fullmatch(self.background):
             raise refuse("a colour is written like #ffffff.", "background")
+        width, height = self.page_size
+        if width * height > MOST_PIXELS or max(width, height) > LONGEST[self.format]:
+            reason = f"a page would have {width} × {height} pixels, which is too many; take fewer or smaller pictures."
+            raise refuse(reason, "cell")
+
+    @property
+    def gap(self) -> int:
+        """Return the room between pictures, and around them."""
+        return max(LEAST_GAP, round(self.cell * GAP_SHARE))
+
+    @property
+    def caption(self) -> int:
+        """Return the height of the names."""
+        named = self.captions == "name"
+        return max(LEAST_CAPTION, round(self.cell * CAPTION_SHARE)) if named else 0
+
+    @property
+    def page_size(self) -> tuple[int, int]:
+        """Return width and height of a full page."""
+        width = self.columns * (self.cell + self.gap) + self.gap
+        return width, self.rows * (self.cell + self.caption + self.gap) + self.gap
 
 
 PRESETS = (

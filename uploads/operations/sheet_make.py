@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from uploads.operations.sheet import Sheet
 
 FONT = "sans"
-# Lines of a caption, and room between pictures, as shares of a picture's size.
-CAPTION_SHARE, GAP_SHARE = 0.11, 0.06
-LEAST_CAPTION, LEAST_GAP = 14, 6
 # How light a background must be for dark words.
 LIGHT = 140
 QUALITY = 85
@@ -55,14 +52,14 @@ class _Page:
         options = step.options
         self.holds = options.columns * options.rows
         self.edge = options.cell
-        self.gap = max(LEAST_GAP, round(options.cell * GAP_SHARE))
+        self.gap = options.gap
         self.colour = list(bytes.fromhex(options.background[1:]))
         self.ink = 40 if sum(self.colour) / 3 > LIGHT else 225
         self.first_error: InputError | None = None
         self.caption = 0
-        if options.captions == "name" and _can_write():
-            self.caption = max(LEAST_CAPTION, round(options.cell * CAPTION_SHARE))
-        elif options.captions == "name":
+        if options.caption and _can_write():
+            self.caption = options.caption
+        elif options.caption:
             step.warn("No font is installed on the server: the names were left out.")
 
     def cell(self, source: Path, name: str) -> Any | None:
@@ -119,7 +116,7 @@ class _Page:
         page = joined.gravity(
             "centre", width, height, extend="background", background=self.colour
         ).copy(interpretation="srgb")
-        page = page.cast("uchar").copy_memory()
+        page = page.cast("uchar")  # the cells are in memory already
         path = self.step.path(f"source-{number}{pixels.SUFFIXES[options.format]}")
         pixels.write(page, path, options.format, QUALITY, "strip")
         yield Output(path, meta={"width": width, "height": height, "pictures": len(cells)})

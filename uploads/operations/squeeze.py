@@ -29,14 +29,14 @@ def squeeze(
     """
     top = quality or QUALITIES.get(target, 0)
     said = ""
-    for _ in range(SIZE_TRIES):
+    for number in range(SIZE_TRIES):
         found = _best(image, path, target, top, most_bytes, how)
         if found is not None:
             width, height = pixels.size_of(image)
             said = f"Made {width} × {height} pixels to be small enough." if said else ""
             return image, said or ("" if found == top else f"Quality {found} to be small enough.")
         edge = max(pixels.size_of(image))
-        if edge <= SMALLEST_EDGE:
+        if edge <= SMALLEST_EDGE or number == SIZE_TRIES - 1:
             break
         share = (most_bytes / path.stat().st_size) ** 0.5
         edge = max(SMALLEST_EDGE, int(edge * min(0.9, max(0.3, share))))

@@ -1,5 +1,6 @@
 """Reads 7z archives with py7zr, which pushes each member's bytes into a writer; knows no limits."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -113,6 +114,7 @@ def _wanted(archive: Any, unpacking: Unpacking) -> dict[str, str]:
     unpacking.count(len(members))
     unpacking.expect(sum(member.uncompressed or 0 for member in members))
     names: dict[str, str] = {}
+    times: Counter[str] = Counter()
     for member in members:
         name = str(member.filename)
         if member.is_directory:
@@ -124,7 +126,10 @@ def _wanted(archive: Any, unpacking: Unpacking) -> dict[str, str]:
         elif ".." in PurePosixPath(name.replace("\\", "/")).parts or name[:1] in {"/", "\\"}:
             unpacking.leave_out("names that lead out of the archive", name)
         elif unpacking.wants(name):
-            names[PurePosixPath(name).as_posix()] = name
+            path = PurePosixPath(name).as_posix()
+            # py7zr numbers what is there again, behind the ending.
+            names[f"{path}_{times[path] - 1}" if times[path] else path] = name
+            times[path] += 1
     return names
 
 

@@ -4,6 +4,7 @@ Knows no limits and no names; `unpacking` does.
 """
 
 import io
+import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from uploads.packed import ENDINGS, PACKINGS, UNREADABLE, packing_of
 
 TAR: Final = "application/x-tar"
 FLOWS: Final = frozenset({TAR, *(packing.media_type for packing in PACKINGS)})
+TAR_NAMES: Final = re.compile(r"\.(tar\.[a-z0-9]+|t[gbx]z2?|tzst)$", re.IGNORECASE)
 HEADER_BYTES: Final = 1024**2  # pax headers of one member; tarfile reads them into memory
 # What tarfile trips over in headers that are none.
 UNPARSABLE: Final = (tarfile.TarError, ValueError, ArithmeticError, LookupError, TypeError)
@@ -107,7 +109,8 @@ def unpack(source: Path, unpacking: Unpacking) -> Iterator[Output]:
 
     with source.open("rb", buffering=0) as file:
         flow = Flow(file, archive_type(sniff(source, "").media_type), unpacking)
-        if _begins_tar(flow.peek(tarfile.BLOCKSIZE)):
+        head = flow.peek(tarfile.BLOCKSIZE)
+        if _begins_tar(head) or _is_empty_tar(head, unpacking.step.name):
             yield from _members(flow, unpacking)
         else:
             yield from _single(flow, unpacking)
@@ -125,14 +128,33 @@ def _begins_tar(block: bytes) -> bool:
     return True
 
 
+def _is_empty_tar(block: bytes, name: str) -> bool:
+    """Tell whether it is a tar without files: zeros, which only the name tells from other zeros."""
+    return len(block) == tarfile.BLOCKSIZE and not any(block) and bool(TAR_NAMES.search(name))
+
+
 def _single(flow: Flow, unpacking: Unpacking) -> Iterator[Output]:
     unpacking.count()
     name = unpacking.step.name
     ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
-    called = name[: len(name) - len(ending)] or name
-    output = unpacking.write(called, flow.pieces())
+    file = unpacking.open(name[: len(name) - len(ending)] or name)
+    damage, written = None, 0
+    try:
+        for piece in flow.pieces():
+            written += file.write(piece)
+    except DamagedError as error:
+        damage = error
+    except BaseException:
+        file.drop()
+        raise
+    if damage is not None and not written:
+        file.drop()
+        raise damage
+    output = file.keep()
     output.meta["folder"] = ""
     yield output
+    if damage is not None:
+        raise damage
 
 
 def _members(flow: Flow, unpacking: Unpacking) -> Iterator[Output]:
@@ -158,13 +180,27 @@ def _member(
 ) -> Iterator[Output]:
     unpacking.count()
     flow.allowed = None
+    name = called(member.name)
     if member.issym() or member.islnk():
-        unpacking.leave_out("links", member.name)
+        unpacking.leave_out("links", name)
     elif not member.isfile() and not member.isdir():
-        unpacking.leave_out("devices", member.name)
-    elif member.isfile() and unpacking.wants(member.name):
-        yield unpacking.write(member.name, _content(archive, member))
+        unpacking.leave_out("devices", name)
+    elif member.isfile() and unpacking.wants(name):
+        yield unpacking.write(name, _content(archive, member))
     _skip(archive)
+
+
+def called(name: str) -> str:
+    """Return a member's name; bytes that are no UTF-8 are read as Western letters, so none is lost."""
+    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeError:
+        pass
+    try:
+        return raw.decode("cp1252")
+    except UnicodeError:  # it has no letter for five bytes
+        return raw.decode("cp437")
 
 
 def _skip(archive: tarfile.TarFile) -> None:

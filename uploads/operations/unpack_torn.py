@@ -14,6 +14,8 @@ from uploads.operations.unpacking import DamagedError, Unpacking
 
 MAGIC: Final = b"PK\x03\x04"
 HEADER: Final = struct.Struct("<4sHHHHHIIIHH")
+FIELD: Final = struct.Struct("<HH")
+WIDE, WIDE_FIELD, WIDE_BYTES = 0xFFFFFFFF, 0x0001, 8
 ENCRYPTED, SIZE_FOLLOWS, UTF8 = 0x1, 0x8, 0x800
 STORED, DEFLATED = 0, 8
 NEWEST: Final = 0x0FFF  # version 6.3 is 63, with the maker's system above it in some
@@ -79,14 +81,25 @@ def _header(file: IO[bytes], position: int) -> _Local | None:
     if len(head) < HEADER.size:
         return None
     _, version, flags, method, _, _, crc, packed, _, name_bytes, extra_bytes = HEADER.unpack(head)
-    raw = file.read(name_bytes)
+    raw, extra = file.read(name_bytes), file.read(extra_bytes)
     if version > NEWEST or not raw or len(raw) < name_bytes:
         return None
     name = raw.decode("utf-8", "replace" if flags & UTF8 or raw.isascii() else "surrogateescape")
     if any("\udc80" <= letter <= "\udcff" for letter in name):
         name = raw.decode("cp437")
     begin = position + HEADER.size + name_bytes + extra_bytes
-    return _Local(name, flags, method, crc, packed, begin)
+    return _Local(name, flags, method, crc, _packed_bytes(packed, extra), begin)
+
+
+def _packed_bytes(noted: int, extra: bytes) -> int:
+    """Return how many bytes a member has; a wide header says it behind the name (APPNOTE 4.5.3)."""
+    while noted == WIDE and len(extra) >= FIELD.size:
+        kind, size = FIELD.unpack_from(extra)
+        if kind == WIDE_FIELD and size >= 2 * WIDE_BYTES:
+            begin = FIELD.size + WIDE_BYTES
+            return int.from_bytes(extra[begin : begin + WIDE_BYTES], "little")
+        extra = extra[FIELD.size + size :]
+    return noted
 
 
 def _content(file: IO[bytes], found: _Local) -> Iterator[bytes]:

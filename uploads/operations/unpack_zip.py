@@ -18,6 +18,8 @@ from uploads.operations.unpacking import DamagedError, Unpacking
 LOCAL_BYTES: Final = 30  # a local header without name and extra (APPNOTE 4.3.7)
 ENCRYPTED, UTF8 = 0x1, 0x800
 UNIX: Final = 3
+FIELD: Final = struct.Struct("<HH")
+NAME_FIELD: Final = 0x7075
 # Some methods unpack all of what they read at once: bzip2 makes 20,000 bytes of one.
 READ_BYTES: Final = 4096
 DEFLATE_BYTES: Final = 256 * 1024
@@ -98,7 +100,8 @@ def _content(
 
 def _kind(member: ZipInfo) -> str:
     mode = member.external_attr >> 16 if member.create_system == UNIX else 0
-    if member.is_dir():
+    # Some programs of Windows end a folder's name so.
+    if member.is_dir() or (member.filename.endswith("\\") and not member.file_size):
         return "folder"
     if stat.S_ISLNK(mode):
         return "links"
@@ -108,10 +111,23 @@ def _kind(member: ZipInfo) -> str:
 
 
 def called(member: ZipInfo) -> str:
-    """Return a member's name; many programs write UTF-8 without saying so."""
-    if member.flag_bits & UTF8 or member.filename.isascii():
+    """Return a member's name; many programs write UTF-8 without saying so, or say it elsewhere."""
+    if member.flag_bits & UTF8:
         return member.filename
     try:
-        return member.filename.encode("cp437").decode("utf-8")
+        raw = member.filename.encode("cp437")
+        return _said_elsewhere(member.extra, raw) or raw.decode("utf-8")
     except UnicodeError:
         return member.filename
+
+
+def _said_elsewhere(extra: bytes, raw: bytes) -> str:
+    """Return the name in the field that old programs of Windows add (APPNOTE 4.6.9), if it is this one's."""
+    while len(extra) >= FIELD.size:
+        kind, size = FIELD.unpack_from(extra)
+        field = extra[FIELD.size : FIELD.size + size]
+        fits = field[:1] == b"\1" and field[1:5] == zlib.crc32(raw).to_bytes(4, "little")
+        if kind == NAME_FIELD and fits:
+            return field[5:].decode("utf-8")
+        extra = extra[FIELD.size + size :]
+    return ""

@@ -43,10 +43,14 @@ class DamagedError(Exception):
 
 
 class Patterns:
-    """Names to take and to leave: one without `/` is compared with the file's name alone."""
+    """Names to take and to leave: one without `/` is compared with the file's name alone.
+
+    One with `/` at its end is a folder, with all that lies in it.
+    """
 
     def __init__(self, text: str) -> None:
         words = [word.strip() for word in re.split(r"[,;\n]", text)]
+        words = [f"{word}*" if word.endswith("/") else word for word in words]
         self._patterns = [
             ("/" in word, re.compile(translate(word.casefold().lstrip("/"))))
             for word in words

@@ -109,6 +109,7 @@ PRESETS = (
         *("image/heic", "image/heif", "image/tiff", "image/gif"),
     ],
     options=Watermark,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.05 + size / 12e6,
     needs_memory=lambda size: 128 * 1024**2 + min(32 * size, 3 * 1024**3),
