@@ -88,9 +88,10 @@ def _unmeasured(page: pikepdf.Page) -> Iterator[Any]:
         looks = note.get(Name.AP) if isinstance(note, Dictionary) else None
         look = looks.get(Name.N) if isinstance(looks, Dictionary) else None
         # A box that is ticked or not has a look for each.
-        several = isinstance(look, Dictionary) and not isinstance(look, Stream)
-        found = look.as_dict().values() if several else (look,)
-        yield from (one for one in found if isinstance(one, Stream))
+        if isinstance(look, Dictionary) and not isinstance(look, Stream):
+            yield from (one for one in look.as_dict().values() if isinstance(one, Stream))
+        elif isinstance(look, Stream):
+            yield look
     resources = page.resources
     patterns = resources.get(Name.Pattern) if isinstance(resources, Dictionary) else None
     if isinstance(patterns, Dictionary):
