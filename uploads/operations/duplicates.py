@@ -64,6 +64,7 @@ PRESETS = (
     label="Find duplicate pictures",
     accepts=ACCEPTED,
     options=Duplicates,
+    version=2,
     takes="all",
     presets=PRESETS,
     seconds=lambda size: 0.3 + size / 60e6,

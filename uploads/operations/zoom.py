@@ -42,6 +42,7 @@ PRESETS = (
     label="Zoom into large pictures",
     accepts=ACCEPTED,
     options=Zoom,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 0.2 + size / 4e6,
     # It is read from top to bottom, a stripe at a time; what can't be is decoded as a whole.
