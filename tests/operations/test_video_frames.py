@@ -60,6 +60,32 @@ def test_so_many_are_spread_over_the_video(clock: Callable[[str], Path], perform
     assert all(output.path.suffix == ".webp" for output in made)
 
 
+@pytest.mark.parametrize(
+    ("operation", "options"),
+    [
+        ("video.frames", {"choose": "number", "number": 3, "format": "png"}),
+        ("video.loop", {"length": 1}),
+        ("video.poster", {"sprite": False}),
+    ],
+)
+def test_half_pictures_become_whole_ones(
+    operation: str, options: dict[str, Any], video: Video, perform: Perform
+) -> None:
+    bars = "nullsrc=s=320x240:r=50:d=3,geq=lum='255*lt(mod(X+8*N,160),80)':cb=128:cr=128"
+    woven = ("-vf", "tinterlace=interleave_top,fieldorder=tff", "-flags", "+ildct+ilme")
+    source = video("woven.ts", "-f", "lavfi", "-i", bars, *woven, "-c:v", "mpeg2video", "-q:v", "2")
+    for output in perform(operation, source, **options):
+        picture = pyvips.Image.new_from_file(str(output.path)).colourspace("b-w")[0]
+        rows = picture.height - 2
+        one, two = (
+            (picture.crop(0, 0, 320, rows) - picture.crop(0, n, 320, rows)).abs().avg()
+            for n in (1, 2)
+        )
+        assert (
+            one < 2 * two + 2
+        )  # in a woven one each row is far from the next, not from the second
+
+
 def test_a_picture_where_each_scene_begins(video: Video, perform: Perform) -> None:
     reds = "color=c=red:s=160x120:r=10:d=3[a];color=c=white:s=160x120:r=10:d=2[b]"
     graph = f"{reds};color=c=blue:s=160x120:r=10:d=2[c];[a][b][c]concat=n=3"

@@ -268,7 +268,7 @@ def _chain(part: Json, cut: Json, careful: bool) -> tuple[str, str]:
         pictures.append(f"trim={times},setpts=PTS-{cut['start']:.6f}/TB")
         sounds.append(f"atrim={times},asetpts=PTS-{cut['start']:.6f}/TB")
     if part["interlaced"]:
-        pictures.append("bwdif=mode=send_frame:deint=interlaced")
+        pictures.append(ffmpeg.DEINTERLACE)
     if part["scale"]:
         pictures.append(f"scale={part['width']}:{part['height']},setsar=1")
     if part["transfer"]:

@@ -29,6 +29,8 @@ SDR = (
     "zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,"
     "tonemap=tonemap=hable:desat=0,zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
 )
+# Half pictures to whole ones; its time base has half ticks, by which nothing else counts.
+DEINTERLACE = "bwdif=mode=send_frame:deint=interlaced"
 STDERR_CHARACTERS = 4000
 LINE_BYTES = 64 * 1024
 # FFmpeg's exit status when more than two thirds of what it read could not be decoded.

@@ -123,7 +123,7 @@ def _filters(film: Film, first: Film) -> str:
     factor = min(width / picture.width, height / picture.height)
     inner = [max(2, round(edge * factor / 2) * 2) for edge in (picture.width, picture.height)]
     inner = [min(inner[0], width), min(inner[1], height)]
-    chain = ["bwdif=mode=send_frame:deint=interlaced"] if picture.interlaced else []
+    chain = [ffmpeg.DEINTERLACE] if picture.interlaced else []
     chain += [ffmpeg.SDR] if picture.transfer else []
     chain.append(f"scale={inner[0]}:{inner[1]}:out_color_matrix=bt709:out_range=tv,setsar=1")
     chain.append(f"pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:black")

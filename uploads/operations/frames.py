@@ -78,6 +78,7 @@ PRESETS = (
     label="Take pictures",
     accepts=["video/*"],
     options=Frames,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 1 + size / 15e6,
     needs_memory=lambda size: 512 * 1024**2,

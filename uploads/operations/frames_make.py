@@ -161,7 +161,8 @@ def _decode(
     """Write these pictures as PNG: turned, square pixels, ordinary colours."""
     wanted = "+".join(f"eq(pts\\,{tick})" for tick in ticks)
     width, height = _fitted(picture, step.options.longest_edge)
-    filters = [f"trim=start_pts={ticks[0]}:end_pts={ticks[-1] + 1}", f"select={wanted}"]
+    filters = [*picture.whole, f"trim=start_pts={ticks[0]}:end_pts={ticks[-1] + 1}"]
+    filters += [f"select={wanted}"]
     filters += [f"scale={width}:{height}:flags=lanczos,setsar=1"]
     filters += [ffmpeg.SDR] if picture.transfer else []
     pattern = "taken-%04d.png"

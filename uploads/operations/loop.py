@@ -67,6 +67,7 @@ PRESETS = (
     label="GIF or WebP loop",
     accepts=["video/*"],
     options=Loop,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: 2.0 + min(20.0, size / 50e6),
     needs_memory=lambda size: 768 * 1024**2,

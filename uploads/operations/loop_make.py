@@ -73,6 +73,7 @@ def _decode(
     target = step.path("pictures.mkv")
     tone = f",{ffmpeg.SDR}" if media.picture.transfer else ""
     filters = f"fps={rate:.6f},scale={size[0]}:{size[1]}:flags=lanczos,setsar=1{tone}"
+    filters = ",".join([*media.picture.whole, filters])
     arguments = ["-ss", f"{start:.3f}", "-t", f"{step.options.length:.3f}"]
     arguments += [*ffmpeg.reading(source), "-map", f"0:{media.picture.index}", "-an", "-sn", "-dn"]
     arguments += ["-map_metadata", "-1", "-vf", filters, "-c:v", "ffv1", "-pix_fmt", "bgr0"]

@@ -40,6 +40,7 @@ PRESETS = (
     label="Posters and seek-bar pictures",
     accepts=["video/*"],
     options=Poster,
+    version=2,
     presets=PRESETS,
     seconds=lambda size: min(30.0, 1 + size / 20e6),
     needs_memory=lambda size: 512 * 1024**2,

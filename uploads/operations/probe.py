@@ -16,7 +16,7 @@ import av.error
 import av.logging
 
 from uploads.errors import InputError
-from uploads.operations.ffmpeg import FORMATS, PROTOCOLS, refuse_text
+from uploads.operations.ffmpeg import DEINTERLACE, FORMATS, PROTOCOLS, refuse_text
 from uploads.operations.limits import Limits
 
 ATTACHED_PICTURE = 0x400
@@ -46,6 +46,13 @@ class Picture:
     bit_rate: int | None
     interlaced: bool
     transfer: str
+
+    @property
+    def whole(self) -> list[str]:
+        """Return the filters that make half pictures whole, with the times of the first halves."""
+        base = self.time_base
+        whole = [DEINTERLACE, f"settb={base.numerator}/{base.denominator}"]
+        return whole if self.interlaced else []
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _still(
     target: Path,
 ) -> None:
     """Decode exactly the key frame of a tick; turned, square pixels, ordinary colours."""
-    filters = [f"trim=start_pts={tick}:end_pts={tick + 1}"]
+    filters = [*picture.whole, f"trim=start_pts={tick}:end_pts={tick + 1}"]
     filters += [f"scale={size[0]}:{size[1]},setsar=1", *([ffmpeg.SDR] if picture.transfer else [])]
     writing = ["-map", f"0:{picture.index}", "-an", "-sn", "-dn", "-map_metadata", "-1"]
     writing += ["-vf", ",".join(filters), "-frames:v", "1"]

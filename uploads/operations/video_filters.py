@@ -49,9 +49,8 @@ def _after(part: Json) -> list[str]:
 def _interlaced(part: Json) -> list[str]:
     if not part["interlaced"]:
         return []
-    # The deinterlacer counts time in half ticks; the parts are cut in whole ones.
-    numerator, denominator = part["base"]
-    return [f"bwdif=mode=send_frame:deint=interlaced,settb={numerator}/{denominator}"]
+    numerator, denominator = part["base"]  # in whose ticks parts are cut
+    return [f"{ffmpeg.DEINTERLACE},settb={numerator}/{denominator}"]
 
 
 def chosen(step: "Context[Transcode]", part: Json) -> list[str]:
