@@ -100,6 +100,7 @@ CONVERT_PRESETS = (
 @operation(
     "data.convert",
     label="Convert tables",
+    version=2,
     accepts=TABLES,
     options=ConvertTables,
     presets=CONVERT_PRESETS,

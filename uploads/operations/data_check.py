@@ -82,6 +82,7 @@ PRESETS = (
 @operation(
     "data.check",
     label="Check tables by rules",
+    version=2,
     accepts=TABLES,
     options=CheckTable,
     presets=PRESETS,

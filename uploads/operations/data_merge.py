@@ -45,6 +45,7 @@ PRESETS = (
 @operation(
     "data.merge",
     label="Merge tables",
+    version=2,
     accepts=TABLES,
     options=MergeTables,
     takes="all",

@@ -50,6 +50,7 @@ PRESETS = (
 @operation(
     "data.split",
     label="Split tables",
+    version=2,
     accepts=TABLES,
     options=SplitTable,
     presets=PRESETS,

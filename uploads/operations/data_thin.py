@@ -56,6 +56,7 @@ PRESETS = (
 @operation(
     "data.thin",
     label="Drop duplicate rows, take samples",
+    version=2,
     accepts=TABLES,
     options=ThinTable,
     presets=PRESETS,

@@ -33,6 +33,7 @@ PRESETS = (
 @operation(
     "data.profile",
     label="Look into tables",
+    version=2,
     accepts=TABLES,
     options=Profile,
     presets=PRESETS,

@@ -78,6 +78,7 @@ PRESETS = (
 @operation(
     "data.query",
     label="Ask with SQL",
+    version=2,
     accepts=TABLES,
     options=Question,
     takes="all",

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -26,7 +26,7 @@ MOST = 2**63
 UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
 TYPES: tuple[tuple[set[str], str], ...] = (
     ({"boolean"}, "BOOLEAN"),
-    ({"whole"}, "BIGINT"),
+    ({"whole", "long"}, "BIGINT"),
     ({"whole", "number"}, "DOUBLE"),
     ({"day"}, "DATE"),
     ({"day", "moment"}, "TIMESTAMP"),
@@ -70,7 +70,8 @@ class Cells:
         )
         return (
             f"read_csv({text(self.path)}, auto_detect = false, header = false, delim = ',', "
-            "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
+            # Else the first line end decides, which may be one within a text.
+            "new_line = '\\n', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, "
             f"max_line_size = {LONGEST_LINE}, buffer_size = {BUFFER_BYTES}, columns = {{{types}}})"
         )
 
@@ -82,7 +83,9 @@ def cell_of(value: Any) -> tuple[str, str]:
     if isinstance(value, bool):
         return "boolean", "true" if value else "false"
     if isinstance(value, int):
-        return ("whole" if -MOST <= value < MOST else "text"), str(value)
+        if -SURE <= value <= SURE:
+            return "whole", str(value)
+        return ("long" if -MOST <= value < MOST else "text"), str(value)
     if isinstance(value, float):
         if value.is_integer() and abs(value) < SURE:
             return "whole", str(int(value))
@@ -93,8 +96,6 @@ def cell_of(value: Any) -> tuple[str, str]:
         return "day", value.isoformat()
     if isinstance(value, time):
         return "time", value.isoformat()
-    if isinstance(value, timedelta):
-        return "text", str(value)
     shown = value.hex() if isinstance(value, bytes) else str(value)
     return "text", '"' + shown.replace('"', '""').replace("\0", "\ufffd") + '"'
 
@@ -284,5 +285,8 @@ def _count(database: sqlite3.Connection, table: str) -> int:
     try:
         found = database.execute(f"SELECT max(rowid) FROM {name(table)}").fetchone()[0]
     except sqlite3.Error:  # a table without row numbers
-        found = database.execute(f"SELECT count(*) FROM {name(table)}").fetchone()[0]
-    return int(found or 0)
+        found = ""
+    if found is None or isinstance(found, int):
+        return found or 0
+    # Also where a column of its own is called `rowid`.
+    return int(database.execute(f"SELECT count(*) FROM {name(table)}").fetchone()[0])

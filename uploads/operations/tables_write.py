@@ -83,7 +83,7 @@ def reading(target: Path, writing: Writing) -> str:
         return f"read_json_objects({text(target)}, format = '{form}', maximum_object_size = {LONGEST_LINE})"
     return (
         f"read_csv({text(target)}, all_varchar = true, delim = {text(writing.separator)}, "
-        f"header = {str(writing.header).lower()}, quote = '\"', escape = '\"', "
+        f"header = {str(writing.header).lower()}, quote = '\"', escape = '\"', new_line = '\\n', "
         f"max_line_size = {LONGEST_LINE}, buffer_size = {BUFFER_BYTES})"
     )
 
