@@ -3,6 +3,7 @@
 Rows that can't be read go to a file of their own with line and reason; the others go on.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -17,6 +18,7 @@ from uploads.operations.tables_packed import unpacked
 from uploads.packed import SUFFIXES
 
 UNPACKING = 0.15  # of the progress
+OURS = re.compile(r'"[^"]*/work/[^"/]*"')  # a copy that was made on the way
 Kind = Literal["csv", "json", "ndjson", "parquet", "sheets", "sqlite"]
 
 KINDS: dict[str, Kind] = {
@@ -79,7 +81,7 @@ def told_of(given: Given) -> Iterator[None]:
 
 def plain(reason: str, given: Given) -> str:
     """Return DuckDB's reason without paths of ours and without advice to programmers."""
-    line = first_line(reason)
+    line = OURS.sub(f'"{given.name}"', first_line(reason))
     for path in (given.path, given.path.parent):
         line = line.replace(str(path), given.name)
     return line[:300]
