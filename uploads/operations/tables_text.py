@@ -1,6 +1,7 @@
 """CSV and TSV into Parquet: dialect, types, and rows that do not fit."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from uploads.operations.duck import (
     text,
     within,
 )
+from uploads.operations.tables_above import like_rows, lines_above, note_on
 from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table
 from uploads.operations.tables_types import FLOAT, TEXT, TextColumn, is_odd, survey, typed
@@ -46,10 +48,15 @@ def read_csv(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Tab
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text is written, as options of DuckDB's reader, and the columns that it shows at first."""
+    """How a text is written, as options of DuckDB's reader, and the columns that it shows at first.
+
+    `above` are the lines before it.
+    """
 
     options: tuple[str, ...]
     columns: tuple[TextColumn, ...]
+    separator: str
+    above: tuple[str, ...]
 
 
 @dataclass
@@ -82,6 +89,8 @@ class TextFile:
         for column in self._columns:
             if column.order:
                 self.notes.append(f"“{column.name}” is read as {column.order}.")
+        self.notes += filter(None, [note_on(self._dialect.above)])
+        self._above = like_rows(self._dialect.above, self._dialect.separator)
 
     @property
     def target(self) -> Path:
@@ -111,12 +120,23 @@ class TextFile:
             options.append("delim = '\t'")
         if self.reading.header != "auto":
             options.append(f"header = {'true' if self.reading.header == 'yes' else 'false'}")
+        row = self._looked(f"{', '.join(options)}{more}")
+        if row[3] != NOTHING:
+            with suppress(QueryError):  # rows may begin with the sign of a remark as well
+                other = self._looked(", ".join((*options, "comment = ''")))
+                row = other if len(other[6]) >= len(row[6]) else row
+        strict = () if "strict_mode" not in more else ("strict_mode = false",)
+        remark = "" if row[3] == NOTHING else row[3]
+        above = tuple(lines_above(self.path, row[4], remark))
+        options = (*_options(row, len(above)), *strict)
+        return Dialect(options, tuple(_columns(row)), row[0], above)
+
+    def _looked(self, options: str) -> Row:
         (row,) = self.duck.rows(
             "SELECT Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, Columns, DateFormat, "
-            f"TimestampFormat FROM sniff_csv({text(self.path)}, {', '.join(options)}{more})"
+            f"TimestampFormat FROM sniff_csv({text(self.path)}, {options})"
         )
-        strict = () if "strict_mode" not in more else ("strict_mode = false",)
-        return Dialect((*_options(row), *strict), tuple(_columns(row)))
+        return row
 
     # --- reading ---
 
@@ -219,6 +239,7 @@ class TextFile:
         if not self._was_read():
             return 0, None
         count = int(self.duck.one(f"SELECT count(DISTINCT line) FROM {self._errors}"))
+        count += len(self._above)
         most = self.duck.step.limits.table_max_rejects
         if count > most:
             reason = f"more than {most:,} of its rows do not fit."
@@ -234,25 +255,33 @@ class TextFile:
             "'a value of another type in ' || coalesce(column_name, '') "
             "ELSE lower(error_type) END, '; ' ORDER BY 1) AS reason, "
             'any_value(left(csv_line, 10000)) AS "text" '
-            f"FROM {self._errors} GROUP BY line ORDER BY line) TO {text(target)} (HEADER)"
+            f"FROM {self._errors} GROUP BY line {self._listed_above()} ORDER BY line) "
+            f"TO {text(target)} (HEADER)"
         )
         return count, target
 
+    def _listed_above(self) -> str:
+        """Return the lines above the table that look like rows as a further part of a SELECT."""
+        reason = text("above the table")
+        rows = ", ".join(f"({line}, {reason}, {text(shown)})" for line, shown in self._above)
+        return f"UNION ALL VALUES {rows}" if rows else ""
 
-def _options(row: Row) -> Sequence[str]:
-    """Return what was found of a dialect as options of the reader.
 
-    Quotation marks count where the first rows had none: the later ones may.
+def _options(row: Row, above: int) -> Sequence[str]:
+    """Return what was found of a dialect as options of the reader; the table begins after some lines.
+
+    Quotation marks count where the first rows had none: the later ones may. No sign begins a
+    remark: DuckDB would also end a value at it.
     """
-    separator, quote, escape, comment, skip, header = row[:6]
+    separator, quote, escape, _, _, header = row[:6]
     quote = '"' if quote == NOTHING else quote
     escape = quote if escape == NOTHING else escape
     return (
         f"delim = {text(separator)}",
         f"quote = {text(quote)}",
         f"escape = {text(escape)}",
-        f"comment = {text('' if comment == NOTHING else comment)}",
-        f"skip = {skip}",
+        "comment = ''",
+        f"skip = {above}",
         f"header = {str(header).lower()}",
     )
 
