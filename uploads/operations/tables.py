@@ -3,13 +3,14 @@
 Rows that can't be read go to a file of their own with line and reason; the others go on.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 from uploads.errors import InputError
 from uploads.naming import own_name
-from uploads.operations import tables_cells, tables_json, tables_text
+from uploads.operations import tables_json, tables_sheets, tables_sqlite, tables_text
 from uploads.operations.base import Output
 from uploads.operations.duck import Duck, QueryError, Span, first_line, text, within
 from uploads.operations.tables_given import Given, Reading, Table
@@ -17,6 +18,7 @@ from uploads.operations.tables_packed import unpacked
 from uploads.packed import SUFFIXES
 
 UNPACKING = 0.15  # of the progress
+OURS = re.compile(r'"[^"]*/work/[^"/]*"')  # a copy that was made on the way
 Kind = Literal["csv", "json", "ndjson", "parquet", "sheets", "sqlite"]
 
 KINDS: dict[str, Kind] = {
@@ -50,8 +52,8 @@ def read(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Table]:
         "json": tables_json.read_json,
         "ndjson": tables_json.read_json,
         "parquet": _parquet,
-        "sheets": tables_cells.read_sheets,
-        "sqlite": tables_cells.read_database,
+        "sheets": tables_sheets.read_sheets,
+        "sqlite": tables_sqlite.read_database,
     }
     with told_of(given):
         found = readers[kind](given, duck, span, reading)
@@ -79,7 +81,7 @@ def told_of(given: Given) -> Iterator[None]:
 
 def plain(reason: str, given: Given) -> str:
     """Return DuckDB's reason without paths of ours and without advice to programmers."""
-    line = first_line(reason)
+    line = OURS.sub(f'"{given.name}"', first_line(reason))
     for path in (given.path, given.path.parent):
         line = line.replace(str(path), given.name)
     return line[:300]

@@ -9,8 +9,10 @@ from uploads.operations.tables_given import Given
 
 PIECE_BYTES = 1024**2
 LOOKS = 24
+JSON = ("application/json", "application/x-ndjson")
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
@@ -45,7 +47,7 @@ def _is_utf8(piece: bytes, *, whole: bool) -> bool:
 def _marked_json(given: Given) -> bool:
     """Tell whether JSON begins with a mark of its encoding, which its reader takes for a value."""
     with given.path.open("rb") as file:
-        return given.media_type == "application/json" and file.read(3) == codecs.BOM_UTF8
+        return given.media_type in JSON and file.read(3) == codecs.BOM_UTF8
 
 
 def as_utf8(given: Given, duck: Duck, span: Span) -> Path:

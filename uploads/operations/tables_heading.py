@@ -1,12 +1,27 @@
-"""Names of columns: whether a first row of years or days gives them, and that they differ; it knows no kind of file."""
+"""Names of columns: which row gives them, and that they differ; it knows no kind of file."""
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 YEAR = re.compile(r"(?:19|20)\d\d")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 NUMBER = re.compile(r"[\d\s.,+-]*\d")
+
+
+def titles_above(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many of the first rows are titles above the row of names.
+
+    A title is alone in its row, and the row of names is full of texts; fewer than three columns
+    do not tell one from the other. What is empty is an empty text.
+    """
+    filled = [[cell for cell in row if cell.strip()] for row in rows]
+    titles = len(list(takewhile(lambda cells: len(cells) < 2, filled)))
+    if not titles or titles + 1 >= len(rows) or not any(filled[:titles]):
+        return 0
+    names, width = filled[titles], max(map(len, rows))
+    full = len(names) == width >= 3 and not any(map(NUMBER.fullmatch, names))
+    return titles if full and len(filled[titles + 1]) > 1 else 0
 
 
 def names_times(first: Sequence[str], second: Sequence[str]) -> bool:

@@ -1,30 +1,17 @@
-"""CSV and TSV into Parquet: dialect, types, and rows that do not fit."""
+"""CSV and TSV into Parquet: types, and rows that do not fit."""
 
-import codecs
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from uploads.errors import InputError
-from uploads.operations.duck import (
-    BUFFER_BYTES,
-    LONGEST_LINE,
-    Duck,
-    QueryError,
-    Row,
-    Span,
-    text,
-    within,
-)
+from uploads.operations.duck import Duck, QueryError, Span, text, within
+from uploads.operations.tables_above import like_rows, note_on
+from uploads.operations.tables_dialect import LONG_LINES, dialect_of
 from uploads.operations.tables_encoding import as_utf8
 from uploads.operations.tables_given import Given, Reading, Table
-from uploads.operations.tables_heading import names_times
 from uploads.operations.tables_types import FLOAT, TEXT, TextColumn, is_odd, survey, typed
 
 FIRST_ROWS = 20_000
-NOTHING = "(empty)"
-LONG_LINES = (f"max_line_size = {LONGEST_LINE}", f"buffer_size = {BUFFER_BYTES}")
 REASONS = {
     "TOO MANY COLUMNS": "too many values",
     "MISSING COLUMNS": "too few values",
@@ -48,14 +35,6 @@ def read_csv(given: Given, duck: Duck, span: Span, reading: Reading) -> list[Tab
     return [Table("", made, rows, columns, rejected, rejects, tuple(text_file.notes))]
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """How a text is written, as options of DuckDB's reader, and the columns that it shows at first."""
-
-    options: tuple[str, ...]
-    columns: tuple[TextColumn, ...]
-
-
 @dataclass
 class TextFile:
     """One CSV file on its way to Parquet.
@@ -77,7 +56,7 @@ class TextFile:
     _floats_at_once: bool = True
 
     def __post_init__(self) -> None:
-        self._dialect = self._sniff()
+        self._dialect = dialect_of(self.path, self.given.media_type, self.duck, self.reading)
         self._columns = [
             TextColumn(column.name, TEXT) if self.reading.as_written(column.name) else column
             for column in self._dialect.columns
@@ -86,62 +65,12 @@ class TextFile:
         for column in self._columns:
             if column.order:
                 self.notes.append(f"“{column.name}” is read as {column.order}.")
+        self.notes += filter(None, [note_on(self._dialect.above)])
+        self._above = like_rows(self._dialect.above, self._dialect.separator)
 
     @property
     def target(self) -> Path:
         return self.duck.path(f"{self.given.label}.parquet")
-
-    # --- how it is written ---
-
-    def _sniff(self) -> Dialect:
-        """Find the dialect: by all first rows if they agree, else by most of them."""
-        found: list[tuple[Dialect, str]] = []
-        for more in ("", ", ignore_errors = true", ", ignore_errors = true, strict_mode = false"):
-            try:
-                found.append((self._look(more, self.reading.header), more))
-            except QueryError as error:
-                failed = error
-            if len(found) == 2:
-                break
-        if not found:
-            raise failed
-        best, more = max(found, key=lambda pair: len(pair[0].columns))
-        if self.reading.header == "auto" and "header = false" in best.options:
-            top = self._top(best)
-            return self._look(more, "yes") if len(top) == 2 and names_times(*top) else best
-        return best
-
-    def _top(self, dialect: Dialect) -> list[list[str]]:
-        """Return the first two rows as they are written."""
-        named = ", ".join(f"c{number}: '{TEXT}'" for number in range(len(dialect.columns)))
-        options = ", ".join([*dialect.options, *LONG_LINES, f"columns = {{{named}}}"])
-        sql = f"FROM read_csv({text(self.path)}, auto_detect = false, ignore_errors = true, {options})"
-        return [[cell or "" for cell in row] for row in self.duck.rows(f"{sql} LIMIT 2")]
-
-    def _look(self, more: str, header: str) -> Dialect:
-        options = [*LONG_LINES]
-        said = self._said_separator()
-        if said:
-            options.append("skip = 1")
-        if self.reading.separator or said:
-            options.append(f"delim = {text(self.reading.separator or said)}")
-        elif self.given.media_type == "text/tab-separated-values":
-            options.append("delim = '\t'")
-        if header != "auto":
-            options.append(f"header = {'true' if header == 'yes' else 'false'}")
-        (row,) = self.duck.rows(
-            "SELECT Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, Columns, DateFormat, "
-            f"TimestampFormat FROM sniff_csv({text(self.path)}, {', '.join(options)}{more})"
-        )
-        strict = () if "strict_mode" not in more else ("strict_mode = false",)
-        return Dialect((*_options(row), *strict), tuple(_columns(row)))
-
-    def _said_separator(self) -> str:
-        """Return the separator of a first line such as `sep=;`, by which Excel is told of it."""
-        with self.path.open("rb") as file:
-            line = file.read(16).removeprefix(codecs.BOM_UTF8)
-        said = re.match(r'"?sep=([^\w\s"]|\t)"?\r?\n', line.decode("latin-1"), re.IGNORECASE)
-        return said[1] if said else ""
 
     # --- reading ---
 
@@ -243,6 +172,7 @@ class TextFile:
         if not self._was_read():
             return 0, None
         count = int(self.duck.one(f"SELECT count(DISTINCT line) FROM {self._errors}"))
+        count += len(self._above)
         most = self.duck.step.limits.table_max_rejects
         if count > most:
             reason = f"more than {most:,} of its rows do not fit."
@@ -258,35 +188,13 @@ class TextFile:
             "'a value of another type in ' || coalesce(column_name, '') "
             "ELSE lower(error_type) END, '; ' ORDER BY 1) AS reason, "
             'any_value(left(csv_line, 10000)) AS "text" '
-            f"FROM {self._errors} GROUP BY line ORDER BY line) TO {text(target)} (HEADER)"
+            f"FROM {self._errors} GROUP BY line {self._listed_above()} ORDER BY line) "
+            f"TO {text(target)} (HEADER)"
         )
         return count, target
 
-
-def _options(row: Row) -> Sequence[str]:
-    """Return what was found of a dialect as options of the reader.
-
-    Quotation marks count where the first rows had none: the later ones may.
-    """
-    separator, quote, escape, comment, skip, header = row[:6]
-    quote = '"' if quote == NOTHING else quote
-    escape = quote if escape == NOTHING else escape
-    return (
-        f"delim = {text(separator)}",
-        f"quote = {text(quote)}",
-        f"escape = {text(escape)}",
-        f"comment = {text('' if comment == NOTHING else comment)}",
-        f"skip = {skip}",
-        f"header = {str(header).lower()}",
-    )
-
-
-def _columns(row: Row) -> Sequence[TextColumn]:
-    """Return the columns that were found; whole numbers of more than 64 bits stay texts."""
-    forms = {"DATE": row[7] or "", "TIMESTAMP": row[8] or ""}
-    made = []
-    for column in row[6]:
-        kind = TEXT if column["type"] in {"HUGEINT", "UHUGEINT"} else column["type"]
-        form = forms.get(kind, "")
-        made.append(TextColumn(column["name"], kind, "" if form.startswith("%Y-%m-%d") else form))
-    return made
+    def _listed_above(self) -> str:
+        """Return the lines above the table that look like rows as a further part of a SELECT."""
+        reason = text("above the table")
+        rows = ", ".join(f"({line}, {reason}, {text(shown)})" for line, shown in self._above)
+        return f"UNION ALL VALUES {rows}" if rows else ""

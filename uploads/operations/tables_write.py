@@ -15,9 +15,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from uploads.errors import InputError, StepError
 from uploads.operations.duck import BUFFER_BYTES, LONGEST_LINE, Duck, Span, name, text, within
-from uploads.operations.tables_cells import sqlite_name
 from uploads.operations.tables_given import Table
 from uploads.operations.tables_heading import unique
+from uploads.operations.tables_sqlite import sqlite_name
 
 Format = Literal["parquet", "csv", "ndjson", "json", "xlsx", "sqlite"]
 Compression = Literal["none", "gzip", "zstd"]
@@ -84,7 +84,7 @@ def reading(target: Path, writing: Writing) -> str:
         return f"read_json_objects({text(target)}, format = '{form}', maximum_object_size = {LONGEST_LINE})"
     return (
         f"read_csv({text(target)}, all_varchar = true, delim = {text(writing.separator)}, "
-        f"header = {str(writing.header).lower()}, quote = '\"', escape = '\"', "
+        f"header = {str(writing.header).lower()}, quote = '\"', escape = '\"', new_line = '\\n', "
         f"max_line_size = {LONGEST_LINE}, buffer_size = {BUFFER_BYTES})"
     )
 
