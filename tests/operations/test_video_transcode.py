@@ -230,18 +230,6 @@ def test_the_start_can_be_played_before_the_rest_has_come(
     assert head.index(b"moov") < head.index(b"mdat")
 
 
-def test_no_notes_of_the_source_remain(short_video: Path, perform: Perform, tmp_path: Path) -> None:
-    source = tmp_path / "noted.mp4"
-    ffmpeg(
-        *("-i", str(short_video), "-c", "copy", "-metadata", "location=+54.1+009.9/"),
-        *("-metadata", "title=Secret", str(source)),
-    )
-    assert b"Secret" in source.read_bytes()
-    for options in (QUICK, {"height": 720}):
-        content = perform("video.transcode", source, **options)[0].path.read_bytes()
-        assert b"Secret" not in content and b"+54.1" not in content
-
-
 def test_a_short_video_is_one_part_and_a_long_one_many(short_video: Path, long_video: Path) -> None:
     assert [part["kind"] for part in planned(short_video)] == ["whole"]
     parts = planned(long_video)

@@ -43,7 +43,7 @@ def tags_of(source: Path, name: str, format: str) -> Tags:
         for stream in container.streams.audio:
             said |= stream.metadata
         said |= container.metadata
-        values = {key.lower(): _plain(value) for key, value in said.items()}
+        values = {key.lower(): plain(value) for key, value in said.items()}
         covers = [
             stream.index
             for stream in container.streams.video
@@ -55,5 +55,6 @@ def tags_of(source: Path, name: str, format: str) -> Tags:
     return Tags(kept, covers[0] if covers and format in COVERED else None, format)
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
+    """Return a tag's text without what is no letter, and not too long."""
     return "".join(c for c in value if c.isprintable())[:VALUE_CHARACTERS].strip()

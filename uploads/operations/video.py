@@ -124,6 +124,11 @@ class Transcode:
     subtitle_track: int = option(
         1, "Which one is burnt in, where there are several.", min=1, max=32
     )
+    tags: Literal["keep", "strip"] = option(
+        "keep",
+        "Title, day of recording, chapters, names of tracks. Everything else, such as the place, is removed.",
+        choices={"keep": "Keep", "strip": "Remove"},
+    )
     faststart: bool = option(default=True, help="Playing can start before the file has arrived.")
     copy_fitting: bool = option(
         default=True,
@@ -218,7 +223,7 @@ PRESETS = (
     label="Convert videos",
     accepts=["video/*"],
     options=Transcode,
-    version=2,
+    version=3,
     presets=PRESETS,
     seconds=lambda size: 1 + size / 1.2e6,
     memory_bytes=8 * 1024**3,

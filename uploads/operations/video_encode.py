@@ -21,6 +21,7 @@ from uploads.operations.base import Context, Json, Output
 from uploads.operations.probe import opened
 from uploads.operations.video_budget import LEAST_RATE
 from uploads.operations.video_codecs import Encoding
+from uploads.operations.video_notes import notes_of
 
 if TYPE_CHECKING:
     from uploads.operations.video import Transcode
@@ -198,12 +199,14 @@ def _copy(source: Path, step: "Context[Transcode]", part: Json) -> Output:
         kept = sound["codec"].removesuffix("float") == sound["becomes"]
         how = video_sound.encoder({**sound, "becomes": "copy"} if kept else sound, [])
         arguments += ["-map", f"0:{sound['index']}", *_numbered(how, place)]
-    if step.options.subtitles == "keep":
-        for place, track in enumerate(part["subtitles"]):
-            how = ["-c:s", video_subtitles.encoder(step, track)]
-            arguments += ["-map", f"0:{track['index']}", *_numbered(how, place)]
-            arguments += [f"-metadata:s:s:{place}", f"language={track['language'] or 'und'}"]
-    arguments += ["-dn", "-map_metadata", "-1", "-map_chapters", "-1"]
+    subtitles = part["subtitles"] if step.options.subtitles == "keep" else []
+    for place, track in enumerate(subtitles):
+        how = ["-c:s", video_subtitles.encoder(step, track)]
+        arguments += ["-map", f"0:{track['index']}", *_numbered(how, place)]
+    tracks = [("v", {"index": part["stream"]})]
+    tracks += [("a", sound) for sound in part["sounds"]] + [("s", track) for track in subtitles]
+    notes = notes_of(source, step, part, part["origin"] * part["base"][0] / part["base"][1])
+    arguments += ["-dn", *notes.arguments(tracks)]
     arguments += ["-movflags", "+faststart"] if step.options.faststart else []
     written = [*arguments, str(target.absolute())]
     complaints = _run(written, step, _progress(step, part, (0.0, 1.0)))

@@ -40,7 +40,7 @@ def join(source: Path, step: "Context[Transcode]", parts: Sequence[PartResult]) 
     if copied:
         shutil.copyfile(made_of.pictures[0][1], target)
     else:
-        video_mux.write(target, step, first, made_of)
+        video_mux.write(source, target, step, first, made_of)
     made = measure(target, step.name)
     step.report(0.9, "checking")
     damaged = any(meta.get("damaged") for part in parts for meta in part.meta)

@@ -13,6 +13,7 @@ import av
 from uploads.errors import StepError
 from uploads.operations.base import Context, Json, PartResult
 from uploads.operations.probe import opened
+from uploads.operations.video_notes import Notes, notes_of
 
 if TYPE_CHECKING:
     from uploads.operations.video import Transcode
@@ -59,7 +60,9 @@ def sort(parts: Sequence[PartResult]) -> Sorted:
     return found
 
 
-def write(target: Path, step: "Context[Transcode]", shape: Json, made_of: Sorted) -> None:
+def write(
+    source: Path, target: Path, step: "Context[Transcode]", shape: Json, made_of: Sorted
+) -> None:
     """Write all tracks in the order of their times; raises `StepError` where parts don't match."""
     languages = {sound["index"]: sound["language"] for sound in shape["sounds"]}
     with ExitStack() as stack:
@@ -70,22 +73,50 @@ def write(target: Path, step: "Context[Transcode]", shape: Json, made_of: Sorted
             options["video_track_timescale"] = str(base.denominator)
             options |= {"movflags": "+faststart"} if step.options.faststart else {}
         kind = FORMATS[shape["suffix"]]
+        origin = _origin(shape, silent=not made_of.sounds)
+        notes = notes_of(source, step, shape, float(origin * Fraction(*shape["base"])))
         out = stack.enter_context(av.open(str(target), "w", format=kind, options=options))
         track = out.add_stream_from_template(head, opaque=True)
         if shape["suffix"] == ".mp4" and step.options.codec == "h265":
             track.codec_context.codec_tag = APPLE_HEVC
         track.time_base = base
+        _tell(out, notes)
+        _call(track, shape["stream"], notes)
         flows: list[Flow] = [picture_packets(pieces, track, head, step, float(base))]
-        others = [(path, languages[meta["sound"]]) for meta, path in made_of.sounds]
+        others = [(path, meta["sound"], languages[meta["sound"]]) for meta, path in made_of.sounds]
         if step.options.subtitles == "keep":
-            others += [(path, meta["language"]) for meta, path in made_of.subtitles]
-        for place, (path, language) in enumerate(others, start=1):
+            others += [
+                (path, meta["subtitle"], meta["language"]) for meta, path in made_of.subtitles
+            ]
+        for place, (path, index, language) in enumerate(others, start=1):
             heard = stack.enter_context(opened(path, step.name)).streams[0]
             added = out.add_stream_from_template(heard, opaque=True)
             added.metadata["language"] = language or "und"
+            _call(added, index, notes)
             flows.append(_other_packets(heard, added, place))
         for _, _, packet in heapq.merge(*flows, key=lambda entry: entry[:2]):
             out.mux(packet)
+
+
+def _tell(out: Any, notes: Notes) -> None:
+    """Write what is told of the whole file; only before its first packet."""
+    out.metadata.update(notes.values)
+    out.set_chapters(notes.chapters)
+    for font in notes.fonts:
+        out.add_attachment(font.name, font.media_type, font.content)
+
+
+def _call(track: Any, index: int, notes: Notes) -> None:
+    """Give a track the name and role that it has in the source."""
+    if title := notes.titles.get(index):
+        track.metadata["title"] = title
+    track.disposition = notes.roles.get(index, 0)
+
+
+def _origin(params: Json, *, silent: bool) -> int:
+    """Return the source's tick at which the result begins: without sound at its first picture."""
+    name = "offset" if silent and "offset" in params else "origin"
+    return int(params[name])
 
 
 def _pieces(made_of: Sorted, name: str) -> tuple[Fraction, list[Piece]]:
@@ -101,8 +132,11 @@ def _pieces(made_of: Sorted, name: str) -> tuple[Fraction, list[Piece]]:
                 raise _unlike(name, "the parts count time differently.")
             offset = 0
             if params["start"] is not None:
-                origin = params["offset"] if silent else params["origin"]
-                ticks = (params["start"] - origin) * Fraction(*params["base"]) / base
+                ticks = (
+                    (params["start"] - _origin(params, silent=silent))
+                    * Fraction(*params["base"])
+                    / base
+                )
                 offset = round(ticks)
             times = [p.pts + offset for p in container.demux(stream) if p.size]
         pieces.append(Piece(path, offset, times))
