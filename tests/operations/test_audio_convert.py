@@ -150,7 +150,7 @@ def test_peaks_are_held_and_what_is_missing_is_said(
     assert any("instead of −8.0 LUFS" in line for line in listener.warnings)
 
 
-def test_names_chapters_and_cover_stay_and_the_rest_goes(song: Path, perform: Perform) -> None:
+def test_names_and_cover_stay_and_the_rest_goes(song: Path, perform: Perform) -> None:
     for kind in ("mp3", "aac", "flac", "opus"):
         made, _ = perform("audio.convert", song, format=kind)
         found = facts(made.path)

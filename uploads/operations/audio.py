@@ -121,6 +121,7 @@ PRESETS = (
 @operation(
     "audio.convert",
     label="Convert sound",
+    version=2,
     accepts=["audio/*", "video/*"],
     options=ConvertSound,
     presets=PRESETS,

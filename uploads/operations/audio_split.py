@@ -1,4 +1,4 @@
-"""The operation `audio.split`: a recording in pieces, by length, at silences or at given times.
+"""The operation `audio.split`: a recording in pieces, by length, at silences, at chapters or at given times.
 
 Knows options and presets; `audio_split_make` does the work, imported when there is some.
 """
@@ -19,7 +19,7 @@ MIB, GIB = 1024**2, 1024**3
 class SplitSound:
     """Where a recording is cut, and how the pieces come out."""
 
-    by: Literal["length", "silence", "times"] = option(
+    by: Literal["length", "silence", "times", "chapters"] = option(
         "length",
         "Where to cut.",
         label="Cut",
@@ -27,6 +27,7 @@ class SplitSound:
             "length": "Every so many minutes",
             "silence": "In the middle of each silence",
             "times": "At the times below",
+            "chapters": "At its chapters",
         },
     )
     minutes: float = option(
@@ -71,7 +72,7 @@ class SplitSound:
     )
     tags: Literal["keep", "strip"] = option(
         "keep",
-        "Title, artist, album, cover; each piece gets its own track number.",
+        "Title, artist, album, cover, chapters; each piece gets its own track number.",
         choices={"keep": "Keep", "strip": "Only the track number"},
     )
 
@@ -89,6 +90,12 @@ PRESETS = (
         {"by": "silence"},
     ),
     Preset(
+        "at_chapters",
+        "Audiobook or podcast: a file for each chapter",
+        "In the format of the source, named by the chapters.",
+        {"by": "chapters"},
+    ),
+    Preset(
         "chapters",
         "Audiobook: hours into MP3s of 30 minutes",
         "MP3, numbered, for old players.",
@@ -100,6 +107,7 @@ PRESETS = (
 @operation(
     "audio.split",
     label="Split sound",
+    version=2,
     accepts=["audio/*", "video/*"],
     options=SplitSound,
     presets=PRESETS,
@@ -110,7 +118,7 @@ PRESETS = (
     piecewise=True,
 )
 def split(source: Path, step: Context[SplitSound]) -> Iterator[Output]:
-    """Cut recordings into pieces by length, at silences or at given times; tags and numbers set."""
+    """Cut recordings into pieces by length, at silences, chapters or given times; tags and numbers set."""
     from uploads.operations import audio_split_make
 
     yield from audio_split_make.split(source, step)

@@ -5,14 +5,15 @@ Everything is read once, from the start, never sought: so the pieces hold all of
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError, StepError
-from uploads.operations import ffmpeg, meter
+from uploads.operations import chapters, ffmpeg, meter
 from uploads.operations.audio import ConvertSound
 from uploads.operations.base import Context, Output
+from uploads.operations.chapters import Chapter
 from uploads.operations.meter import Measured
 from uploads.operations.probe import Sound, clock
 from uploads.operations.sound import (
@@ -25,8 +26,9 @@ from uploads.operations.sound import (
     track_of,
 )
 from uploads.operations.spans import within
-from uploads.operations.tags import tags_of
+from uploads.operations.tags import Tags, tags_of
 from uploads.operations.times import parse_times
+from uploads.operations.titles import name_end
 
 if TYPE_CHECKING:
     from uploads.operations.audio_split import SplitSound
@@ -38,6 +40,22 @@ LEAST_REST_SECONDS = 1.0
 PACKET_SECONDS = 0.1
 # What can be copied, and the kind of file it goes into.
 COPIED = {"mp3": "mp3", "mp3float": "mp3", "aac": "aac", "opus": "opus", "vorbis": "opus"}
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece: seconds of the sound, which begins `late` in its file; its number as tags have it."""
+
+    name: str
+    number: str
+    start: float
+    end: float
+    late: float
+    title: str
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.start
 
 
 def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
@@ -56,14 +74,16 @@ def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
         raise InputError("media_damaged", name=step.name, reason="no sound in it can be decoded.")
     if claimed - total > max(TOLERANCE_SECONDS, 0.01 * claimed):
         step.warn(f"The file ends at {clock(total)} of {clock(claimed)}.")
-    ends = [*_cuts(step, heard, late), total]
+    tags = tags_of(source, step.name, kind)
+    ends = [*_cuts(step, heard, late, tags.chapters), total]
     if len(ends) > MOST_PIECES:
         raise InputError(
             "too_many_pieces", name=step.name, count=f"{len(ends):,}", limit=MOST_PIECES
         )
-    pieces = _copied(source, step, sound, ends, late) if copied else [step.path("samples.w64")]
+    files = _copied(source, step, sound, ends, late) if copied else [step.path("samples.w64")]
+    pieces = _named(ends, late, tags.chapters if step.options.by == "chapters" else ())
     made_seconds = 0.0
-    for place, output in enumerate(_pieces(source, step, sound, kind, ends, pieces)):
+    for place, output in enumerate(_made(source, step, sound, tags, pieces, files)):
         made_seconds += output.meta["duration"]
         output.meta["start"] = round(output.meta["start"] + late, 3)
         output.meta.update({"sample_share": round(share, 6)} if share < 1 else {})
@@ -132,9 +152,13 @@ def _measure(
     return heard
 
 
-def _cuts(step: "Context[SplitSound]", heard: Measured, late: float) -> list[float]:
+def _cuts(
+    step: "Context[SplitSound]", heard: Measured, late: float, marked: Sequence[Chapter]
+) -> list[float]:
     """Return where to cut, in seconds of the sound, in order; says what is left out."""
     options, total = step.options, heard.seconds
+    if options.by == "chapters":
+        return _at_chapters(step, [chapter.start - late for chapter in marked], total)
     if options.by == "length":
         apart = options.minutes * 60
         count = max(1, math.ceil((total - LEAST_REST_SECONDS) / apart))
@@ -151,6 +175,24 @@ def _cuts(step: "Context[SplitSound]", heard: Measured, late: float) -> list[flo
                 )
             step.warn(f"It lasts {lasts}: there is nothing to cut at {clock(beyond)}.")
         return found
+    return _at_silences(step, heard)
+
+
+def _at_chapters(step: "Context[SplitSound]", starts: list[float], total: float) -> list[float]:
+    """Return the beginnings of chapters; one of a moment belongs to the one before it."""
+    if not starts:
+        step.warn("It has no chapters: it stays in one piece.")
+    cuts: list[float] = []
+    for start in starts:
+        before = cuts[-1] if cuts else 0.0
+        if min(start - before, total - start) >= LEAST_REST_SECONDS:
+            cuts.append(start)
+    return cuts
+
+
+def _at_silences(step: "Context[SplitSound]", heard: Measured) -> list[float]:
+    """Return the middles of the silences that are long enough and far enough apart."""
+    options, total = step.options, heard.seconds
     cuts: list[float] = []
     for start, end in heard.silences:
         middle = (start + end) / 2
@@ -189,49 +231,63 @@ def _copied(
     return found
 
 
-def _pieces(
-    source: Path,
-    step: "Context[SplitSound]",
-    sound: Sound,
-    kind: str,
-    ends: Sequence[float],
-    pieces: Sequence[Path],
-) -> Iterator[Output]:
-    """Write each piece with its tags and number, and compare its length with what it should be."""
-    copied = pieces[0].suffix == ".mka"
-    encoder = ["-c:a", "copy"] if copied else _encoder(source, step, sound, kind)
+def _named(ends: Sequence[float], late: float, marked: Sequence[Chapter]) -> list[Piece]:
+    """Return the pieces in their order, each with the title of the chapter that begins there."""
+    starts = [0.0, *ends[:-1]]
     digits = max(2, len(str(len(ends))))
-    for place, (start, end) in enumerate(zip([0.0, *ends[:-1]], ends, strict=True)):
-        seconds = end - start
-        target = step.path(f"source-{place + 1:0{digits}d}{SUFFIXES[kind]}")
-        reading = ffmpeg.reading(pieces[place] if copied else pieces[0])
+    pieces = []
+    for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1):
+        near = [c.title for c in marked if abs(c.start - late - start) < LEAST_REST_SECONDS]
+        title = near[0] if near else ""
+        name = f"{number:0{digits}d}{name_end(title)}"
+        pieces.append(Piece(name, f"{number}/{len(ends)}", start, end, late, title))
+    return pieces
+
+
+def _made(
+    source: Path, step: "Context[SplitSound]", sound: Sound, tags: Tags,
+    pieces: Sequence[Piece], files: Sequence[Path],
+) -> Iterator[Output]:  # fmt: skip
+    """Write each piece with its tags and number, and compare its length with what it should be."""
+    copied = files[0].suffix == ".mka"
+    encoder = ["-c:a", "copy"] if copied else _encoder(source, step, sound, tags.format)
+    for place, piece in enumerate(pieces):
+        target = step.path(f"source-{piece.name}{SUFFIXES[tags.format]}")
+        reading = ffmpeg.reading(files[place] if copied else files[0])
         if not copied:
-            reading = ["-ss", f"{start:.6f}", "-t", f"{seconds:.6f}", *reading]
-        number = f"{place + 1}/{len(ends)}"
-        arguments = [*reading, *_tagged(source, step, kind, number), *encoder]
+            reading = ["-ss", f"{piece.start:.6f}", "-t", f"{piece.seconds:.6f}", *reading]
+        arguments = [*reading, *_tagged(source, step, tags, piece), *encoder]
         arguments += ["-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
         ffmpeg.run(arguments, name=step.name, limits=step.limits)
         made = seconds_of(target, step.name)
-        if abs(made - seconds) > TOLERANCE_SECONDS + PACKET_SECONDS:
-            raise _differs(step, f"piece {number} lasts {made:.2f} s instead of {seconds:.2f} s.")
-        meta = {"duration": round(made, 3), "start": round(start, 3), "track": number}
+        if abs(made - piece.seconds) > TOLERANCE_SECONDS + PACKET_SECONDS:
+            reason = f"piece {piece.number} lasts {made:.2f} s instead of {piece.seconds:.2f} s."
+            raise _differs(step, reason)
+        meta = {"duration": round(made, 3), "start": round(piece.start, 3), "track": piece.number}
         yield Output(target, meta={**meta, "copied": copied})
         if copied:
-            pieces[place].unlink()
+            files[place].unlink()
 
 
-def _tagged(source: Path, step: "Context[SplitSound]", kind: str, number: str) -> list[str]:
-    """Return the arguments that choose the sound, and the source's tags with this piece's number."""
+def _tagged(source: Path, step: "Context[SplitSound]", tags: Tags, piece: Piece) -> list[str]:
+    """Return the arguments that choose the sound, and the source's tags as this piece has them."""
+    chosen = ["-map", "0:a"]
     if step.options.tags == "strip":
-        return ["-map", "0:a", "-map_metadata", "-1", "-metadata", f"track={number}"]
-    tags = tags_of(source, step.name, kind)
-    values = {**tags.values, "track": number}
-    inputs = ffmpeg.reading(source) if tags.cover is not None else []
-    chosen = [*inputs, "-map", "0:a", *replace(tags, values=values, cover=None).arguments()]
+        return [*chosen, *Tags({"track": piece.number}).arguments()]
+    values = {**tags.values, "track": piece.number}
+    if piece.title:
+        album = values.get("album") or values.get("title", "")
+        values |= {"title": piece.title} | ({"album": album} if album else {})
+    noted = tags.kept(piece.late + piece.start, piece.late + piece.end)
+    # A single chapter says no more than the piece's own title.
+    inputs = chapters.reading(noted, step.path("chapters.txt")) if len(noted) > 1 else []
+    chosen += replace(tags, values=values, cover=None).arguments(1 if inputs else None)
     if tags.cover is not None:
-        chosen += ["-map", f"1:{tags.cover}", "-c:v", "copy", "-disposition:v:0", "attached_pic"]
-    # The chapters tell the times of the whole.
-    return [*chosen, "-map_chapters", "-1"]
+        number = 2 if inputs else 1
+        inputs += ffmpeg.reading(source)
+        chosen += ["-map", f"{number}:{tags.cover}", "-c:v", "copy"]
+        chosen += ["-disposition:v:0", "attached_pic"]
+    return [*inputs, *chosen]
 
 
 def _encoder(source: Path, step: "Context[SplitSound]", sound: Sound, kind: str) -> list[str]:

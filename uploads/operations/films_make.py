@@ -7,17 +7,20 @@ import heapq
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
 
 from uploads.errors import InputError, StepError
-from uploads.operations import ffmpeg, video_join, video_mux
+from uploads.operations import chapters, ffmpeg, video_join, video_mux
 from uploads.operations.base import Context, Json, Output
+from uploads.operations.chapters import Chapter
 from uploads.operations.films_look import Film, difference, look, suffix
 from uploads.operations.probe import opened
 from uploads.operations.spans import within
+from uploads.operations.titles import plain
 
 if TYPE_CHECKING:
     from uploads.operations.films import JoinFilms
@@ -159,11 +162,9 @@ def _whole(
     mixed = step.path("mixed.mov" if target.suffix == ".mp4" else "mixed.mkv")
     _mux(pieces, mixed, within(step, ENCODED, MUXED))
     arguments = [*ffmpeg.reading(mixed)]
-    chapters = step.path("chapters.txt")
+    noted = step.path("chapters.txt")
     if step.options.chapters and len(films) > 1:
-        chapters.write_text(_chapters(pieces), encoding="utf-8")
-        arguments += ["-f", "ffmetadata", "-i", f"file:{chapters.absolute()}"]
-        arguments += ["-map_chapters", "1"]
+        arguments += [*chapters.reading(_chapters(pieces), noted), "-map_chapters", "1"]
     samples = pieces[0].sound is not None and pieces[0].sound.codec == "pcm_s16le"
     encoded = samples and target.suffix == ".mp4"
     arguments += ["-map", "0:v", "-map", "0:a?", "-c", "copy"]
@@ -185,7 +186,7 @@ def _whole(
         progress=progress,
     )
     _check(target, pieces, step)
-    for left in (mixed, chapters, *step.folder.glob("film-*.mov")):
+    for left in (mixed, noted, *step.folder.glob("film-*.mov")):
         left.unlink(missing_ok=True)
     return target
 
@@ -247,15 +248,12 @@ def _sounds(pieces: Sequence[Film], track: Any) -> video_mux.Flow:
         at += piece.seconds
 
 
-def _chapters(pieces: Sequence[Film]) -> str:
-    lines, at = [";FFMETADATA1"], 0.0
-    for piece in pieces:
-        title = "".join(f"\\{c}" if c in "=;#\\" else c for c in Path(piece.name).stem)
-        title = "".join(c for c in title if c.isprintable())
-        lines += ["[CHAPTER]", "TIMEBASE=1/1000", f"START={round(at * 1000)}"]
-        at += piece.seconds
-        lines += [f"END={round(at * 1000)}", f"title={title}"]
-    return "\n".join(lines) + "\n"
+def _chapters(pieces: Sequence[Film]) -> list[Chapter]:
+    ends = list(accumulate(piece.seconds for piece in pieces))
+    return [
+        Chapter(plain(Path(piece.name).stem), start, end)
+        for piece, start, end in zip(pieces, [0.0, *ends[:-1]], ends, strict=True)
+    ]
 
 
 def _check(target: Path, pieces: Sequence[Film], step: "Context[JoinFilms]") -> None:

@@ -1,6 +1,5 @@
 """Divides a document with qpdf; imported when there is work."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,11 +13,11 @@ from uploads.operations import pdf_file, pdf_layers, pdf_marks, pdf_save
 from uploads.operations.base import Context, Output
 from uploads.operations.page_ranges import parse_pages
 from uploads.operations.pdf_marks import Mark, Places
+from uploads.operations.titles import name_end
 
 if TYPE_CHECKING:
     from uploads.operations.pdf_split import Split
 
-TITLE_CHARACTERS = 60
 # Beyond this many files a small picture of each would take longer than the files themselves.
 MOST_PREVIEWS = 300
 
@@ -95,7 +94,7 @@ class _Dividing:
         bounds = [*sorted(titles), len(self.pages)]
         digits = len(str(len(bounds) - 1))
         return [
-            Piece(range(begin, end), f"{number:0{digits}}{_plain(titles[begin])}")
+            Piece(range(begin, end), f"{number:0{digits}}{name_end(titles[begin])}")
             for number, (begin, end) in enumerate(pairwise(bounds), start=1)
         ]
 
@@ -151,10 +150,3 @@ def _down_to(marks: list[Mark] | tuple[Mark, ...], depth: int) -> Iterator[Mark]
         yield mark
         if depth > 1:
             yield from _down_to(mark.kids, depth - 1)
-
-
-def _plain(title: str) -> str:
-    """Return a title as the end of a file's name."""
-    words = re.sub(r"[^\w.,()&+' -]+", " ", title).split()
-    plain = " ".join(words)[:TITLE_CHARACTERS].strip(" .")
-    return f" {plain}" if plain else ""

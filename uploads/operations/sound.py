@@ -4,6 +4,7 @@ Two passes where the loudness or silence has to be known first: the first decode
 everything once.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uploads.errors import InputError, StepError
-from uploads.operations import ffmpeg, meter
+from uploads.operations import chapters, ffmpeg, meter
 from uploads.operations.base import Context, Json, Output
 from uploads.operations.meter import Measured
 from uploads.operations.probe import Media, Sound, clock, opened, probe
-from uploads.operations.tags import tags_of
+from uploads.operations.tags import Tags, tags_of
 
 if TYPE_CHECKING:
     from uploads.operations.audio import ConvertSound
@@ -168,12 +169,20 @@ class Work:
             step.report(_share(span, seconds, total), "converting")
 
         tags = tags_of(self.source, step.name, options.format) if options.tags == "keep" else None
-        arguments = [*self._reading(), "-map", f"0:{self.sound.index}"]
-        arguments += tags.arguments() if tags else ["-map_metadata", "-1", "-map_chapters", "-1"]
+        kept = tags.kept(*self._stretch()) if tags else []
+        noted = chapters.reading(kept, step.path("chapters.txt")) if kept else []
+        arguments = [*self._reading(), *noted, "-map", f"0:{self.sound.index}"]
+        arguments += (tags or Tags({})).arguments(1 if kept else None)
         arguments += ["-sn", "-dn", "-af", ",".join(self.filters) or "anull"]
         arguments += self.encoder()
         arguments += ["-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
         return ffmpeg.run(arguments, name=step.name, limits=step.limits, progress=progress)
+
+    def _stretch(self) -> tuple[float, float]:
+        """Return the seconds of the source that the result holds."""
+        if self.step.options.trim_silence:
+            return self.before.bounds()
+        return 0.0, self.total or math.inf
 
     def encoder(self) -> list[str]:
         """Return FFmpeg's arguments that encode in the chosen format."""

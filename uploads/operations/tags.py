@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from uploads.operations.chapters import Chapter, between, chapters_of
 from uploads.operations.probe import ATTACHED_PICTURE, opened
+from uploads.operations.titles import plain
 
 KEPT = (
     *("title", "artist", "album", "album_artist", "composer", "performer", "publisher"),
     *("track", "disc", "genre", "date", "copyright"),
 )
-VALUE_CHARACTERS = 500
 COVERS = {"mjpeg", "png"}
 # Formats whose files hold a cover, and chapters.
 COVERED = {"mp3", "aac", "flac"}
@@ -18,16 +19,22 @@ CHAPTERED = {"mp3", "aac", "opus"}
 
 @dataclass(frozen=True)
 class Tags:
-    """The tags to keep; `cover` is the place of its stream in the source."""
+    """The tags to keep, and all chapters; `cover` is the place of its stream in the source."""
 
     values: dict[str, str]
-    cover: int | None
-    format: str
+    cover: int | None = None
+    chapters: tuple[Chapter, ...] = ()
+    format: str = ""
 
-    def arguments(self) -> list[str]:
-        """Return FFmpeg's arguments that write these tags and no others."""
-        chosen = ["-map_metadata", "-1"]
-        chosen += ["-map_chapters", "0" if self.format in CHAPTERED else "-1"]
+    def kept(self, begin: float, end: float) -> list[Chapter]:
+        """Return the chapters of a stretch, moved to its start, as far as the format holds any."""
+        return between(self.chapters, begin, end) if self.format in CHAPTERED else []
+
+    def arguments(self, chapters_from: int | None = None) -> list[str]:
+        """Return FFmpeg's arguments that write these tags and no others; chapters are an input's."""
+        # Not all at once: that would take the chapters' titles as well.
+        chosen = ["-map_metadata:g", "-1", "-map_metadata:s", "-1"]
+        chosen += ["-map_chapters", "-1" if chapters_from is None else str(chapters_from)]
         for name, value in self.values.items():
             chosen += ["-metadata", f"{name}={value}"]
         if self.cover is not None:
@@ -37,7 +44,7 @@ class Tags:
 
 
 def tags_of(source: Path, name: str, format: str) -> Tags:
-    """Read the tags of a file that the target format can hold."""
+    """Read the tags of a file that the target format can hold, and its chapters."""
     with opened(source, name) as container:
         said: dict[str, str] = {}
         for stream in container.streams.audio:
@@ -51,10 +58,7 @@ def tags_of(source: Path, name: str, format: str) -> Tags:
             and stream.codec_context is not None
             and stream.codec_context.name in COVERS
         ]
+        chapters = chapters_of(container)
     kept = {key: values[key] for key in KEPT if values.get(key)}
-    return Tags(kept, covers[0] if covers and format in COVERED else None, format)
-
-
-def plain(value: str) -> str:
-    """Return a tag's text without what is no letter, and not too long."""
-    return "".join(c for c in value if c.isprintable())[:VALUE_CHARACTERS].strip()
+    cover = covers[0] if covers and format in COVERED else None
+    return Tags(kept, cover, tuple(chapters), format)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import av
 
 from uploads.errors import StepError
+from uploads.operations import chapters
 from uploads.operations.base import Context, Json, PartResult
 from uploads.operations.probe import opened
 from uploads.operations.video_notes import Notes, notes_of
@@ -101,7 +102,7 @@ def write(
 def _tell(out: Any, notes: Notes) -> None:
     """Write what is told of the whole file; only before its first packet."""
     out.metadata.update(notes.values)
-    out.set_chapters(notes.chapters)
+    out.set_chapters(chapters.written(notes.chapters))
     for font in notes.fonts:
         out.add_attachment(font.name, font.media_type, font.content)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uploads.operations.base import Context, Json
+from uploads.operations.chapters import Chapter, between, chapters_of
 from uploads.operations.probe import opened
-from uploads.operations.tags import plain
+from uploads.operations.titles import plain
 
 if TYPE_CHECKING:
     from uploads.operations.video import Transcode
@@ -19,7 +20,6 @@ KEPT = (
 )
 # Default, dubbed, original, comment, forced, for who hears or sees little.
 ROLES = 1 | 2 | 4 | 8 | 64 | 128 | 256
-MOST_CHAPTERS = 1000
 FONTS = (
     "font/",
     "application/x-truetype-font",
@@ -41,10 +41,10 @@ class Font:
 
 @dataclass(frozen=True)
 class Notes:
-    """Tags of the file, chapters as PyAV has them, and by their index the names and roles of tracks."""
+    """Tags of the file, its chapters, and by their index the names and roles of tracks."""
 
     values: dict[str, str] = field(default_factory=dict)
-    chapters: list[dict[str, Any]] = field(default_factory=list)
+    chapters: list[Chapter] = field(default_factory=list)
     titles: dict[int, str] = field(default_factory=dict)
     roles: dict[int, int] = field(default_factory=dict)
     fonts: list[Font] = field(default_factory=list)
@@ -86,7 +86,7 @@ def notes_of(source: Path, step: "Context[Transcode]", shape: Json, origin: floa
         said = {key.lower(): plain(value) for key, value in container.metadata.items()}
         return Notes(
             {key: said[key] for key in KEPT if said.get(key)},
-            _chapters(container.chapters(), origin, shape["duration"]),
+            between(chapters_of(container), origin, origin + shape["duration"]),
             {stream.index: title for stream in container.streams if (title := _title(stream))},
             roles,
             fonts,
@@ -107,22 +107,3 @@ def _fonts(container: Any) -> list[Font]:
         and (stream.mimetype or "").startswith(FONTS)
         and len(stream.data) <= LARGEST_FONT_BYTES
     ]
-
-
-def _chapters(
-    found: Sequence[dict[str, Any]], origin: float, duration: float
-) -> list[dict[str, Any]]:
-    """Return the chapters that are within the result, moved to its start and cut off at its ends."""
-    kept: list[dict[str, Any]] = []
-    for chapter in found[:MOST_CHAPTERS]:
-        base = chapter["time_base"]
-        first, last = (round(at / base) for at in (origin, origin + duration))
-        start, end = max(chapter["start"], first), min(chapter["end"], last)
-        if start >= end:
-            continue
-        title = plain(chapter["metadata"].get("title", ""))
-        moved = {"start": start - first, "end": end - first}
-        kept.append(
-            {**chapter, **moved, "id": len(kept) + 1, "metadata": {"title": title} if title else {}}
-        )
-    return kept
