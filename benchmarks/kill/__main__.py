@@ -53,8 +53,12 @@ def main() -> int:
     found = [RESULTS / f"{name}.json" for name in ENGINES]
     text = table([Figures(**json.loads(path.read_text())) for path in found if path.exists()])
     print(text)
-    if asked.write:
-        put_into(asked.write, text)
+    if not asked.write:
+        return 0
+    if missing := [path.stem for path in found if not path.exists()]:
+        print(f"{asked.write} is left as it is: there are no figures of {', '.join(missing)}.")
+        return 1
+    put_into(asked.write, text)
     return 0
 
 

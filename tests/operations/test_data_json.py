@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,46 @@ def test_a_late_value_is_as_it_was(
     path.write_text("\n".join(objects) if path.suffix == ".ndjson" else f"[{', '.join(objects)}]")
     rows = column(perform, path)
     assert (len(rows), rows[-1]) == (ROWS + 1, written)
+
+
+@pytest.mark.parametrize(
+    ("usual", "late"),
+    [
+        ('{"x": 1, "y": ["a"]}', '{"x": 2.5, "y": ["b"]}'),
+        ('{"x": 1, "y": ["a"]}', '{"x": 2, "z": true}'),
+        ('{"x": true}', '{"x": 0}'),
+        ("[1, 2]", "[1, 2.5]"),
+        ("[1]", '["007"]'),
+        ('{"x": [{"y": 1}]}', '{"x": [{"y": 1}, {"y": 1.5}]}'),
+        ('{"day": "2024-01-02"}', '{"day": "2024-01-05 13:45:00"}'),
+        ('["550E8400-E29B-41D4-A716-446655440000"]', '["2024-01-05"]'),
+    ],
+)
+def test_a_late_value_within_another_is_as_it_was(
+    usual: str, late: str, perform: Perform, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.ndjson"
+    path.write_text("\n".join([f'{{"a": {usual}}}'] * ROWS + [f'{{"a": {late}}}']))
+    made = perform("data.convert", path, format="ndjson")
+    lines = made[0].path.read_text().splitlines()
+    assert len(lines) == ROWS + 1
+    assert filled(json.loads(lines[0])["a"]) == json.loads(usual)
+    assert filled(json.loads(lines[-1])["a"]) == json.loads(late)
+
+
+def filled(value: Any) -> Any:
+    """Return a value without what is null in it: all rows of a table have the same columns."""
+    if isinstance(value, dict):
+        return {key: filled(inner) for key, inner in value.items() if inner is not None}
+    return [filled(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_a_late_column_is_there(perform: Perform, tmp_path: Path) -> None:
+    path = tmp_path / "late.ndjson"
+    path.write_text('{"a": 1}\n' * ROWS + '{"a": 2, "b": "new"}\n')
+    made = perform("data.convert", path, format="csv")
+    rows = made[0].path.read_text().splitlines()
+    assert (rows[0], rows[1], rows[-1]) == ("a,b", "1,", "2,new")
 
 
 @pytest.mark.parametrize(

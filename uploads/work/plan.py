@@ -21,7 +21,8 @@ from uploads.work.commit import fail_item
 from uploads.work.outcome import Outcome, Problem
 
 BATCH_MAX_ITEMS = 50
-BATCH_LEAST_SECONDS, BATCH_SMALL_SECONDS = 0.2, 0.75  # of few items; at the end of many
+BATCH_LEAST_SECONDS, BATCH_SMALL_SECONDS = 0.2, 1.0  # of few items; at the end of many
+BATCH_SHARE = 2 / 3  # of one worker's share of what is left
 PLAYLISTS = frozenset(
     {"text/x-ffconcat", "application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/x-mpegurl"}
 )
@@ -140,19 +141,22 @@ def _add_batches(plan: Step, items: list[Item], operation: Operation[Any]) -> li
 def batches(items: Iterable[Item]) -> Iterable[list[Item]]:
     """Put items together until a batch has some seconds of work, ever fewer towards the end.
 
-    A batch is at most half of one worker's share of what is left, so that nobody waits long for
-    the last one (guided self-scheduling, Polychronopoulos and Kuck 1987). But each costs the
+    A batch is at most two thirds of one worker's share of what is left, so that nobody waits long
+    for the last one (guided self-scheduling, Polychronopoulos and Kuck 1987). But each costs the
     start of a process.
     """
     waiting = list(items)
     left = sum(item.weight for item in waiting)
-    least = max(BATCH_LEAST_SECONDS, min(BATCH_SMALL_SECONDS, left / (2 * conf.WORKERS)))
+    share = BATCH_SHARE / conf.WORKERS
+    least = max(BATCH_LEAST_SECONDS, min(BATCH_SMALL_SECONDS, left * share))
     batch: list[Item] = []
     weight = 0.0
     for item in waiting:
-        target = min(conf.STEP_SECONDS, max(least, left / (2 * conf.WORKERS)))
+        target = min(conf.STEP_SECONDS, max(least, left * share))
         full = weight + item.weight / 2 > target or len(batch) >= BATCH_MAX_ITEMS
-        if batch and full:
+        # A rest that is hardly worth a process goes with the ones before it.
+        fits = weight <= target and len(batch) < BATCH_MAX_ITEMS
+        if batch and full and not (fits and left - weight <= least / 2):
             yield batch
             left -= weight
             batch, weight = [], 0.0
