@@ -39,6 +39,7 @@ class Command(BaseCommand):
             if web:
                 preparation.check_port(host, port)
             preparation.migrate()
+            preparation.compile_operations()
             if web:
                 preparation.collect_static()
                 setup = preparation.setup_link()
