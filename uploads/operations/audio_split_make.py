@@ -5,16 +5,18 @@ Everything is read once, from the start, never sought: so the pieces hold all of
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uploads.errors import InputError, StepError
-from uploads.operations import chapters, ffmpeg, meter
+from uploads.operations import audio_split_named, ffmpeg, meter
 from uploads.operations.audio import ConvertSound
+from uploads.operations.audio_split_named import Piece
 from uploads.operations.base import Context, Output
 from uploads.operations.chapters import Chapter
 from uploads.operations.meter import Measured
+from uploads.operations.packets import hidden_sound
 from uploads.operations.probe import Sound, clock
 from uploads.operations.sound import (
     LOSSLESS,
@@ -28,7 +30,6 @@ from uploads.operations.sound import (
 from uploads.operations.spans import within
 from uploads.operations.tags import Tags, tags_of
 from uploads.operations.times import parse_times
-from uploads.operations.titles import name_end
 
 if TYPE_CHECKING:
     from uploads.operations.audio_split import SplitSound
@@ -38,30 +39,16 @@ MOST_PIECES = 500
 LEAST_REST_SECONDS = 1.0
 # A packet of any codec is shorter; a piece begins and ends with one.
 PACKET_SECONDS = 0.1
+# Encoders begin with some silence that players leave out; more than this is an edit.
+MOST_HIDDEN_SECONDS = 0.25
 # What can be copied, and the kind of file it goes into.
 COPIED = {"mp3": "mp3", "mp3float": "mp3", "aac": "aac", "opus": "opus", "vorbis": "opus"}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One piece: seconds of the sound, which begins `late` in its file; its number as tags have it."""
-
-    name: str
-    number: str
-    start: float
-    end: float
-    late: float
-    title: str
-
-    @property
-    def seconds(self) -> float:
-        return self.end - self.start
 
 
 def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
     """Write the pieces in their order; raises `InputError` for what has no such track."""
     media, sound = track_of(source, step)
-    kind, copied = _format(sound, step)
+    kind, copied = _format(source, sound, step)
     whole = sound.duration or media.duration or 0.0
     share = step.sample_share(whole)
     claimed = whole * share
@@ -81,7 +68,9 @@ def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
             "too_many_pieces", name=step.name, count=f"{len(ends):,}", limit=MOST_PIECES
         )
     files = _copied(source, step, sound, ends, late) if copied else [step.path("samples.w64")]
-    pieces = _named(ends, late, tags.chapters if step.options.by == "chapters" else ())
+    pieces = audio_split_named.named(
+        ends, late, tags.chapters if step.options.by == "chapters" else ()
+    )
     made_seconds = 0.0
     for place, output in enumerate(_made(source, step, sound, tags, pieces, files)):
         made_seconds += output.meta["duration"]
@@ -99,13 +88,16 @@ def _reading(source: Path, step: "Context[SplitSound]", seconds: float) -> list[
     return [*limit, *ffmpeg.reading(source)]
 
 
-def _format(sound: Sound, step: "Context[SplitSound]") -> tuple[str, bool]:
+def _format(source: Path, sound: Sound, step: "Context[SplitSound]") -> tuple[str, bool]:
     """Return the format of the pieces, and whether packets are copied into it."""
     wanted = step.options.format
     if wanted != "same":
         return wanted, False
     if sound.codec in COPIED:
-        return COPIED[sound.codec], True
+        hidden = hidden_sound(source, step.name, sound.index)
+        if hidden > MOST_HIDDEN_SECONDS:
+            step.log(f"An edit hides {hidden:.1f} s of it, which a copy would show: encoded again.")
+        return COPIED[sound.codec], hidden <= MOST_HIDDEN_SECONDS
     if sound.codec.startswith("pcm_"):
         return "wav", False
     if LOSSLESS.match(sound.codec):
@@ -231,19 +223,6 @@ def _copied(
     return found
 
 
-def _named(ends: Sequence[float], late: float, marked: Sequence[Chapter]) -> list[Piece]:
-    """Return the pieces in their order, each with the title of the chapter that begins there."""
-    starts = [0.0, *ends[:-1]]
-    digits = max(2, len(str(len(ends))))
-    pieces = []
-    for number, (start, end) in enumerate(zip(starts, ends, strict=True), start=1):
-        near = [c.title for c in marked if abs(c.start - late - start) < LEAST_REST_SECONDS]
-        title = near[0] if near else ""
-        name = f"{number:0{digits}d}{name_end(title)}"
-        pieces.append(Piece(name, f"{number}/{len(ends)}", start, end, late, title))
-    return pieces
-
-
 def _made(
     source: Path, step: "Context[SplitSound]", sound: Sound, tags: Tags,
     pieces: Sequence[Piece], files: Sequence[Path],
@@ -256,7 +235,7 @@ def _made(
         reading = ffmpeg.reading(files[place] if copied else files[0])
         if not copied:
             reading = ["-ss", f"{piece.start:.6f}", "-t", f"{piece.seconds:.6f}", *reading]
-        arguments = [*reading, *_tagged(source, step, tags, piece), *encoder]
+        arguments = [*reading, *audio_split_named.tagged(source, step, tags, piece), *encoder]
         arguments += ["-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
         ffmpeg.run(arguments, name=step.name, limits=step.limits)
         made = seconds_of(target, step.name)
@@ -267,27 +246,6 @@ def _made(
         yield Output(target, meta={**meta, "copied": copied})
         if copied:
             files[place].unlink()
-
-
-def _tagged(source: Path, step: "Context[SplitSound]", tags: Tags, piece: Piece) -> list[str]:
-    """Return the arguments that choose the sound, and the source's tags as this piece has them."""
-    chosen = ["-map", "0:a"]
-    if step.options.tags == "strip":
-        return [*chosen, *Tags({"track": piece.number}).arguments()]
-    values = {**tags.values, "track": piece.number}
-    if piece.title:
-        album = values.get("album") or values.get("title", "")
-        values |= {"title": piece.title} | ({"album": album} if album else {})
-    noted = tags.kept(piece.late + piece.start, piece.late + piece.end)
-    # A single chapter says no more than the piece's own title.
-    inputs = chapters.reading(noted, step.path("chapters.txt")) if len(noted) > 1 else []
-    chosen += replace(tags, values=values, cover=None).arguments(1 if inputs else None)
-    if tags.cover is not None:
-        number = 2 if inputs else 1
-        inputs += ffmpeg.reading(source)
-        chosen += ["-map", f"{number}:{tags.cover}", "-c:v", "copy"]
-        chosen += ["-disposition:v:0", "attached_pic"]
-    return [*inputs, *chosen]
 
 
 def _encoder(source: Path, step: "Context[SplitSound]", sound: Sound, kind: str) -> list[str]:

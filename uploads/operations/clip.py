@@ -74,6 +74,7 @@ PRESETS = (
 @operation(
     "video.clip",
     label="Cut clips",
+    version=2,
     accepts=["video/*"],
     options=Clip,
     presets=PRESETS,

@@ -3,6 +3,7 @@
 What comes out is counted: the pictures between both times, as the source's packets tell them.
 """
 
+import math
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ SOUND = ["-c:a", "aac", "-b:a", "160k"]
 COPY_BYTES_PER_SECOND = 200e6
 # Pictures at a copy's end wait for later ones: so many may be there too, or missing.
 REORDERED = 4
+# A range that has less sound than this has none.
+LEAST_SOUND_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class _Video:
     times: list[float]
     keys: list[float]
     seconds: float
+    heard: tuple[float, float] | None
 
 
 def plan(source: Path, step: "Context[Clip]") -> list[Part]:
@@ -71,9 +75,17 @@ def _look(source: Path, step: "Context[Clip]") -> _Video:
     base = float(media.picture.time_base)
     times = [] if index.untimed else [time * base - media.start for time in index.times]
     keys = [time * base - media.start for time in index.keys]
-    return _Video(
-        media, media.picture, times, keys, max(media.duration, index.end * base - media.start)
-    )
+    seconds = max(media.duration, index.end * base - media.start)
+    return _Video(media, media.picture, times, keys, seconds, _heard(media))
+
+
+def _heard(media: Media) -> tuple[float, float] | None:
+    """Return the seconds between which there is sound; None where there is none."""
+    known = [sound for sound in media.sounds if sound.codec != "unknown"]
+    if not known:
+        return None
+    start = known[0].start - media.start
+    return start, start + (known[0].duration or math.inf)
 
 
 def _within(video: _Video, wanted: list[Range], step: "Context[Clip]") -> list[Range]:
@@ -111,18 +123,25 @@ def _shape(video: _Video, step: "Context[Clip]") -> Json:
 
 def _cut(video: _Video, wanted: Range, step: "Context[Clip]") -> Json:
     """Return one range with the number of pictures it must give, or None where that is unknown."""
-    start = wanted.start
-    if step.options.mode == "keyframes":
+    start, copied = wanted.start, step.options.mode == "keyframes"
+    if copied:
         start = max((key for key in video.keys if key <= wanted.start + 0.001), default=0.0)
+        if video.times and start < video.times[0]:
+            step.log(f"{clock(wanted.start)} builds on pictures that an edit has hidden: encoded.")
+            start, copied = wanted.start, False
     frames = sum(start <= time < wanted.end for time in video.times) if video.times else None
-    return {"start": wanted.start, "end": wanted.end, "from": start, "frames": frames}
+    cut = {"start": wanted.start, "end": wanted.end, "from": start, "frames": frames}
+    before = sum(time < wanted.end for time in video.times)
+    first, last = video.heard or (math.inf, 0.0)
+    heard = first < wanted.end - LEAST_SOUND_SECONDS and last > start + LEAST_SOUND_SECONDS
+    return {**cut, "copied": copied, "most": before, "heard": heard}
 
 
 def _weight(
     video: _Video, cuts: list[Json], shape: Json, step: "Context[Clip]", source: Path
 ) -> float:
     seconds = sum(cut["end"] - cut["from"] for cut in cuts)
-    if step.options.mode == "keyframes":
+    if cuts[0]["copied"]:
         share = seconds / max(0.1, video.seconds)
         return float(0.2 + share * source.stat().st_size / COPY_BYTES_PER_SECOND)
     rate = len(video.times) / max(0.1, video.seconds) if video.times else 30
@@ -133,8 +152,8 @@ def _weight(
 
 def cut(source: Path, step: "Context[Clip]", part: Json) -> Iterator[Output]:
     """Make the file of one part, check its pictures, and take a poster."""
-    copied = step.options.mode == "keyframes"
-    target = step.path(_name(part, step))
+    copied = part["cuts"][0]["copied"]
+    target = step.path(_name(part))
     expected = sum(cut["frames"] for cut in part["cuts"]) if _counted(part) else None
     for careful in (False,) if copied else (False, True):
         arguments = _copying(source, part) if copied else _encoding(source, step, part, careful)
@@ -142,6 +161,9 @@ def cut(source: Path, step: "Context[Clip]", part: Json) -> Iterator[Output]:
         found = count_pictures(target, step.name)
         spare = REORDERED if copied else len(part["cuts"])
         if expected is None or abs(found - expected) <= spare:
+            break
+        # Some containers are sought by a coarse index: then it begins at an earlier key frame.
+        if copied and expected < found <= part["cuts"][0]["most"] + spare:
             break
     else:
         reason = f"{found} pictures instead of {expected}."
@@ -156,8 +178,8 @@ def cut(source: Path, step: "Context[Clip]", part: Json) -> Iterator[Output]:
     size = (part["width"], part["height"])
     if copied:
         first = part["cuts"][0]
-        if first["start"] - first["from"] > 0.05:
-            early = first["start"] - first["from"]
+        early = max(first["start"] - first["from"], seconds - (first["end"] - first["start"]))
+        if early > 0.05:
             step.log(
                 f"It starts {early:.1f} s early, at the key frame before {clock(first['start'])}."
             )
@@ -185,11 +207,11 @@ def _counted(part: Json) -> bool:
     return all(cut["frames"] is not None for cut in part["cuts"])
 
 
-def _name(part: Json, step: "Context[Clip]") -> str:
+def _name(part: Json) -> str:
     fits = part["codec"] in MP4_PICTURES and (
         part["sound"] is None or part["sound_codec"] in COPYABLE["mp4"]
     )
-    suffix = ".mp4" if step.options.mode == "exact" or fits else ".mkv"
+    suffix = ".mp4" if fits or not part["cuts"][0]["copied"] else ".mkv"
     return _stem(part) + suffix
 
 
@@ -232,6 +254,7 @@ def _encoding(source: Path, step: "Context[Clip]", part: Json, careful: bool) ->
     arguments: list[str] = []
     graph: list[str] = []
     joints = ""
+    heard = int(part["sound"] is not None and any(cut["heard"] for cut in part["cuts"]))
     for number, cut in enumerate(part["cuts"]):
         if not careful:
             arguments += ["-ss", f"{cut['start']:.6f}", "-t", f"{cut['end'] - cut['start']:.6f}"]
@@ -239,23 +262,18 @@ def _encoding(source: Path, step: "Context[Clip]", part: Json, careful: bool) ->
         pictures, sounds = _chain(part, cut, careful)
         graph.append(f"[{number}:{part['stream']}]{pictures}[v{number}]")
         joints += f"[v{number}]"
-        if part["sound"] is not None:
-            graph.append(f"[{number}:{part['sound']}]{sounds}[a{number}]")
+        if heard:
+            silence = f"anullsrc,atrim=end={cut['end'] - cut['start']:.6f}"
+            track = f"[{number}:{part['sound']}]{sounds}" if cut["heard"] else silence
+            graph.append(f"{track}[a{number}]")
             joints += f"[a{number}]"
-    heard = int(part["sound"] is not None)
     graph.append(f"{joints}concat=n={len(part['cuts'])}:v=1:a={heard}[v]" + "[a]" * heard)
     arguments += ["-filter_complex", ";".join(graph), "-map", "[v]"]
     arguments += (
         ["-map", "[a]", *SOUND, *(["-ac", "2"] if part["surround"] else [])] if heard else []
     )
-    arguments += [
-        "-c:v",
-        "libx264",
-        "-preset",
-        step.options.speed,
-        "-crf",
-        str(step.options.quality),
-    ]
+    arguments += ["-c:v", "libx264", "-preset", step.options.speed]
+    arguments += ["-crf", str(step.options.quality)]
     return [*arguments, "-pix_fmt", "yuv420p", "-fps_mode", "vfr"]
 
 

@@ -50,6 +50,7 @@ PRESETS = (
 @operation(
     "video.join",
     label="Join videos",
+    version=2,
     accepts=["video/*"],
     options=JoinFilms,
     takes="all",

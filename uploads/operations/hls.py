@@ -64,6 +64,7 @@ PRESETS = (
 @operation(
     "video.hls",
     label="Stream videos (HLS)",
+    version=2,
     accepts=["video/*"],
     options=Hls,
     presets=PRESETS,

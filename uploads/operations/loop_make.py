@@ -72,7 +72,10 @@ def _decode(
     assert media.picture is not None
     target = step.path("pictures.mkv")
     tone = f",{ffmpeg.SDR}" if media.picture.transfer else ""
-    filters = f"fps={rate:.6f},scale={size[0]}:{size[1]}:flags=lanczos,setsar=1{tone}"
+    # A picture that is shown for less than the time between two of the loop's is one of it, too.
+    filters = (
+        f"fps={rate:.6f}:eof_action=pass,scale={size[0]}:{size[1]}:flags=lanczos,setsar=1{tone}"
+    )
     filters = ",".join([*media.picture.whole, filters])
     arguments = ["-ss", f"{start:.3f}", "-t", f"{step.options.length:.3f}"]
     arguments += [*ffmpeg.reading(source), "-map", f"0:{media.picture.index}", "-an", "-sn", "-dn"]

@@ -15,15 +15,20 @@ CLAIMING_CONTAINERS = ("mov", "matroska", "flv", "asf")
 
 @dataclass
 class Index:
-    """Times of all pictures and key frames of one track, in ticks, in order of showing; bytes by time."""
+    """Times of all pictures and key frames of one track, in ticks, in order of showing; bytes by time.
+
+    Of the `hidden` pictures, which an edit leaves out, the key frames are there: later ones build on them.
+    """
 
     times: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     sizes: dict[int, int] = field(default_factory=dict)
     untimed: int = 0
+    hidden: int = 0
     end: int = 0
     claimed_seconds: float = 0.0
     reached_seconds: float = 0.0
+    seconds: float = 0.0
 
     @property
     def cut_off(self) -> bool:
@@ -32,11 +37,14 @@ class Index:
         return missing > max(TRUNCATED_SECONDS, 0.01 * self.claimed_seconds)
 
     def within(self, start: int, end: int) -> "Index":
-        """Return the index of the pictures that are shown from one tick until before another."""
+        """Return the index of the pictures that are shown from one tick until before another.
+
+        Key frames before them stay: the first ones may build on these.
+        """
         return replace(
             self,
             times=[time for time in self.times if start <= time < end],
-            keys=[key for key in self.keys if start <= key < end],
+            keys=[key for key in self.keys if key < end],
             end=min(self.end, end),
         )
 
@@ -62,7 +70,7 @@ def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
             if packet.pts is not None:
                 last = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 end = max(end, last)
-            if packet.stream_index == stream.index and not packet.is_discard:
+            if packet.stream_index == stream.index:
                 _note(index, packet)
         if stream.duration and "mov" in media.container:
             start = stream.start_time or 0
@@ -70,6 +78,7 @@ def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
             index.reached_seconds = index.end * base - media.start
         elif any(name in media.container for name in CLAIMING_CONTAINERS):
             index.claimed_seconds, index.reached_seconds = media.duration, end - media.start
+    index.seconds = max(0.0, end - media.start)
     index.keys.sort()
     # A recording cut out of a broadcast starts with pictures that lack what they build on.
     first = index.keys[0] if index.keys else 0
@@ -78,14 +87,24 @@ def read_index(source: Path, media: Media, step: Context[Any]) -> Index:
 
 
 def _note(index: Index, packet: Any) -> None:
-    if packet.pts is None:
-        index.untimed += 1
-        return
-    index.times.append(packet.pts)
-    index.sizes[packet.pts] = packet.size
-    index.end = max(index.end, packet.pts + (packet.duration or 0))
-    if packet.is_keyframe:
+    if packet.is_keyframe and packet.pts is not None:
         index.keys.append(packet.pts)
+    if packet.is_discard:
+        index.hidden += 1
+    elif packet.pts is None:
+        index.untimed += 1
+    else:
+        index.times.append(packet.pts)
+        index.sizes[packet.pts] = packet.size
+        index.end = max(index.end, packet.pts + (packet.duration or 0))
+
+
+def hidden_sound(source: Path, name: str, track: int) -> float:
+    """Return the seconds of a sound track that an edit leaves out; what encoders put first is some."""
+    with opened(source, name) as container:
+        stream = container.streams[track]
+        ticks = sum(packet.duration or 0 for packet in container.demux(stream) if packet.is_discard)
+        return float(ticks * stream.time_base)
 
 
 def refuse_truncated(index: Index, name: str) -> None:

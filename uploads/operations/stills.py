@@ -42,7 +42,9 @@ def take(source: Path, step: "Context[Poster]") -> Iterator[Output]:
         raise InputError("no_video_stream", name=step.name)
     index = read_index(source, media, step)
     options = step.options
-    ticks = index.keys or index.times[:1]
+    # Of an edited video also the first picture that is shown: its key frame may be a hidden one.
+    ticks = [key for key in index.keys if not index.times or key >= index.times[0]]
+    ticks = ticks or index.times[:1]
     chosen = _spread(ticks, options.stills, options.sprite)
     small = _small_stills(source, step, media, chosen)
     if not small:

@@ -6,7 +6,7 @@ each part knows exactly which pictures it must deliver. Nothing is written.
 
 import math
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,17 +57,20 @@ def cut(source: Path, step: "Context[Transcode]") -> Cut:
     Raises `InputError` for what is no video, is beyond the limits or ends too early.
     """
     media = probe(source, step.name, step.limits)
-    if media.picture is None:
+    picture = media.picture
+    if picture is None:
         raise InputError("no_video_stream", name=step.name)
     index = read_index(source, media, step)
     refuse_truncated(index, step.name)
-    shape = shape_of(media, media.picture, step)
-    begin, keys = index.times[0] if index.times else 0, index.keys
-    index = _windowed(index, media, media.picture, shape, step)
-    pieces = _pieces(index, media.picture, step)
+    # What a browser records tells no length.
+    media = media if media.duration > 0 else replace(media, duration=index.seconds)
+    shape = shape_of(media, picture, step)
+    begin = index.times[0] if index.times else 0
+    index = _windowed(index, media, picture, shape, step)
+    pieces = _pieces(index, picture, step)
     for piece in pieces:
-        piece |= {"begin": begin, "key": _key_before(keys, piece["start"])}
-    return Cut(media, media.picture, index, shape, pieces)
+        piece |= {"begin": begin, "key": _key_before(index.keys, piece["start"])}
+    return Cut(media, picture, index, shape, pieces)
 
 
 def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
@@ -81,7 +84,9 @@ def plan(source: Path, step: "Context[Transcode]") -> list[Part]:
         video_burning.look(source, picture, shape["burnt"], step)
     size = source.stat().st_size
     seconds = _seconds(picture, shape, frames, step.options)
-    if step.options.copy_fitting and fits(found.media, picture, shape, step.options, size):
+    fitting = fits(found.media, picture, shape, step.options, size)
+    # A copy would show again what an edit has hidden.
+    if step.options.copy_fitting and fitting and not found.index.hidden:
         copying = {"kind": "copy", "frames": frames, "saved_seconds": round(seconds, 1), **shape}
         return [Part(copying, weight=0.2 + size * COPY_SECONDS_PER_BYTE)]
     bit_rate = video_budget.fit(picture, shape, frames, step)

@@ -54,6 +54,7 @@ def _track(sound: Sound, media: Media, options: "Transcode") -> Json:
         "language": sound.language,
         "start": sound.start - media.start,
         "duration": media.duration,
+        "hertz": sound.rate,
         "rate": options.audio_rate,
     }
 
@@ -94,7 +95,12 @@ def encode(
     arguments = [*reading(source, sound), "-map", f"0:{sound['index']}", "-vn", "-sn", "-dn"]
     arguments += ["-map_metadata", "-1", "-map_chapters", "-1"]
     if step.options.audio == "copy" and sound["becomes"] != "copy":
-        step.log(f"The sound ({sound['codec']}) does not fit into this kind of file: converted.")
+        fits = (
+            f"into {step.options.size_mb:g} MB"
+            if step.options.size_mb
+            else "into this kind of file"
+        )
+        step.log(f"The sound ({sound['codec']}) was converted, to fit {fits}.")
     arguments += encoder(sound, filters)
     progress = _progress(step, sound, (low, high), "sound")
     complaints = ffmpeg.run(
