@@ -94,11 +94,11 @@ def test_a_part_without_a_key_frame_of_a_broadcast(video: Make, perform: Perform
 @pytest.mark.parametrize(
     ("name", "codecs"),
     [
-        ("old.wmv", ("-c:v", "wmv2", "-c:a", "wmav2")),
-        ("old.3gp", ("-c:v", "mpeg4", "-c:a", "aac", "-ar", "8000", "-ac", "1")),
-        ("old.avi", ("-c:v", "mjpeg", "-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1")),
-        ("old.flv", ("-c:v", "flv1", "-c:a", "libmp3lame", "-ar", "44100")),
-        ("old.mpg", ("-c:v", "mpeg2video", "-r", "25", "-c:a", "mp2")),
+        ("camera.wmv", ("-c:v", "wmv2", "-c:a", "wmav2")),
+        ("camera.3gp", ("-c:v", "mpeg4", "-c:a", "aac", "-ar", "8000", "-ac", "1")),
+        ("camera.avi", ("-c:v", "mjpeg", "-c:a", "pcm_mulaw", "-ar", "8000", "-ac", "1")),
+        ("camera.flv", ("-c:v", "flv1", "-c:a", "libmp3lame", "-ar", "44100")),
+        ("camera.mpg", ("-c:v", "mpeg2video", "-r", "25", "-c:a", "mp2")),
     ],
 )
 def test_old_kinds_of_file(

@@ -19,7 +19,9 @@ from uploads.operations.meter import Measured
 from uploads.operations.packets import hidden_sound
 from uploads.operations.probe import Sound, clock
 from uploads.operations.sound import (
+    GUESSED,
     LOSSLESS,
+    PACKET_SAMPLES,
     SHALLOW,
     SUFFIXES,
     TOLERANCE_SECONDS,
@@ -59,7 +61,8 @@ def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
     total = heard.seconds
     if total <= 0:
         raise InputError("media_damaged", name=step.name, reason="no sound in it can be decoded.")
-    if claimed - total > max(TOLERANCE_SECONDS, 0.01 * claimed):
+    short = claimed - total > max(TOLERANCE_SECONDS, 0.01 * claimed)
+    if short and media.container not in GUESSED:
         step.warn(f"The file ends at {clock(total)} of {clock(claimed)}.")
     tags = tags_of(source, step.name, kind)
     ends = [*_cuts(step, heard, late, tags.chapters), total]
@@ -78,7 +81,8 @@ def split(source: Path, step: "Context[SplitSound]") -> Iterator[Output]:
         output.meta.update({"sample_share": round(share, 6)} if share < 1 else {})
         step.report(0.6 + 0.4 * (place + 1) / len(ends), f"{place + 1} of {len(ends)} pieces")
         yield output
-    if abs(made_seconds - total) > TOLERANCE_SECONDS + 0.05 * len(ends):
+    padded = max(0.05, 2 * PACKET_SAMPLES / max(1, sound.rate))
+    if abs(made_seconds - total) > TOLERANCE_SECONDS + padded * len(ends):
         raise _differs(step, f"all pieces last {made_seconds:.2f} s instead of {total:.2f} s.")
 
 
@@ -239,7 +243,8 @@ def _made(
         arguments += ["-fflags", "+bitexact", "-flags:a", "+bitexact", str(target)]
         ffmpeg.run(arguments, name=step.name, limits=step.limits)
         made = seconds_of(target, step.name)
-        if abs(made - piece.seconds) > TOLERANCE_SECONDS + PACKET_SECONDS:
+        padded = max(PACKET_SECONDS, 2 * PACKET_SAMPLES / max(1, sound.rate))
+        if abs(made - piece.seconds) > TOLERANCE_SECONDS + padded:
             reason = f"piece {piece.number} lasts {made:.2f} s instead of {piece.seconds:.2f} s."
             raise _differs(step, reason)
         meta = {"duration": round(made, 3), "start": round(piece.start, 3), "track": piece.number}

@@ -20,7 +20,7 @@ from uploads.operations.limits import Limits
 # Real containers. Whatever points to other files (hls, concat, dash, sdp, image2) is left out.
 FORMATS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,dv,"
-    "mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3"
+    "mp3,wav,w64,flac,aac,aiff,caf,amr,ac3,eac3,wv,tta,ape,mpc,mpc8,dsf,dts,au"
 )
 PROTOCOLS = "file"
 PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"[playlist]", b"<MPD", b"<?xml", b"v=0\r\n", b"v=0\n")

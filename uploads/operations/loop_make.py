@@ -37,7 +37,10 @@ def make(source: Path, step: "Context[Loop]") -> Iterator[Output]:
         raise InputError("range_outside", name=step.name, start=clock(start), duration=lasts)
     rate, size = _rate(step, media.picture), _size(step, media.picture)
     pictures = _decode(source, step, media, start, rate, size)
-    count = count_pictures(pictures, step.name)
+    if not pictures.stat().st_size:
+        # What is shown for less than the time between two pictures of the loop is one of it.
+        pictures = _decode(source, step, media, start, rate, size, ending="pass")
+    count = count_pictures(pictures, step.name) if pictures.stat().st_size else 0
     if not count:
         reason = "there is no picture in that range."
         raise InputError("media_damaged", name=step.name, reason=reason)
@@ -67,14 +70,14 @@ def _decode(
     start: float,
     rate: float,
     size: tuple[int, int],
+    ending: str = "round",
 ) -> Path:
     """Write the pictures of these seconds as they will be shown, without loss."""
     assert media.picture is not None
     target = step.path("pictures.mkv")
     tone = f",{ffmpeg.SDR}" if media.picture.transfer else ""
-    # A picture that is shown for less than the time between two of the loop's is one of it, too.
     filters = (
-        f"fps={rate:.6f}:eof_action=pass,scale={size[0]}:{size[1]}:flags=lanczos,setsar=1{tone}"
+        f"fps={rate:.6f}:eof_action={ending},scale={size[0]}:{size[1]}:flags=lanczos,setsar=1{tone}"
     )
     filters = ",".join([*media.picture.whole, filters])
     arguments = ["-ss", f"{start:.3f}", "-t", f"{step.options.length:.3f}"]

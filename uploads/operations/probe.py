@@ -121,7 +121,7 @@ def _unreadable(source: Path, name: str) -> InputError:
     with source.open("rb") as file:
         head = file.read(12)
     if head[4:8] in {b"ftyp", b"moov", b"mdat"} or head[:4] in {b"\x1a\x45\xdf\xa3", b"RIFF"}:
-        reason = "the index that tells where its pictures are is missing; it was probably cut off."
+        reason = "the index that tells what is where in it is missing; it was probably cut off."
         return InputError("media_damaged", name=name, reason=reason)
     return InputError("not_a_video", name=name)
 

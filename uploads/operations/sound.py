@@ -33,8 +33,12 @@ SHALLOW = {"u8", "u8p", "s16", "s16p"}
 # Encoders put up to 0.1 s of silence around the sound, and cut at whole packets.
 TOLERANCE_SECONDS = 0.25
 TOLERANCE_LU = 1.0
+# Encoders fill their last packet, and put one of silence before the first.
+PACKET_SAMPLES = 1152
 # Formats whose header says how long they really are.
 EXACT = {"wav", "flac", "aiff", "caf", "w64"}
+# Formats whose length is guessed from the size of their first packets.
+GUESSED = {"amr", "aac", "ac3", "eac3", "dts"}
 WAVE = "640x480"
 
 
@@ -248,12 +252,14 @@ def _check(made: float, media: Media, work: Work, *, damaged: bool) -> None:
     step = work.step
     begin, end = work.before.bounds() if step.options.trim_silence else (0.0, 0.0)
     decoded = end - begin if step.options.trim_silence else work.before.seconds
-    if decoded and abs(made - decoded) > TOLERANCE_SECONDS:
+    padded = max(TOLERANCE_SECONDS, 2 * PACKET_SAMPLES / max(1, work.sound.rate))
+    if decoded and abs(made - decoded) > padded:
         reason = f"{made:.2f} s long instead of {decoded:.2f} s."
         raise StepError("verification_failed", name=step.name, reason=reason)
     if made <= 0:
         raise InputError("media_damaged", name=step.name, reason="no sound in it can be decoded.")
     claimed = work.sound.duration or (media.duration if media.container in EXACT else 0.0)
+    claimed = 0.0 if media.container in GUESSED else claimed
     claimed *= work.share
     reached = work.before.seconds or made
     if claimed - reached > max(TOLERANCE_SECONDS, 0.01 * claimed):
