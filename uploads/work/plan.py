@@ -155,7 +155,7 @@ def batches(items: Iterable[Item]) -> Iterable[list[Item]]:
         target = min(conf.STEP_SECONDS, max(least, left * share))
         full = weight + item.weight / 2 > target or len(batch) >= BATCH_MAX_ITEMS
         # A rest that is hardly worth a process goes with the ones before it.
-        fits = weight <= target and len(batch) < BATCH_MAX_ITEMS
+        fits = weight < 2 * target and len(batch) < BATCH_MAX_ITEMS
         if batch and full and not (fits and left - weight <= least / 2):
             yield batch
             left -= weight
