@@ -90,15 +90,14 @@ def _heard(media: Media) -> tuple[float, float] | None:
 
 def _within(video: _Video, wanted: list[Range], step: "Context[Clip]") -> list[Range]:
     """Return the ranges that begin before the end, cut off there."""
+    lasts = clock(video.seconds)
     inside = [Range(r.start, min(r.end, video.seconds)) for r in wanted if r.start < video.seconds]
     if not inside:
-        first, lasts = clock(wanted[0].start), clock(video.seconds)
+        first = clock(wanted[0].start)
         raise InputError("range_outside", name=step.name, start=first, duration=lasts)
     for left in wanted:
         if left.start >= video.seconds:
-            step.warn(
-                f"It lasts {clock(video.seconds)}: there is nothing to cut at {clock(left.start)}."
-            )
+            step.warn(f"It lasts {lasts}: there is nothing to cut at {clock(left.start)}.")
     return inside
 
 
@@ -152,9 +151,11 @@ def _weight(
 
 def cut(source: Path, step: "Context[Clip]", part: Json) -> Iterator[Output]:
     """Make the file of one part, check its pictures, and take a poster."""
+    part = _complete(part, step)
     copied = part["cuts"][0]["copied"]
     target = step.path(_name(part))
-    expected = sum(cut["frames"] for cut in part["cuts"]) if _counted(part) else None
+    counts = [cut["frames"] for cut in part["cuts"]]
+    expected = None if None in counts else sum(counts)
     for careful in (False,) if copied else (False, True):
         arguments = _copying(source, part) if copied else _encoding(source, step, part, careful)
         _run(arguments, target, step, part)
@@ -169,9 +170,8 @@ def cut(source: Path, step: "Context[Clip]", part: Json) -> Iterator[Output]:
         reason = f"{found} pictures instead of {expected}."
         raise StepError("verification_failed", name=step.name, reason=reason)
     if found == 0:
-        raise InputError(
-            "media_damaged", name=step.name, reason="there is no picture in that range."
-        )
+        reason = "there is no picture in that range."
+        raise InputError("media_damaged", name=step.name, reason=reason)
     made = video_join.measure(target, step.name)
     seconds = made.picture_end - made.picture_start
     meta: Json = {"duration": round(seconds, 3), "frames": found, "copied": copied}
@@ -180,11 +180,16 @@ def cut(source: Path, step: "Context[Clip]", part: Json) -> Iterator[Output]:
         first = part["cuts"][0]
         early = max(first["start"] - first["from"], seconds - (first["end"] - first["start"]))
         if early > 0.05:
-            step.log(
-                f"It starts {early:.1f} s early, at the key frame before {clock(first['start'])}."
-            )
+            at = clock(first["start"])
+            step.log(f"It starts {early:.1f} s early, at the key frame before {at}.")
     yield Output(target, meta={**meta, "width": size[0], "height": size[1]})
     yield video_join.poster(target, step, made, size, f"{_stem(part)}-poster.jpg")
+
+
+def _complete(part: Json, step: "Context[Clip]") -> Json:
+    """Return a part with all that is asked of it: one that version 1 planned says less."""
+    usual = {"copied": step.options.mode == "keyframes", "heard": True, "most": 0}
+    return {**part, "cuts": [{**usual, **cut} for cut in part["cuts"]]}
 
 
 def collect(step: "Context[Clip]", parts: Sequence[PartResult]) -> Iterator[Output]:
@@ -201,10 +206,6 @@ def _kept(
     target = step.path(name)
     shutil.copyfile(made, target)
     return Output(target, role=role, meta=dict(meta))
-
-
-def _counted(part: Json) -> bool:
-    return all(cut["frames"] is not None for cut in part["cuts"])
 
 
 def _name(part: Json) -> str:
