@@ -258,7 +258,7 @@ def write(
     """Encode a decoded picture; the defaults weigh time against size as measured.
 
     AVIF at the library's own effort costs 33 times the decoding, so it is
-    lowered to 2; JPEG gets optimised tables, which are nearly free.
+    lowered to 2; JPEG gets optimised tables: half of the writing, for 7 % of the bytes.
     """
     if metadata == "strip":
         keep: list[str] | str = "none"
